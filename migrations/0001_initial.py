@@ -1,0 +1,192 @@
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+from orjson import loads
+from tortoise.fields.base import OnDelete
+from tortoise.fields.data import JSON_DUMPS
+from tortoise import fields
+from tortoise.indexes import Index
+
+class Migration(migrations.Migration):
+    initial = True
+
+    operations = [
+        ops.CreateModel(
+            name='AuditEntry',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('action', fields.CharField(max_length=64)),
+                ('outcome', fields.CharField(max_length=16)),
+                ('user_id', fields.BigIntField(null=True)),
+                ('workspace_id', fields.BigIntField(null=True)),
+                ('address', fields.CharField(default='', max_length=64)),
+                ('object', fields.CharField(default='', max_length=255)),
+            ],
+            options={'table': 'audit_entries', 'app': 'ofh', 'indexes': [Index(fields=['workspace_id', 'id'], name='idx_audit_entries_workspace'), Index(fields=['at'], name='idx_audit_entries_at')], 'pk_attr': 'id', 'table_description': 'Who did what, when, from where: append-only.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='User',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('email', fields.CharField(unique=True, max_length=255)),
+                ('pending_email', fields.CharField(null=True, max_length=255)),
+                ('name', fields.CharField(max_length=255)),
+                ('locale', fields.CharField(null=True, max_length=35)),
+                ('password_hash', fields.CharField(null=True, max_length=255)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'users', 'app': 'ofh', 'pk_attr': 'id', 'table_description': 'A person.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='AccessToken',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('user', fields.ForeignKeyField('ofh.User', source_field='user_id', db_constraint=True, to_field='id', related_name='access_tokens', on_delete=OnDelete.CASCADE)),
+                ('name', fields.CharField(max_length=255)),
+                ('digest', fields.CharField(unique=True, max_length=64)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('expires_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('last_used_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'access_tokens', 'app': 'ofh', 'indexes': [Index(fields=['user_id'], name='idx_access_tokens_user')], 'pk_attr': 'id', 'table_description': 'A personal access token, for programs.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='OneTimeToken',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('user', fields.ForeignKeyField('ofh.User', source_field='user_id', db_constraint=True, to_field='id', related_name='one_time_tokens', on_delete=OnDelete.CASCADE)),
+                ('purpose', fields.CharField(max_length=16)),
+                ('digest', fields.CharField(unique=True, max_length=64)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'one_time_tokens', 'app': 'ofh', 'indexes': [Index(fields=['user_id', 'purpose'], name='idx_one_time_tokens_user')], 'pk_attr': 'id', 'table_description': 'A code that works once: a login link, a password reset, an invitation, the confirmation of an address.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='UserSession',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('user', fields.ForeignKeyField('ofh.User', source_field='user_id', db_constraint=True, to_field='id', related_name='sessions', on_delete=OnDelete.CASCADE)),
+                ('digest', fields.CharField(unique=True, max_length=64)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('last_used_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'user_sessions', 'app': 'ofh', 'indexes': [Index(fields=['user_id'], name='idx_user_sessions_user')], 'pk_attr': 'id', 'table_description': "A browser's log-in."},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Workspace',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('uuid', fields.UUIDField(unique=True)),
+                ('name', fields.CharField(max_length=255)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'workspaces', 'app': 'ofh', 'pk_attr': 'id', 'table_description': 'The shared place of work. Everything that came in belongs to one.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Connection',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('public_id', fields.CharField(unique=True, max_length=64)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='connections', on_delete=OnDelete.CASCADE)),
+                ('name', fields.CharField(max_length=255)),
+                ('secret_digest', fields.CharField(max_length=64)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'connections', 'app': 'ofh', 'indexes': [Index(fields=['workspace_id'], name='idx_connections_workspace')], 'pk_attr': 'id', 'table_description': 'A pairing of one remote controller with a workspace: an id and a secret. Never a socket.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Binding',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('serial_number', fields.CharField(max_length=64)),
+                ('gateway_serial', fields.CharField(max_length=64)),
+                ('connection', fields.ForeignKeyField('ofh.Connection', source_field='connection_id', db_constraint=True, to_field='id', related_name='bindings', on_delete=OnDelete.CASCADE)),
+                ('device_id', fields.BigIntField()),
+                ('is_linked', fields.BooleanField(default=True)),
+                ('bound_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'bindings', 'app': 'ofh', 'unique_together': (('serial_number', 'gateway_serial'),), 'indexes': [Index(fields=['connection_id'], name='idx_bindings_connection'), Index(fields=['gateway_serial'], name='idx_bindings_gateway')], 'pk_attr': 'id', 'table_description': 'A serial number that a connection speaks for.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Drone',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('serial_number', fields.CharField(max_length=64)),
+                ('type', fields.IntField()),
+                ('sub_type', fields.IntField(default=0)),
+                ('online', fields.BooleanField(default=False)),
+                ('seen_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('state', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('name', fields.CharField(default='', max_length=255)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='drones', on_delete=OnDelete.CASCADE)),
+                ('connection', fields.ForeignKeyField('ofh.Connection', source_field='connection_id', null=True, db_constraint=True, to_field='id', related_name='drones', on_delete=OnDelete.SET_NULL)),
+                ('gateway_serial', fields.CharField(null=True, max_length=64)),
+                ('gateway_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'drones', 'app': 'ofh', 'unique_together': (('workspace_id', 'serial_number'),), 'indexes': [Index(fields=['connection_id'], name='idx_drones_connection')], 'pk_attr': 'id', 'table_description': 'An uncrewed aircraft that the hub knows.'},
+            bases=['Device'],
+        ),
+        ops.CreateModel(
+            name='Membership',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='memberships', on_delete=OnDelete.CASCADE)),
+                ('user', fields.ForeignKeyField('ofh.User', source_field='user_id', db_constraint=True, to_field='id', related_name='memberships', on_delete=OnDelete.CASCADE)),
+                ('role', fields.CharField(max_length=16)),
+                ('since', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'memberships', 'app': 'ofh', 'unique_together': (('workspace_id', 'user_id'),), 'indexes': [Index(fields=['user_id'], name='idx_memberships_user')], 'pk_attr': 'id', 'table_description': 'One user in one workspace.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='RemoteController',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('serial_number', fields.CharField(max_length=64)),
+                ('type', fields.IntField()),
+                ('sub_type', fields.IntField(default=0)),
+                ('online', fields.BooleanField(default=False)),
+                ('seen_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('left_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('state', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='remote_controllers', on_delete=OnDelete.CASCADE)),
+                ('connection', fields.ForeignKeyField('ofh.Connection', source_field='connection_id', null=True, db_constraint=True, to_field='id', related_name='remote_controllers', on_delete=OnDelete.SET_NULL)),
+                ('topology_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'remote_controllers', 'app': 'ofh', 'unique_together': (('workspace_id', 'serial_number'),), 'indexes': [Index(fields=['connection_id'], name='idx_remote_controllers_connection')], 'pk_attr': 'id', 'table_description': "The pilot's handset."},
+            bases=['Device'],
+        ),
+        ops.CreateModel(
+            name='TelemetryRow',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('drone', fields.ForeignKeyField('ofh.Drone', source_field='drone_id', db_constraint=True, to_field='id', related_name='telemetry', on_delete=OnDelete.CASCADE)),
+                ('reported_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('received_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('device_clock', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('digest', fields.BigIntField()),
+                ('longitude', fields.FloatField(null=True)),
+                ('latitude', fields.FloatField(null=True)),
+                ('height', fields.FloatField(null=True)),
+                ('elevation', fields.FloatField(null=True)),
+                ('heading', fields.FloatField(null=True)),
+                ('horizontal_speed', fields.FloatField(null=True)),
+                ('vertical_speed', fields.FloatField(null=True)),
+                ('battery_percent', fields.FloatField(null=True)),
+                ('mode_code', fields.IntField(null=True)),
+            ],
+            options={'table': 'telemetry', 'app': 'ofh', 'unique_together': (('drone_id', 'reported_at', 'digest'), ('drone_id', 'device_clock', 'digest')), 'pk_attr': 'id', 'table_description': 'One report of a drone: the history that tracks and charts are read from.'},
+            bases=['Model'],
+        ),
+    ]

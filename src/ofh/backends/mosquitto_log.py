@@ -1,0 +1,115 @@
+"""Who is connected and who claims which serial number, read from the lines that Mosquitto writes to its log topics.
+
+MQTT does not say who published a message. For a serial number that is bound, the access rights prove it
+(`mosquitto_dynsec.py`); for the first status message of an unbound one this is the evidence. Lines as Mosquitto 2.0.11
+writes them, those of later 2.x too, where they carry the address behind the client's name. A controller's client id is its
+account (`use_username_as_clientid`), so no client can make a line speak of another account.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ofh.backends.ports import SessionChange
+
+NOTICE_TOPIC = "$SYS/broker/log/N"
+SUBSCRIBE_TOPIC = "$SYS/broker/log/M/subscribe"
+
+_CONNECTED = re.compile(r"New client connected from (.+):\d+ as (.+) \(p\d+, c\d, k\d+, u'(.*)'\)\.")
+_CLIENT = r"Client (.+?)(?: \[[^\]]*\])? "
+_LEFT = re.compile(_CLIENT + r"disconnected\.")
+_LOST = re.compile(
+    _CLIENT + r"(?:closed its connection\.|has exceeded timeout, disconnecting\.|"
+    r"been disconnected by administrative action\.|disconnected(?: due to|:) .*)"
+)
+_REFUSED = re.compile(r"Client .* disconnected, not authorised\.")
+_SUBSCRIBED = re.compile(r"(\S+) [012] (?:sys|thing)/product/([^/+#]+)/\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """What one line says of an account's session."""
+
+    account: str
+    """Empty for REFUSED: Mosquitto does not say whom it refused."""
+    change: SessionChange
+    address: str = ""
+
+
+class LogWatch:
+    """Keeps what the lines have said.
+
+    Args:
+        window_s: an account that was connected this long ago may still have published what arrives now.
+    """
+
+    def __init__(self, *, window_s: float) -> None:
+        self._window_s = window_s
+        self._connected: set[str] = set()
+        self._gone_at: dict[str, float] = {}
+        self._unknown: set[str] = set()
+        self._claims: dict[str, set[str]] = {}
+
+    def expect(self, accounts: Iterable[str]) -> None:
+        """Accounts that exist and of which no line has told yet: each may be connected."""
+        self._unknown = set(accounts) - self._connected - self._gone_at.keys()
+
+    def forget(self, account: str) -> None:
+        """The account exists no more."""
+        self._unknown.discard(account)
+        self._connected.discard(account)
+        self._gone_at.pop(account, None)
+        self._drop_claims(account)
+
+    def interrupted(self) -> None:
+        """Lines may have been missed: what was known is unknown again. Claims stay, they are checked by the rights."""
+        self._unknown |= self._connected | self._gone_at.keys()
+        self._connected.clear()
+        self._gone_at.clear()
+
+    def line(self, topic: str, text: str, now_s: float) -> LogEvent | None:
+        """Take in one line; tells what it says of a session. `now_s` is monotonic."""
+        _, _, said = text.partition(": ")
+        if topic == SUBSCRIBE_TOPIC:
+            if match := _SUBSCRIBED.fullmatch(said):
+                self._claims.setdefault(match[2], set()).add(match[1])
+            return None
+        if match := _CONNECTED.fullmatch(said):
+            address, client, account = match.groups()
+            if client != account:
+                return None  # not on the controllers' listener
+            self._unknown.discard(account)
+            self._gone_at.pop(account, None)
+            self._connected.add(account)
+            return LogEvent(account, SessionChange.CONNECTED, address)
+        if _REFUSED.fullmatch(said):
+            return LogEvent("", SessionChange.REFUSED)
+        if match := _LEFT.fullmatch(said):
+            return self._gone(match[1], SessionChange.LEFT, now_s)
+        if match := _LOST.fullmatch(said):
+            return self._gone(match[1], SessionChange.LOST, now_s)
+        return None
+
+    def publisher(self, serial: str, now_s: float) -> str | None:
+        """The one account that must have published for this unbound serial number; None where it is not proven."""
+        self._gone_at = {account: at for account, at in self._gone_at.items() if now_s - at <= self._window_s}
+        possible = self._connected | self._gone_at.keys()
+        claimants = self._claims.get(serial, set()) & (possible | self._unknown)
+        if claimants:
+            return next(iter(claimants)) if len(claimants) == 1 else None
+        possible |= self._unknown
+        return next(iter(possible)) if len(possible) == 1 else None
+
+    def _gone(self, account: str, change: SessionChange, now_s: float) -> LogEvent | None:
+        if account not in self._connected and account not in self._unknown:
+            return None
+        self._connected.discard(account)
+        self._unknown.discard(account)
+        self._gone_at[account] = now_s
+        return LogEvent(account, change)
+
+    def _drop_claims(self, account: str) -> None:
+        for serial in [serial for serial, claimants in self._claims.items() if account in claimants]:
+            self._claims[serial].discard(account)
+            if not self._claims[serial]:
+                del self._claims[serial]

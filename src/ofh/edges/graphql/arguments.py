@@ -1,0 +1,84 @@
+"""What clients send, checked where only this edge can: ids, what was left out, areas (security.md, A3, G8).
+
+The length and content of texts is the services' matter, for every edge alike.
+
+A resolver asks who is there first and reads its arguments second, so that a stranger learns nothing from them.
+"""
+
+import re
+from typing import Any, TypeVar
+
+import strawberry
+
+from ofh.domain import areas
+from ofh.domain.errors import bad_input
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+
+
+def number(value: str, field: str) -> int:
+    """The number that an id stands for. Eighteen digits fit every id column.
+
+    Raises:
+        HubError: BAD_INPUT, no such number.
+    """
+    if _ID.fullmatch(value) is None:
+        raise bad_input(field, "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
+    return int(value)
+
+
+def given(*, clearable: frozenset[str] = frozenset(), **values: Any) -> dict[str, Any]:
+    """Those of a mutation's arguments that were not left out.
+
+    Args:
+        clearable: the names of those that null clears; elsewhere null is refused.
+
+    Raises:
+        HubError: BAD_INPUT, null where it clears nothing.
+    """
+    kept = {name: value for name, value in values.items() if value is not strawberry.UNSET}
+    for name, value in kept.items():
+        if value is None and name not in clearable:
+            raise bad_input(name, "This cannot be null. Leave it out to keep it as it is.")
+    return kept
+
+
+def chosen(value: T | None, default: T) -> T:
+    """An argument, or the default where it was left out or is null."""
+    return default if value is None or value is strawberry.UNSET else value
+
+
+def within(value: int, least: int, most: int, field: str) -> int:
+    """A whole number in a range.
+
+    Raises:
+        HubError: BAD_INPUT, outside of it.
+    """
+    if not least <= value <= most:
+        raise bad_input(field, f"This must be from {least} to {most}.")
+    return value
+
+
+@strawberry.input(
+    description="A rectangle on the map. Where west is greater than east it reaches across the antimeridian."
+)
+class Area:
+    west: float = strawberry.field(description="Its western side, in degrees east of Greenwich (WGS 84), -180 to 180.")
+    south: float = strawberry.field(description="Its southern side, in degrees north of the equator, -90 to 90.")
+    east: float = strawberry.field(description="Its eastern side, in degrees east of Greenwich (WGS 84), -180 to 180.")
+    north: float = strawberry.field(description="Its northern side, in degrees north of the equator, -90 to 90.")
+
+    def checked(self, field: str) -> areas.Area:
+        """The area as the feed takes it.
+
+        Raises:
+            HubError: BAD_INPUT, a side that is not on the globe, or south above north.
+        """
+        for side, limit in (("west", 180), ("south", 90), ("east", 180), ("north", 90)):
+            if not -limit <= getattr(self, side) <= limit:
+                raise bad_input(f"{field}.{side}", f"This must be from -{limit} to {limit} degrees.")
+        if self.south > self.north:
+            raise bad_input(f"{field}.south", "South must not lie above north.")
+        return areas.Area(west_deg=self.west, south_deg=self.south, east_deg=self.east, north_deg=self.north)

@@ -1,0 +1,287 @@
+"""What a document may ask for (security.md, section 5), measured before anything of it runs.
+
+One walk visits each fragment once and keeps what it weighs, so that a chain of fragments that spread each other twice
+costs us its length, not two to the power of it. Nothing here recurses deeper than the nesting that it allows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    Node,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.language import StringValueNode, Visitor, visit
+
+from ofh.domain.errors import Code, HubError, bad_input
+from ofh.edges.errors import to_graphql_error
+
+PAGE_ARGUMENT = "first"
+"""A field with this argument is a paged list."""
+
+INTROSPECTION = frozenset({"__schema", "__type"})
+NESTING = 64
+"""Selection sets within each other in one definition, inline fragments counted; far beyond any allowed depth."""
+CEILING = 10**9
+"""Where counting stops: nothing overflows, whatever the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The numbers of security.md, section 5; each is a setting."""
+
+    tokens: int = 2_000
+    """Of the source text, comments counted."""
+    depth: int = 10
+    aliases: int = 30
+    fields: int = 500
+    fragments: int = 50
+    operations: int = 10
+    variables: int = 100
+    directives: int = 50
+    cost: int = 5_000
+    page: int = 200
+    """The largest page that can be asked for."""
+    default_page: int = 50
+    """The page that is given where none is asked for."""
+    plain_list: int = 10
+    """What a list that is not paged counts as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one selection set adds up to, fragments resolved."""
+
+    depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    cost: int = 0
+
+
+class _Refused(Exception):
+    def __init__(self, error: HubError) -> None:
+        self.error = error
+
+
+class Shape:
+    """The definitions of a document, checked for all that does not depend on which operation runs, and with what.
+
+    Raises:
+        HubError: TOO_COMPLEX or BAD_INPUT.
+    """
+
+    def __init__(self, document: DocumentNode, limits: Limits) -> None:
+        self.operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        self.fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        fragments = sum(isinstance(node, FragmentDefinitionNode) for node in document.definitions)
+        _at_most(fragments, limits.fragments, "fragments")
+        _at_most(len(self.operations), limits.operations, "operations")
+        _at_most(sum(len(node.variable_definitions or ()) for node in self.operations), limits.variables, "variables")
+        counter = _Counter()
+        visit(document, counter)
+        _at_most(counter.directives, limits.directives, "directives")
+        if counter.nul:
+            raise bad_input("query", "The character U+0000 is not allowed.")
+        self._spreads = {name: _spreads(node.selection_set) for name, node in self.fragments.items()}
+        for node in self.operations:
+            _spreads(node.selection_set)
+
+    def order(self) -> list[str] | None:
+        """The names of the fragments, each after those that it spreads; None where they form a cycle."""
+        ordered: dict[str, None] = {}
+        for root in self._spreads:
+            if root in ordered:
+                continue
+            path = {root: iter(self._spreads[root])}
+            while path:
+                name, spreads = next(reversed(path.items()))
+                for spread in spreads:
+                    if spread in path:
+                        return None
+                    if spread in self._spreads and spread not in ordered:
+                        path[spread] = iter(self._spreads[spread])
+                        break
+                else:
+                    del path[name]
+                    ordered[name] = None
+        return list(ordered)
+
+
+class Scale:
+    """Weighs operations of one schema."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._pages = {
+            get_named_type(field.type).name
+            for named in schema.type_map.values()
+            for field in getattr(named, "fields", {}).values()
+            if isinstance(field, GraphQLField) and PAGE_ARGUMENT in field.args
+        }
+
+    def check(
+        self, shape: Shape, order: Sequence[str], operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> tuple[GraphQLError | None, bool]:
+        """Weigh an operation.
+
+        Returns:
+            The refusal, if any, and whether it was weighed by the variables, so that it holds for these alone.
+        """
+        defaults = {
+            node.variable.name.value: node.default_value.value
+            for node in operation.variable_definitions or ()
+            if isinstance(node.default_value, IntValueNode)
+        }
+        walk = _Walk(self._schema, self._limits, self._pages, {**defaults, **variables})
+        try:
+            for name in order:
+                fragment = shape.fragments[name]
+                kind = self._schema.get_type(fragment.type_condition.name.value)
+                walk.known[name] = walk.weigh(fragment.selection_set, kind)
+            root = self._schema.get_root_type(operation.operation)
+            weight = walk.weigh(operation.selection_set, root)
+            _at_most(weight.depth, self._limits.depth, "levels of fields")
+            _at_most(weight.aliases, self._limits.aliases, "aliases")
+            _at_most(weight.fields, self._limits.fields, "fields")
+            _at_most(weight.cost, self._limits.cost, "points of cost")
+        except HubError as error:
+            return to_graphql_error(error), walk.by_variables
+        return None, walk.by_variables
+
+
+class _Walk:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, pages: set[str], variables: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._pages = pages
+        self._variables = variables
+        self.known: dict[str, Weight] = {}
+        self.by_variables = False
+
+    def weigh(self, selections: SelectionSetNode, parent: GraphQLNamedType | None) -> Weight:
+        depth = aliases = fields = cost = 0
+        for node in selections.selections:
+            match node:
+                case FieldNode():
+                    added = self._field(node, parent)
+                case InlineFragmentNode():
+                    condition = node.type_condition
+                    kind = self._schema.get_type(condition.name.value) if condition else parent
+                    added = self.weigh(node.selection_set, kind)
+                case FragmentSpreadNode():
+                    # An unknown fragment is refused by the library's rules; until then it weighs as a field.
+                    added = self.known.get(node.name.value, Weight(1, 0, 1, 1))
+                case _:
+                    continue
+            depth = max(depth, added.depth)
+            aliases = min(aliases + added.aliases, CEILING)
+            fields = min(fields + added.fields, CEILING)
+            cost = min(cost + added.cost, CEILING)
+        return Weight(depth, aliases, fields, cost)
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Weight:
+        aliases = 1 if node.alias else 0
+        field = getattr(parent, "fields", {}).get(node.name.value)
+        below = Weight()
+        if node.selection_set is not None:
+            below = self.weigh(node.selection_set, get_named_type(field.type) if field else None)
+        if node.name.value in INTROSPECTION:
+            # Bounded by the library's own rule; its depth and lists are those of the schema, not of our data.
+            return Weight(1, aliases + below.aliases, 1 + below.fields, 1)
+        times = self._times(node, field, parent) if field else 1
+        return Weight(
+            below.depth + 1,
+            min(aliases + below.aliases, CEILING),
+            min(1 + below.fields, CEILING),
+            min(1 + times * below.cost, CEILING),
+        )
+
+    def _times(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None) -> int:
+        """How often what is below the field is computed."""
+        if PAGE_ARGUMENT in field.args:
+            return self._page(node)
+        kind = field.type.of_type if is_non_null_type(field.type) else field.type
+        if not is_list_type(kind) or (parent is not None and parent.name in self._pages):
+            return 1  # the list of a page was counted with the page
+        return self._limits.plain_list
+
+    def _page(self, node: FieldNode) -> int:
+        size: Any = None
+        for argument in node.arguments:
+            if argument.name.value == PAGE_ARGUMENT:
+                size = self._value(argument)
+        if not isinstance(size, int | float):
+            return self._limits.default_page
+        if size > self._limits.page:
+            raise bad_input(PAGE_ARGUMENT, f"A page has at most {self._limits.page} items.")
+        return max(int(size), 1)
+
+    def _value(self, argument: ArgumentNode) -> Any:
+        value = argument.value
+        if isinstance(value, VariableNode):
+            self.by_variables = True
+            given = self._variables.get(value.name.value)
+            return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 20 else given
+        return int(value.value) if isinstance(value, IntValueNode) and len(value.value) < 20 else None
+
+
+class _Counter(Visitor):
+    """Counts what counts once, however often it is spread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directives = 0
+        self.nul = False
+
+    def enter_directive(self, *_: Any) -> None:
+        self.directives += 1
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        self.nul = self.nul or "\0" in node.value
+
+
+def _spreads(selections: SelectionSetNode) -> set[str]:
+    """The fragments that a definition spreads; refuses selection sets nested beyond reason."""
+    found: set[str] = set()
+    level: list[SelectionSetNode] = [selections]
+    for _ in range(NESTING):
+        deeper: list[SelectionSetNode] = []
+        for node in _selections(level):
+            if isinstance(node, FragmentSpreadNode):
+                found.add(node.name.value)
+            elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+                deeper.append(node.selection_set)
+        if not deeper:
+            return found
+        level = deeper
+    raise HubError(Code.TOO_COMPLEX, f"Selections are nested deeper than {NESTING}.")
+
+
+def _selections(level: Iterable[SelectionSetNode]) -> Iterable[Node]:
+    for selections in level:
+        yield from selections.selections
+
+
+def _at_most(found: int, limit: int, what: str) -> None:
+    if found > limit:
+        raise HubError(Code.TOO_COMPLEX, f"This asks for more than {limit} {what}.")

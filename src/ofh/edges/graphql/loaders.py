@@ -1,0 +1,87 @@
+"""Related rows, fetched in one statement for all that ask in the same round.
+
+A row's own relation attributes would each be a hidden query; resolvers go through these instead. A set of loaders
+lives for one operation (for one event in a shared subscription): it remembers what it has read, so a longer life
+would show old rows. It knows nothing of the reader: whether a row may be shown is `visibility.py`'s matter.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from strawberry.dataloader import DataLoader
+from tortoise.models import Model
+
+from ofh.store import models
+
+M = TypeVar("M", bound=Model)
+D = TypeVar("D", models.Drone, models.RemoteController)
+
+BATCH = 10_000
+"""Keys in one statement; both databases take some 32,000 parameters."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Loaders:
+    """The loaders of one operation, by what they give and for what key."""
+
+    def __init__(self) -> None:
+        self.users = _loader(_rows(models.User))
+        self.workspaces = _loader(_rows(models.Workspace))
+        self.connections = _loader(_rows(models.Connection))
+        self.drones = _loader(_rows(models.Drone))
+        self.remote_controllers = _loader(_rows(models.RemoteController))
+
+        self.access_tokens_of_user = _loader(_lists(models.AccessToken, "user_id"))
+        self.members_of_workspace = _loader(_lists(models.Membership, "workspace_id"))
+        self.connections_of_workspace = _loader(_lists(models.Connection, "workspace_id"))
+        self.drones_of_workspace = _loader(_lists(models.Drone, "workspace_id"))
+        self.remote_controllers_of_workspace = _loader(_lists(models.RemoteController, "workspace_id"))
+
+        self.drone_of_connection = _loader(_latest(models.Drone))
+        self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
+
+    def forget(self) -> None:
+        """Read everything anew from now on: something has been changed."""
+        for loader in vars(self).values():
+            loader.clear_all()
+
+
+def _loader(load: Callable[[list[int]], Awaitable[list[Any]]]) -> DataLoader[int, Any]:
+    return DataLoader(load_fn=load, max_batch_size=BATCH)
+
+
+def _rows(model: type[M]) -> Callable[[list[int]], Awaitable[list[M | None]]]:
+    """Rows by their own id; None where there is none."""
+
+    async def load(ids: list[int]) -> list[M | None]:
+        found = {row.pk: row for row in await model.filter(id__in=ids)}
+        return [found.get(key) for key in ids]
+
+    return load
+
+
+def _lists(model: type[M], column: str) -> Callable[[list[int]], Awaitable[list[list[M]]]]:
+    """All rows that name the key in a column, oldest first."""
+
+    async def load(keys: list[int]) -> list[list[M]]:
+        found: dict[int, list[M]] = {key: [] for key in keys}
+        for row in await model.filter(**{f"{column}__in": keys}).order_by("id"):
+            found[getattr(row, column)].append(row)
+        return [found[key] for key in keys]
+
+    return load
+
+
+def _latest(model: type[D]) -> Callable[[list[int]], Awaitable[list[D | None]]]:
+    """Of the devices that last came in by a connection the one to show: online before offline, then the last seen."""
+    lists = _lists(model, "connection_id")
+
+    async def load(keys: list[int]) -> list[D | None]:
+        return [_newest(rows) for rows in await lists(keys)]
+
+    return load
+
+
+def _newest(rows: Iterable[D]) -> D | None:
+    return max(rows, key=lambda row: (row.online, row.seen_at or NEVER, row.id), default=None)

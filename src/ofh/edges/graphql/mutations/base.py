@@ -1,0 +1,42 @@
+"""What every mutation has in common."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import strawberry
+from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
+from strawberry.utils.str_converters import to_camel_case
+
+from ofh.domain.errors import HubError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Changing(FieldExtension):
+    """Around each mutation: old reads are forgotten before it, and a refusal names arguments as the API does.
+
+    A document's mutations run one after the other, each with all that is selected of its answer; what one changed,
+    the next must show.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any) -> Any:
+        info.context.loaders.forget()
+        try:
+            return await next_(source, info, **kwargs)
+        except HubError as error:
+            if not error.fields:
+                raise
+            fields = {self._names.get(name, to_camel_case(name)): why for name, why in error.fields.items()}
+            raise HubError(error.code, error.message, fields=fields, retry_after_s=error.retry_after_s) from error
+
+
+def mutation(description: str, **names: str) -> Callable[[F], F]:
+    """A field that changes something.
+
+    Args:
+        names: an argument of the service → the argument of the API, where they are not the same word.
+    """
+    return cast(Callable[[F], F], strawberry.mutation(description=description, extensions=[Changing(names)]))

@@ -1,0 +1,220 @@
+"""The way out to one websocket: messages joined per turn of the loop, never more waiting than the mark allows.
+
+`RawOutlet` writes ready-made frames below ASGI where the server offers it (`edges/ws_protocol.py`); `PlainOutlet`
+awaits the ordinary `send`. Both keep order, both say when their reader lags, neither ever blocks a writer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from ofh.edges.ws_protocol import HIGH_WATER_BYTES, Channel
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JOIN_BYTES = 32 * 1024
+"""Frames of one turn are joined up to this size; then they go out, so that the transport's mark sees them."""
+
+CLOSE_TIMEOUT_S = 5.0
+"""How long a reader is waited for that is to be closed and does not read, where ASGI is all there is."""
+
+
+def text_header(size: int) -> bytes:
+    """The head of an unmasked, unfragmented text frame (RFC 6455, section 5.2)."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 0x10000:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+class Outlet(Protocol):
+    """What a socket writes to."""
+
+    raw: bool
+    """Takes frames by `put`; else whole messages by `message` alone."""
+    paused: bool
+    """The reader lags: put in nothing that can wait."""
+
+    def put(self, frames: bytes) -> None:
+        """Send frames; only where `raw`."""
+
+    def message(self, text: bytes) -> None:
+        """Send one text message."""
+
+    async def drain(self) -> None:
+        """Return once the reader has caught up, or the outlet is closed."""
+
+    def taken(self) -> int | None:
+        """Bytes that the reader has ever taken; None where nothing waits for it."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send what waits and the close frame; returns whether or not the reader takes them."""
+
+
+class Flusher:
+    """Writes out, once per turn of the loop, what was put into outlets during it."""
+
+    __slots__ = ("_dirty",)
+
+    def __init__(self) -> None:
+        self._dirty: list[RawOutlet] = []
+
+    def mark(self, outlet: "RawOutlet") -> None:
+        """The outlet has something to write."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(outlet)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for outlet in dirty:
+            outlet.flush()
+
+
+class RawOutlet:
+    """Frames written straight to the transport."""
+
+    __slots__ = ("_channel", "_flusher", "_on_resume", "_pending", "_resumed", "_size", "_written")
+    raw = True
+
+    def __init__(self, channel: Channel, flusher: Flusher, on_resume: Callable[[], None]) -> None:
+        self._channel = channel
+        self._flusher = flusher
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._written = 0
+        self._on_resume = on_resume
+        self._resumed: asyncio.Event | None = None
+        channel.on_resume = self._resume
+
+    @property
+    def paused(self) -> bool:
+        return self._channel.paused
+
+    def put(self, frames: bytes) -> None:
+        pending = self._pending
+        if not pending:
+            self._flusher.mark(self)
+        pending.append(frames)
+        self._size += len(frames)
+        if self._size > JOIN_BYTES:
+            self.flush()
+
+    def message(self, text: bytes) -> None:
+        self.put(text_header(len(text)) + text)
+
+    def flush(self) -> None:
+        """Write out what waits here."""
+        if self._size:
+            pending = self._pending
+            self._written += self._size
+            self._size = 0
+            frames = pending[0] if len(pending) == 1 else b"".join(pending)
+            pending.clear()
+            self._channel.write(frames)
+
+    def _resume(self) -> None:
+        self._release()
+        self._on_resume()
+
+    def _release(self) -> None:
+        if self._resumed is not None:
+            self._resumed.set()
+            self._resumed = None
+
+    async def drain(self) -> None:
+        if self._channel.paused:
+            if self._resumed is None:
+                self._resumed = asyncio.Event()
+            await self._resumed.wait()
+
+    def taken(self) -> int | None:
+        waiting = self._channel.buffered()
+        return self._written - waiting if waiting else None
+
+    async def close(self, code: int, reason: str) -> None:
+        self.flush()
+        self._channel.close(code, reason)
+        self._channel.on_resume = None
+        self._release()
+
+
+class PlainOutlet:
+    """Messages sent by ASGI, by a task of its own."""
+
+    raw = False
+
+    def __init__(self, send: Send, on_resume: Callable[[], None], high_water: int = HIGH_WATER_BYTES) -> None:
+        self._send = send
+        self._on_resume = on_resume
+        self._high_water = high_water
+        self._queue: deque[bytes] = deque()
+        self._waiting = 0
+        self._taken = 0
+        self._more = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
+        self._closed = False
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def paused(self) -> bool:
+        return not self._caught_up.is_set()
+
+    def put(self, frames: bytes) -> None:
+        raise TypeError("frames go to a raw outlet")
+
+    def message(self, text: bytes) -> None:
+        if self._closed:
+            return
+        self._queue.append(text)
+        self._waiting += len(text)
+        self._more.set()
+        if self._waiting > self._high_water:
+            self._caught_up.clear()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    text = self._queue.popleft()
+                    await self._send({"type": "websocket.send", "text": text.decode()})
+                    self._waiting -= len(text)
+                    self._taken += len(text)
+                    if self.paused and self._waiting * 4 <= self._high_water:
+                        self._caught_up.set()
+                        self._on_resume()
+                if self._closed:
+                    return
+                self._more.clear()
+                await self._more.wait()
+        except OSError:
+            self._stop()  # the peer is gone; the receiving side learns of it by itself
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._queue.clear()
+        self._waiting = 0
+        self._more.set()
+        self._caught_up.set()
+
+    async def drain(self) -> None:
+        await self._caught_up.wait()
+
+    def taken(self) -> int | None:
+        return self._taken if self._waiting else None
+
+    async def close(self, code: int, reason: str) -> None:
+        self._closed = True
+        self._more.set()
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await asyncio.shield(self._task)
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        self._stop()

@@ -1,0 +1,67 @@
+"""The ways in for reading. Each asks one service and hands what it gives through the gate of `visibility.py`."""
+
+from typing import Annotated
+
+import strawberry
+
+from .arguments import number
+from .fields import field
+from .types.accounts import User
+from .types.fleet import Drone, RemoteController
+from .types.server import ServerInfo
+from .types.workspaces import Connection, Workspace
+from .visibility import Info, own, shown
+
+Id = Annotated[strawberry.ID, strawberry.argument(description="A whole number of 1 to 18 digits.")]
+
+
+@strawberry.type(description="What can be read. What does not exist and what the caller may not see is null alike.")
+class Query:
+    @field("What this hub is. Needs no log-in.")
+    def server(self, info: Info) -> ServerInfo:
+        found = info.context.services.info
+        return ServerInfo(name=found.name, version=found.version, api_version=found.api_version)
+
+    @field("The caller; null when not logged in.")
+    async def me(self, info: Info) -> User | None:
+        actor = info.context.actor
+        if actor is None:
+            return None
+        row = await info.context.services.accounts.user(actor, actor.user_id)
+        return User(row=row) if row else None
+
+    @field("A person: oneself, or somebody who shares a workspace with the caller.")
+    async def user(self, info: Info, id: Id) -> User | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.accounts.user(actor, number(id, "id"))
+        return User(row=row) if row else None
+
+    @field("The workspaces that the caller is a member of.")
+    async def workspaces(self, info: Info) -> list[Workspace]:
+        actor = info.context.require_actor()
+        found = await info.context.services.workspaces.list_for(actor)
+        return [own(Workspace, item) for item in found]
+
+    @field("A workspace by its id.")
+    async def workspace(self, info: Info, id: Id) -> Workspace | None:
+        actor = info.context.require_actor()
+        found = await info.context.services.workspaces.get(actor, number(id, "id"))
+        return own(Workspace, found) if found else None
+
+    @field("A connection by its id.")
+    async def connection(self, info: Info, id: Id) -> Connection | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.connections.get(actor, number(id, "id"))
+        return await shown(info, Connection, row)
+
+    @field("A remote controller by its id.")
+    async def remote_controller(self, info: Info, id: Id) -> RemoteController | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.fleet.remote_controller(actor, number(id, "id"))
+        return await shown(info, RemoteController, row)
+
+    @field("A drone by its id.")
+    async def drone(self, info: Info, id: Id) -> Drone | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.fleet.drone(actor, number(id, "id"))
+        return await shown(info, Drone, row)

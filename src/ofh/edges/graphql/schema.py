@@ -1,0 +1,36 @@
+"""The schema, put together; `schema.graphql` at the project's root is what `print_sdl` says of it."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from .hub_schema import HubSchema
+from .mutations.accounts import AccountMutations
+from .mutations.fleet import FleetMutations
+from .mutations.workspaces import WorkspaceMutations
+from .queries import Query
+from .scalars import SCALARS
+from .subscriptions import Subscription
+
+
+@strawberry.type(
+    description="What can be changed. What does not exist and what the caller may not see is `GONE` alike; what their "
+    "role does not allow is `FORBIDDEN`."
+)
+class Mutation(AccountMutations, WorkspaceMutations, FleetMutations):
+    pass
+
+
+def build_schema() -> HubSchema:
+    """The schema of the hub's API."""
+    return HubSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def print_sdl() -> str:
+    """The schema in GraphQL's own language, as it is checked in."""
+    sdl: str = build_schema().as_str()
+    return sdl + "\n"

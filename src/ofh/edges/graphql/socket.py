@@ -1,0 +1,639 @@
+"""graphql-transport-ws (security.md, section 6), each socket bounded in what it may ask, keep and leave unread.
+
+Written for ASGI itself rather than as a subclass of Strawberry's handler: that one closes the socket on a syntax
+error, takes an id or a payload of any type, keeps one context for all operations of a socket, and has no place for
+limits of rate, size and time. The schema, the limits and the fan-out are the same as everywhere.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_response_event
+
+from ofh.domain.actors import Actor
+from ofh.domain.errors import Code, HubError
+from ofh.edges.errors import WIRE, hub_error, present, to_graphql_error
+from ofh.edges.strict_json import BadJson, loads
+from ofh.edges.ws_protocol import EXTENSION
+
+from .context import Context, Contexts
+from .fanout import Fanout, Join, Member, Shown, encode
+from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation, first
+from .outlet import Outlet, PlainOutlet, RawOutlet, Send
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+SUBPROTOCOL = "graphql-transport-ws"
+ID_CHARACTERS = 128
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """The numbers of security.md, section 6; each is a setting."""
+
+    init_s: float = 5.0
+    message_bytes: int = 64 * 1024
+    operations: int = 50
+    """At work at the same time on one socket."""
+    messages_per_s: float = 100.0
+    messages_burst: float = 200.0
+    per_user: int = 20
+    """Sockets of one user."""
+    per_address: int = 100
+    """Sockets of one address that have not shown who they are."""
+    unread_s: float = 30.0
+    """How long a receiver may take nothing."""
+    recheck_s: float = 60.0
+    """How often sessions and rights are looked at again, should word of their end be lost."""
+    operation_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """How the edge learns who asks; `edges/auth.py` and the services fulfil it."""
+
+    origin_allowed: Callable[[str | None, str | None], bool]
+    """`Origin`, `Sec-Fetch-Site` → whether to go on."""
+    identify: Callable[[Mapping[str, str], str], Awaitable[Actor | None]]
+    """Headers by lower-case name, address → who asks, by bearer token if there is one, else by cookie."""
+    identify_bearer: Callable[[str, str], Awaitable[Actor | None]]
+    """Token, address → who asks."""
+    address_of: Callable[[Mapping[str, Any]], str]
+    """ASGI scope → the client's address."""
+    still_valid: Callable[[Actor], Awaitable[bool]]
+    """Whether the session or token is still alive."""
+    scope_of: Callable[[Actor, int], Awaitable[Hashable | None]]
+    """Workspace id → `(workspace_id, role)` as in `Join.scope`; None where the right is gone."""
+    throttle: Callable[[Actor | None, str, int], Awaitable[None]]
+    """Who, address, number of operations; raises HubError RATE_LIMITED."""
+
+
+class Sockets:
+    """The ASGI endpoint, and all sockets of this process. Owned by the hub."""
+
+    def __init__(
+        self, schema: HubSchema, contexts: Contexts, fanout: Fanout, gate: Gate, limits: SocketLimits | None = None
+    ) -> None:
+        self.schema = schema
+        self.contexts = contexts
+        self.fanout = fanout
+        self.gate = gate
+        self.limits = limits or SocketLimits()
+        self._sockets: set[Socket] = set()
+        self._strangers: Counter[str] = Counter()
+        self._users: Counter[int] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to watch over readers and rights."""
+        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._recheck())]
+
+    async def stop(self) -> None:
+        """Close every socket with 1001 and wait until each is gone."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        closing = [socket.close(1001, "the hub is shutting down") for socket in list(self._sockets)]
+        await asyncio.gather(*closing)
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        address = self.gate.address_of(scope)
+        connect = await receive()
+        if connect["type"] != "websocket.connect":
+            return
+        if not self.gate.origin_allowed(headers.get("origin"), headers.get("sec-fetch-site")):
+            await refuse(scope, send, 403, "This origin may not open a socket here.")
+            return
+        if SUBPROTOCOL not in scope.get("subprotocols", ()):
+            await refuse(scope, send, 400, f"The subprotocol {SUBPROTOCOL} is needed.")
+            return
+        try:
+            actor = await self.gate.identify(headers, address)
+        except HubError as error:
+            await refuse(scope, send, WIRE[error.code].http, error.message)
+            return
+        full = self._users[actor.user_id] >= self.limits.per_user if actor else False
+        if full or (actor is None and self._strangers[address] >= self.limits.per_address):
+            await refuse(scope, send, 429, "Too many sockets.")
+            return
+        socket = Socket(self, scope, send, address, actor)
+        self._sockets.add(socket)
+        self._count(socket, 1)
+        try:
+            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL, "headers": []})
+            await socket.serve(receive)
+        except OSError:
+            pass  # the peer went during the handshake
+        finally:
+            self._count(socket, -1)
+            self._sockets.discard(socket)
+
+    def _count(self, socket: "Socket", change: int) -> None:
+        counter: Counter[Any] = self._strangers if socket.counted is None else self._users
+        key = socket.address if socket.counted is None else socket.counted
+        counter[key] += change
+        if counter[key] <= 0:
+            del counter[key]
+
+    def show(self, socket: "Socket", actor: Actor) -> bool:
+        """A socket has shown who it is; false where that user has too many."""
+        if socket.counted == actor.user_id:
+            return True
+        if self._users[actor.user_id] >= self.limits.per_user:
+            return False
+        self._count(socket, -1)
+        socket.counted = actor.user_id
+        self._count(socket, 1)
+        return True
+
+    # Ends of sessions and rights
+
+    def end_session(self, credential: str, credential_id: int) -> None:
+        """Close with 4403 what hangs on a session or token."""
+        for socket in self._of(lambda actor: (actor.credential, actor.credential_id) == (credential, credential_id)):
+            socket.closing(4403, "the session has ended")
+
+    def end_user(self, user_id: int) -> None:
+        """Close with 4403 all that a user has open."""
+        for socket in self._of(lambda actor: actor.user_id == user_id):
+            socket.closing(4403, "the session has ended")
+
+    def end_access(self, user_id: int, workspace_id: int) -> None:
+        """End with FORBIDDEN what a user watches of a workspace."""
+        for socket in self._of(lambda actor: actor.user_id == user_id):
+            socket.end_access(workspace_id)
+
+    async def recheck(self, user_id: int) -> None:
+        """Look at a user's rights again: what was lost ends, what now depends on another role starts anew."""
+        for socket in self._of(lambda actor: actor.user_id == user_id):
+            await socket.recheck()
+
+    def _of(self, wanted: Callable[[Actor], bool]) -> list["Socket"]:
+        return [socket for socket in self._sockets if socket.known is not None and wanted(socket.known)]
+
+    async def _recheck(self) -> None:
+        """Spread over the interval, so that a thousand sockets are no thousand questions at once."""
+        while True:
+            started = time.monotonic()
+            sockets = list(self._sockets)
+            for socket in sockets:
+                await asyncio.sleep(self.limits.recheck_s / (len(sockets) + 1))
+                try:
+                    await socket.recheck()
+                except HubError as error:
+                    log.info("recheck put off", code=error.code)
+                except Exception:
+                    log.exception("recheck failed")
+            await asyncio.sleep(max(0.0, started + self.limits.recheck_s - time.monotonic()))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self.limits.unread_s / 6)
+            now = time.monotonic()
+            for socket in list(self._sockets):
+                if socket.stuck(now, self.limits.unread_s):
+                    log.info("receiver takes nothing", address=socket.address)
+                    socket.closing(1013, "you do not read")
+
+
+class Socket:
+    """One connection. All that it writes goes through its outlet, in order."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_allowance",
+        "_allowance_at",
+        "_closed",
+        "_handshake",
+        "_operations",
+        "_outlet",
+        "_sockets",
+        "_taken",
+        "_taken_at",
+        "_tasks",
+        "actor",
+        "address",
+        "counted",
+        "known",
+    )
+    actor: Actor
+
+    def __init__(self, sockets: Sockets, scope: Scope, send: Send, address: str, actor: Actor | None) -> None:
+        self._sockets = sockets
+        channel = scope.get("extensions", {}).get(EXTENSION)
+        self._outlet: Outlet = (
+            RawOutlet(channel, sockets.fanout.flusher, self._resumed) if channel else PlainOutlet(send, self._resumed)
+        )
+        self.address = address
+        self.known = actor
+        """Who the handshake, and later `connection_init`, has shown."""
+        self.counted = actor.user_id if actor else None
+        self._handshake: asyncio.TimerHandle | None = None
+        self._acknowledged = False
+        self._closed = False
+        self._operations: dict[str, Running | Member] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._allowance = sockets.limits.messages_burst
+        self._allowance_at = time.monotonic()
+        self._taken: int | None = None
+        self._taken_at = 0.0
+
+    # In
+
+    async def serve(self, receive: Receive) -> None:
+        """Read until either side closes; afterwards nothing of the socket is left."""
+        loop = asyncio.get_running_loop()
+        self._handshake = loop.call_later(
+            self._sockets.limits.init_s, self.closing, 4408, "connection_init did not come in time"
+        )
+        try:
+            while not self._closed:
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    break
+                await self._take(message)
+        finally:
+            self._handshake.cancel()
+            await self._end()
+
+    async def _end(self) -> None:
+        self._closed = True
+        self._stop_operations()
+        await self._outlet.close(1000, "")
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self, message: Mapping[str, Any]) -> None:
+        text = message.get("text")
+        if text is None:
+            await self.close(4400, "messages are text")
+            return
+        data = text.encode()
+        if len(data) > self._sockets.limits.message_bytes:
+            await self.close(1009, "this message is too long")
+            return
+        if not self._may_send():
+            await self.close(4400, "too many messages")
+            return
+        try:
+            await self._act(loads(data))
+        except BadJson as error:
+            await self.close(4400, str(error))
+        except _Malformed as error:
+            await self.close(4400, str(error))
+
+    def _may_send(self) -> bool:
+        limits = self._sockets.limits
+        now = time.monotonic()
+        earned = (now - self._allowance_at) * limits.messages_per_s
+        self._allowance = min(self._allowance + earned, limits.messages_burst)
+        self._allowance_at = now
+        self._allowance -= 1
+        return self._allowance >= 0
+
+    async def _act(self, message: Any) -> None:
+        if not isinstance(message, dict):
+            raise _Malformed("a message is a JSON object")
+        payload = message.get("payload")
+        match message.get("type"):
+            case "connection_init":
+                await self._init(_object(payload))
+            case "ping":
+                _object(payload)
+                self._outlet.message(b'{"type":"pong"}')
+            case "pong":
+                _object(payload)
+            case "subscribe":
+                await self._subscribe(_id(message), payload)
+            case "complete":
+                self._complete(_id(message))
+            case _:
+                raise _Malformed("this type of message is unknown")
+
+    async def _init(self, payload: dict[str, Any]) -> None:
+        if self._handshake is None or self._handshake.cancelled():
+            await self.close(4429, "connection_init came twice")
+            return
+        self._handshake.cancel()
+        gate = self._sockets.gate
+        offered = payload.get("authorization", payload.get("Authorization"))
+        if offered is not None:
+            token = _bearer(offered)
+            self.known = await gate.identify_bearer(token, self.address) if token else None
+        if self.known is None:
+            await self.close(4403, "log in first")
+        elif not self._sockets.show(self, self.known):
+            await self.close(1013, "too many sockets")
+        elif not self._closed:
+            self.actor = self.known
+            self._acknowledged = True
+            self._outlet.message(b'{"type":"connection_ack"}')
+
+    async def _subscribe(self, id: str, payload: Any) -> None:
+        if not self._acknowledged:
+            await self.close(4401, "connection_init comes first")
+            return
+        asked = _asked(payload)
+        if id in self._operations:
+            await self.close(4409, f"Subscriber for {id} already exists")
+            return
+        if len(self._operations) >= self._sockets.limits.operations:
+            limit = self._sockets.limits.operations
+            self._error(id, HubError(Code.RATE_LIMITED, f"At most {limit} operations at a time on one socket."))
+            return
+        operation = self._sockets.schema.prepare(asked)
+        if isinstance(operation, list):
+            self._send_errors(id, [present(error, "") for error in operation])
+            return
+        self._start(id, operation)
+
+    def _start(self, id: str, operation: Operation) -> None:
+        context = self._sockets.contexts.of(self.actor, address=self.address)
+        running = Running(operation, context)
+        self._operations[id] = running
+        running.task = asyncio.create_task(self._run(id, running))
+        self._tasks.add(running.task)
+        running.task.add_done_callback(self._tasks.discard)
+
+    def _complete(self, id: str) -> None:
+        operation = self._operations.pop(id, None)
+        if operation is not None:
+            operation.leave()
+
+    # Operations
+
+    async def _run(self, id: str, running: "Running") -> None:
+        """From the start of an operation to its end, or to its place in a group."""
+        try:
+            await self._sockets.gate.throttle(self.actor, self.address, 1)
+            executor = self._sockets.schema.executor(running.operation, running.context)
+            if isinstance(executor, list):
+                self._finish(id, running, [present(error, "") for error in executor])
+            elif running.operation.kind is OperationType.SUBSCRIPTION:
+                await self._run_subscription(id, running, executor)
+            else:
+                await self._run_once(id, running, executor)
+        except HubError as error:
+            self._refused(id, running, error)
+        except Exception as fault:  # noqa: BLE001 - the outermost of this task
+            where = running.operation.name or running.operation.kind.value
+            self._finish(id, running, [present(GraphQLError("", original_error=fault, path=[]), where)])
+
+    async def _run_once(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
+        try:
+            async with asyncio.timeout(self._sockets.limits.operation_s):
+                result = await self._sockets.schema.run(executor)
+        except TimeoutError:
+            result = ExecutionResult(None, [to_graphql_error(HubError(Code.UNAVAILABLE, "This took too long."))])
+        await self._next(id, running, result)
+        self._finish(id, running, None)
+
+    async def _run_subscription(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
+        try:
+            async with asyncio.timeout(self._sockets.limits.operation_s):
+                stream = await self._sockets.schema.open(executor)
+                if isinstance(stream, ExecutionResult):
+                    self._not_opened(id, running, stream.errors or [])
+                    return
+                events, event = await first(stream)
+        except TimeoutError:
+            raise HubError(Code.UNAVAILABLE, "This took too long.") from None
+        except StopAsyncIteration:
+            self._finish(id, running, None)
+            return
+        if isinstance(event, Join):
+            await _close(events)
+            self._enrol(id, running, event, executor)
+            return
+        responses = map_source_to_response_event(executor, _again(event, events))
+        try:
+            async for result in responses:
+                await self._next(id, running, result)
+        finally:
+            await _close(responses)
+            await _close(events)
+        self._finish(id, running, None)
+
+    def _enrol(self, id: str, running: "Running", join: Join, executor: FanoutExecutor) -> None:
+        if self._operations.get(id) is not running:
+            return
+        member = Member(self, self._outlet, id)
+        self._operations[id] = member
+        self._sockets.fanout.enrol(member, join, running.operation, executor)
+
+    def _not_opened(self, id: str, running: "Running", errors: list[GraphQLError]) -> None:
+        refusal = hub_error(errors[0]) if errors else None
+        if refusal is not None:
+            self._refused(id, running, refusal)
+        else:
+            where = running.operation.name or "subscription"
+            self._finish(id, running, [present(error, where) for error in errors])
+
+    async def _next(self, id: str, running: "Running", result: ExecutionResult) -> None:
+        await self._outlet.drain()
+        if self._operations.get(id) is running and not self._closed:
+            where = running.operation.name or running.operation.kind.value
+            body = encode(result, where)
+            self._outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
+
+    # Ends of operations
+
+    def _refused(self, id: str, running: "Running", error: HubError) -> None:
+        """A subscription that cannot begin or go on; where a backend is away the client is to come back."""
+        shown = Shown.of(error)
+        if shown.ws_close is not None and running.operation.kind is OperationType.SUBSCRIPTION:
+            self.closing(shown.ws_close, error.message)
+        else:
+            self._finish(id, running, [shown.body])
+
+    def _finish(self, id: str, running: "Running", errors: list[dict[str, Any]] | None) -> None:
+        """The last word on an operation, unless the client had it."""
+        if self._operations.get(id) is running and not self._closed:
+            del self._operations[id]
+            if errors is None:
+                self._outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"complete"}')
+            else:
+                self._send_errors(id, errors)
+
+    def _error(self, id: str, error: HubError) -> None:
+        self._send_errors(id, [present(to_graphql_error(error), "")])
+
+    def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
+        if not self._closed:
+            self._outlet.message(orjson.dumps({"id": id, "type": "error", "payload": errors}))
+
+    def member_ended(self, member: Member, error: Shown | None) -> None:
+        """See `Owner`."""
+        if self._operations.get(member.id) is not member or self._closed:
+            return
+        del self._operations[member.id]
+        if error is None:
+            self._outlet.message(b'{"id":' + orjson.dumps(member.id) + b',"type":"complete"}')
+        elif error.ws_close is not None:
+            self.closing(error.ws_close, error.body["message"])
+        else:
+            self._send_errors(member.id, [error.body])
+
+    def end_access(self, workspace_id: int) -> None:
+        """End with FORBIDDEN what shows this workspace."""
+        for id, operation in list(self._operations.items()):
+            if workspace_id in operation.workspaces():
+                del self._operations[id]
+                operation.leave()
+                self._error(id, HubError(Code.FORBIDDEN, "You may no longer see this workspace."))
+
+    async def recheck(self) -> None:
+        """Ask again whether the session lives and what it may see.
+
+        Raises:
+            HubError: UNAVAILABLE, nobody can tell at present; nothing changes.
+        """
+        actor = self.known
+        if actor is None or self._closed:
+            return
+        gate = self._sockets.gate
+        if not await gate.still_valid(actor):
+            self.closing(4403, "the session has ended")
+            return
+        for workspace_id in {id for operation in self._operations.values() for id in operation.workspaces()}:
+            scope = await gate.scope_of(actor, workspace_id)
+            if scope is None:
+                self.end_access(workspace_id)
+                continue
+            for id, member in list(self._operations.items()):
+                group = member.group if isinstance(member, Member) else None
+                if group is not None and group.join.workspace_id == workspace_id and group.join.scope != scope:
+                    member.leave()
+                    self._start(id, group.operation)
+
+    # Out
+
+    def _resumed(self) -> None:
+        for operation in list(self._operations.values()):
+            if isinstance(operation, Member):
+                operation.resumed()
+
+    def stuck(self, now: float, limit_s: float) -> bool:
+        """Whether the reader has left what waits for it untouched for so long."""
+        taken = self._outlet.taken()
+        if taken is None or taken != self._taken:
+            self._taken, self._taken_at = taken, now
+            return False
+        return now - self._taken_at >= limit_s
+
+    def closing(self, code: int, reason: str) -> None:
+        """Close from where nothing can be awaited."""
+        if not self._closed:
+            task = asyncio.get_running_loop().create_task(self.close(code, reason))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close; at once nothing more is done or sent for this socket."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_operations()
+        await self._outlet.close(code, reason)
+
+    def _stop_operations(self) -> None:
+        operations, self._operations = self._operations, {}
+        for operation in operations.values():
+            operation.leave()
+
+
+class Running:
+    """An operation with a task of its own."""
+
+    __slots__ = ("context", "operation", "task")
+
+    def __init__(self, operation: Operation, context: Context) -> None:
+        self.operation = operation
+        self.context = context
+        self.task: asyncio.Task[None] | None = None
+
+    def workspaces(self) -> set[int]:
+        """The workspaces that it depends on."""
+        return self.context.workspace_ids
+
+    def leave(self) -> None:
+        """Stop it."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+class _Malformed(Exception):
+    """The client broke the protocol; the words go out as the reason of 4400."""
+
+
+def _object(payload: Any) -> dict[str, Any]:
+    if payload is None:
+        return {}
+    if not isinstance(payload, dict):
+        raise _Malformed("a payload is an object or null")
+    return payload
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    id = message.get("id")
+    if not isinstance(id, str) or not 0 < len(id) <= ID_CHARACTERS:
+        raise _Malformed(f"an id is a string of 1 to {ID_CHARACTERS} characters")
+    return id
+
+
+def _asked(payload: Any) -> Asked:
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        raise _Malformed("a subscribe payload has a query, which is a string")
+    name, variables = payload.get("operationName"), payload.get("variables")
+    if not isinstance(name, str | None):
+        raise _Malformed("operationName is a string or null")
+    if not isinstance(variables, dict | None) or not isinstance(payload.get("extensions"), dict | None):
+        raise _Malformed("variables and extensions are objects or null")
+    return Asked(query=payload["query"], variables=variables, operation_name=name)
+
+
+def _bearer(offered: Any) -> str | None:
+    if not isinstance(offered, str):
+        return None
+    scheme, _, token = offered.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def _close(stream: Any) -> None:
+    aclose = getattr(stream, "aclose", None)
+    if aclose is not None:
+        with suppress(RuntimeError):
+            await aclose()
+
+
+async def _again(event: Any, events: Any) -> Any:
+    """A stream whose first item was taken from it already."""
+    yield event
+    async for item in events:
+        yield item
+
+
+async def refuse(scope: Mapping[str, Any], send: Send, status: int, reason: str) -> None:
+    """Answer a handshake with an HTTP status; where the server cannot, with its own refusal."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    if status == 429:
+        headers.append((b"retry-after", b"5"))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": reason.encode()})

@@ -1,0 +1,153 @@
+"""The ways in for watching.
+
+Each checks once who asks and yields one `Join`: all who watch the same with the same rights share one execution per
+event (`fanout.py`). A resolver therefore makes nothing of its reader but the sight of the workspace, which is part of
+the scope that is shared.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Annotated, Any
+
+import strawberry
+
+from ofh.domain.errors import gone
+
+from .arguments import Area, chosen, number, within
+from .fanout import Join, Watch
+from .fields import subscription
+from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
+from .visibility import Info, OfWorkspace, Sight, look_or_gone
+
+POSITIONS_INTERVAL_MS = 250
+BATTERIES_INTERVAL_MS = 1_000
+INTERVAL_LIMIT_MS = 3_600_000
+"""An hour."""
+
+WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The workspace's id.")]
+DroneId = Annotated[strawberry.ID, strawberry.argument(description="The drone's id.")]
+
+
+@strawberry.type(
+    description="What can be watched. Ends with `FORBIDDEN` as soon as the caller loses the right to it; what does not "
+    "exist and what the caller may not see is `GONE` alike."
+)
+class Subscription:
+    @subscription("The last known position at once, then every new one.")
+    async def drone_position(self, info: Info, drone_id: DroneId) -> AsyncGenerator[DronePosition, None]:
+        sight, found = await _drone(info, drone_id)
+        feed = info.context.services.feed
+        yield _join(DronePosition, sight, ("dronePosition", found), lambda: feed.drone_position(found), per_item=True)
+
+    @subscription("The last known charge at once, then every new one.")
+    async def drone_battery(self, info: Info, drone_id: DroneId) -> AsyncGenerator[DroneBattery, None]:
+        sight, found = await _drone(info, drone_id)
+        feed = info.context.services.feed
+        yield _join(DroneBattery, sight, ("droneBattery", found), lambda: feed.drone_battery(found), per_item=True)
+
+    @subscription("The last known position at once, then every new one.")
+    async def remote_controller_position(
+        self,
+        info: Info,
+        remote_controller_id: Annotated[strawberry.ID, strawberry.argument(description="The remote controller's id.")],
+    ) -> AsyncGenerator[RemoteControllerPosition, None]:
+        actor = info.context.require_actor()
+        found = number(remote_controller_id, "remoteControllerId")
+        row = await info.context.services.fleet.remote_controller(actor, found)
+        if row is None:
+            raise gone("remote controller")
+        sight = await look_or_gone(info, row.workspace_id, "remote controller")
+        feed = info.context.services.feed
+        key = ("remoteControllerPosition", found)
+        yield _join(RemoteControllerPosition, sight, key, lambda: feed.remote_controller_position(found), per_item=True)
+
+    @subscription(
+        "The positions of all drones of a workspace, or of those inside an area. The first message holds "
+        "every drone's last known position; each further one holds what has changed since, the newest position per "
+        "drone."
+    )
+    async def workspace_positions(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        area: Annotated[
+            Area | None, strawberry.argument(description="Only drones inside of it; everywhere if left out.")
+        ] = strawberry.UNSET,
+        interval: Annotated[
+            int | None,
+            strawberry.argument(
+                description="At most one message per so many milliseconds, up to 3,600,000. 0: each report at once, "
+                "in a list of one."
+            ),
+        ] = POSITIONS_INTERVAL_MS,
+    ) -> AsyncGenerator[list[DronePosition], None]:
+        info.context.require_actor()
+        found = number(workspace_id, "workspaceId")
+        inside = area.checked("area") if area else None
+        every = _interval(interval, POSITIONS_INTERVAL_MS)
+        sight = await look_or_gone(info, found, "workspace")
+        feed = info.context.services.feed
+        key = ("workspacePositions", found, inside, every)
+        yield _join(DronePosition, sight, key, lambda: feed.workspace_positions(found, inside, every), per_item=False)
+
+    @subscription(
+        "The charges of all drones of a workspace. The first message holds every drone's last known "
+        "charge; each further one holds what has changed since, the newest per drone."
+    )
+    async def workspace_batteries(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        interval: Annotated[
+            int | None,
+            strawberry.argument(
+                description="At most one message per so many milliseconds, up to 3,600,000. 0: each report at once, "
+                "in a list of one."
+            ),
+        ] = BATTERIES_INTERVAL_MS,
+    ) -> AsyncGenerator[list[DroneBattery], None]:
+        info.context.require_actor()
+        found = number(workspace_id, "workspaceId")
+        every = _interval(interval, BATTERIES_INTERVAL_MS)
+        sight = await look_or_gone(info, found, "workspace")
+        feed = info.context.services.feed
+        key = ("workspaceBatteries", found, every)
+        yield _join(DroneBattery, sight, key, lambda: feed.workspace_batteries(found, every), per_item=False)
+
+
+async def _drone(info: Info, drone_id: str) -> tuple[Sight, int]:
+    """The sight of a drone's workspace, and the drone's number.
+
+    Raises:
+        HubError: UNAUTHENTICATED; BAD_INPUT, a malformed id; GONE, no such drone or none of the caller's.
+    """
+    actor = info.context.require_actor()
+    found = number(drone_id, "droneId")
+    row = await info.context.services.fleet.drone(actor, found)
+    if row is None:
+        raise gone("drone")
+    return await look_or_gone(info, row.workspace_id, "drone"), found
+
+
+def _interval(value: int | None, default: int) -> timedelta:
+    return timedelta(milliseconds=within(chosen(value, default), 0, INTERVAL_LIMIT_MS, "interval"))
+
+
+def _join(
+    kind: Callable[..., OfWorkspace],
+    sight: Sight,
+    key: Hashable,
+    watch: Callable[[], AbstractAsyncContextManager[Watch]],
+    *,
+    per_item: bool,
+) -> Any:
+    """What a resolver yields in the place of items; each item passes the gate of `visibility.py` before it is shown."""
+    return Join(
+        key=key,
+        open=watch,
+        per_item=per_item,
+        scope=(sight.workspace_id, sight.role),
+        workspace_id=sight.workspace_id,
+        show=lambda event: kind(event=event, sight=sight),
+    )

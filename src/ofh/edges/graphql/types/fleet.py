@@ -1,0 +1,356 @@
+"""Drones, remote controllers, and what they last reported.
+
+What a device reports is read from its row's `DeviceState`, for an event from the state that the event carries.
+Whatever may never have been reported is nullable.
+"""
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import strawberry
+
+from ofh.dji import products
+from ofh.domain import devices, events
+from ofh.domain.devices import DeviceState, Property
+from ofh.domain.errors import gone
+from ofh.edges.graphql.arguments import chosen
+from ofh.edges.graphql.fields import field
+from ofh.edges.graphql.scalars import BigInt
+from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.services import fleet
+from ofh.store import models
+
+if TYPE_CHECKING:
+    from .workspaces import Connection
+
+T = TypeVar("T")
+
+TRACK_POINTS = 2_000
+"""Where `maxPoints` is left out."""
+
+
+@strawberry.type(
+    description="Where a device was at one moment. Never (0, 0): that is how devices say that they know nothing."
+)
+class Position:
+    longitude: float = strawberry.field(description="Degrees east of Greenwich (WGS 84), -180 to 180.")
+    latitude: float = strawberry.field(description="Degrees north of the equator (WGS 84), -90 to 90.")
+    height: float = strawberry.field(
+        description="Metres above the WGS 84 ellipsoid; 0 where a remote controller does not know it."
+    )
+    reported_at: datetime = strawberry.field(
+        description="The device's clock where it is within 5 minutes of the hub's, else the hub's."
+    )
+
+
+@strawberry.type(description="The charge of all batteries of a drone together.")
+class Battery:
+    capacity_percent_left: float = strawberry.field(description="Percent of the whole, 0 to 100.")
+    reported_at: datetime = strawberry.field(
+        description="The drone's clock where it is within 5 minutes of the hub's, else the hub's."
+    )
+
+
+@strawberry.type(
+    description="What else a drone says about itself: the newest value of each quantity, null if it was never reported."
+)
+class Telemetry:
+    heading: float | None = strawberry.field(
+        description="Where the nose points: degrees clockwise from true north, 0 to 360 exclusive."
+    )
+    horizontal_speed: float | None = strawberry.field(description="Over ground, in metres per second.")
+    vertical_speed: float | None = strawberry.field(description="Metres per second, positive when climbing.")
+    elevation: float | None = strawberry.field(description="Metres above the take-off point.")
+    gimbal_pitch: float | None = strawberry.field(
+        description="Of the main gimbal, in degrees from the horizon; -90 looks straight down."
+    )
+    gimbal_roll: float | None = strawberry.field(description="Of the main gimbal, in degrees from the horizon.")
+    gimbal_yaw: float | None = strawberry.field(
+        description="Of the main gimbal, in degrees clockwise from true north, -180 to 180."
+    )
+    flight_mode: str | None = strawberry.field(
+        description="The name of the flight mode; its number as text where it has no name."
+    )
+    satellites: int | None = strawberry.field(description="How many satellites the position is made from.")
+    signal: int | None = strawberry.field(description="Quality of the radio link, 0 (none) to 5 (best).")
+    home_distance: float | None = strawberry.field(description="Metres over ground to the home point.")
+    wind_speed: float | None = strawberry.field(description="Metres per second, as the drone estimates it.")
+    wind_direction: float | None = strawberry.field(
+        description="Where the wind comes from: degrees clockwise from true north."
+    )
+    storage_used: BigInt | None = strawberry.field(description="Bytes in use on the drone's storage.")
+    storage_total: BigInt | None = strawberry.field(description="Bytes that the drone's storage holds in all.")
+    reported_at: datetime | None = strawberry.field(
+        description="The time of the newest of these values; null if there is none."
+    )
+
+
+@strawberry.type(description="One point of a track.")
+class TrackPoint:
+    longitude: float = strawberry.field(description="Degrees east of Greenwich (WGS 84), -180 to 180.")
+    latitude: float = strawberry.field(description="Degrees north of the equator (WGS 84), -90 to 90.")
+    height: float = strawberry.field(description="Metres above the WGS 84 ellipsoid.")
+    elevation: float | None = strawberry.field(description="Metres above the take-off point.")
+    heading: float | None = strawberry.field(
+        description="Where the nose pointed: degrees clockwise from true north, 0 to 360 exclusive."
+    )
+    horizontal_speed: float | None = strawberry.field(description="Over ground, in metres per second.")
+    vertical_speed: float | None = strawberry.field(description="Metres per second, positive when climbing.")
+    time: datetime = strawberry.field(
+        description="When the drone was there, by its clock where that is within 5 minutes of the hub's."
+    )
+
+
+TELEMETRY = {
+    "heading": Property.HEADING,
+    "horizontal_speed": Property.HORIZONTAL_SPEED,
+    "vertical_speed": Property.VERTICAL_SPEED,
+    "elevation": Property.ELEVATION,
+    "gimbal_pitch": Property.GIMBAL_PITCH,
+    "gimbal_roll": Property.GIMBAL_ROLL,
+    "gimbal_yaw": Property.GIMBAL_YAW,
+    "flight_mode": Property.FLIGHT_MODE,
+    "satellites": Property.SATELLITES,
+    "signal": Property.SIGNAL,
+    "home_distance": Property.HOME_DISTANCE,
+    "wind_speed": Property.WIND_SPEED,
+    "wind_direction": Property.WIND_DIRECTION,
+    "storage_used": Property.STORAGE_USED,
+    "storage_total": Property.STORAGE_TOTAL,
+}
+"""Field of `Telemetry` → the property that it shows."""
+
+
+def position_of(fix: devices.Fix, at: datetime) -> Position:
+    """A fix as the API shows it."""
+    return Position(longitude=fix.longitude_deg, latitude=fix.latitude_deg, height=fix.height_m, reported_at=at)
+
+
+def battery_of(battery: devices.Battery, at: datetime) -> Battery:
+    """A charge as the API shows it."""
+    return Battery(capacity_percent_left=battery.capacity_percent, reported_at=at)
+
+
+def telemetry_of(state: DeviceState) -> Telemetry | None:
+    """What else a state holds; None where it holds nothing of it."""
+    held = {field: stamped for field, name in TELEMETRY.items() if (stamped := state.get(name)) is not None}
+    if not held:
+        return None
+    values: dict[str, Any] = dict.fromkeys(TELEMETRY) | {field: stamped.value for field, stamped in held.items()}
+    return Telemetry(**values, reported_at=max(stamped.at for stamped in held.values()))
+
+
+def last_position(state: DeviceState) -> Position | None:
+    """The last known position of a state."""
+    held = state.get(Property.FIX)
+    return position_of(held.value, held.at) if held and isinstance(held.value, devices.Fix) else None
+
+
+def last_battery(state: DeviceState) -> Battery | None:
+    """The last known charge of a state."""
+    held = state.get(Property.BATTERY)
+    return battery_of(held.value, held.at) if held and isinstance(held.value, devices.Battery) else None
+
+
+def _track_point(point: fleet.TrackPoint) -> TrackPoint:
+    return TrackPoint(
+        longitude=point.longitude,
+        latitude=point.latitude,
+        height=point.height,
+        elevation=point.elevation,
+        heading=point.heading,
+        horizontal_speed=point.horizontal_speed,
+        vertical_speed=point.vertical_speed,
+        time=point.time,
+    )
+
+
+@strawberry.type(description="An uncrewed aircraft that the hub knows.")
+class Drone(OfWorkspace):
+    row: strawberry.Private[models.Drone]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.row.workspace_id
+
+    @cached_property
+    def state(self) -> DeviceState:
+        """Decoded once, however many fields ask."""
+        return DeviceState.from_json(self.row.state)
+
+    @field("The same number as in the REST API.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.row.id))
+
+    @field("As the aircraft reports it; unique within a workspace.")
+    def serial_number(self) -> str:
+        return self.row.serial_number
+
+    @field("DJI's type number, such as 67; -1 until its controller has named it.")
+    def type(self) -> int:
+        return self.row.type
+
+    @field("The name that type and sub-type give, such as 'Matrice 30T'; null if they give none.")
+    def model(self) -> str | None:
+        return products.model_name(products.AIRCRAFT, self.row.type, self.row.sub_type)
+
+    @field("What people call it; its serial number until they have named it.")
+    def name(self) -> str:
+        return self.row.name or self.row.serial_number
+
+    @field("Whether it is linked to the hub at present.")
+    def online(self) -> bool:
+        return self.row.online
+
+    @field("The connection that it last came in by; null if that has been deleted.")
+    async def last_connection(self, info: Info) -> Annotated["Connection", strawberry.lazy(".workspaces")] | None:
+        from .workspaces import Connection
+
+        if self.row.connection_id is None:
+            return None
+        row = await info.context.loaders.connections.load(self.row.connection_id)
+        return Connection(row=row, sight=self.sight) if row else None
+
+    @field("Its last known position; null if it never had one.")
+    def position(self) -> Position | None:
+        return last_position(self.state)
+
+    @field("Its last known charge; null if it never reported one.")
+    def battery(self) -> Battery | None:
+        return last_battery(self.state)
+
+    @field("What else it last said about itself; null if it said nothing of it.")
+    def telemetry(self) -> Telemetry | None:
+        return telemetry_of(self.state)
+
+    @field("Where it was in a span of time, in order of time, thinned to at most `maxPoints`.")
+    async def track(
+        self,
+        info: Info,
+        from_: Annotated[datetime, strawberry.argument(name="from", description="The beginning, inclusive.")],
+        to: Annotated[datetime, strawberry.argument(description="The end, inclusive.")],
+        max_points: Annotated[
+            int | None,
+            strawberry.argument(description="How many points at the most, 2 to 10,000; 2,000 if left out."),
+        ] = strawberry.UNSET,
+    ) -> list[TrackPoint]:
+        actor = info.context.require_actor()
+        most = chosen(max_points, TRACK_POINTS)
+        points = await info.context.services.fleet.track(actor, self.row.id, from_, to, most)
+        return [_track_point(point) for point in points]
+
+
+@strawberry.type(description="A pilot's handset, which links its aircraft to the hub.")
+class RemoteController(OfWorkspace):
+    row: strawberry.Private[models.RemoteController]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.row.workspace_id
+
+    @field("The same number as in the REST API.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.row.id))
+
+    @field("As the controller reports it; unique within a workspace.")
+    def serial_number(self) -> str:
+        return self.row.serial_number
+
+    @field("DJI's type number, such as 119; -1 until it has named itself.")
+    def type(self) -> int:
+        return self.row.type
+
+    @field("The name that type and sub-type give, such as 'DJI RC Plus'; null if they give none.")
+    def model(self) -> str | None:
+        return products.model_name(products.CONTROLLER, self.row.type, self.row.sub_type)
+
+    @field("Whether it is linked to the hub at present.")
+    def online(self) -> bool:
+        return self.row.online
+
+    @field("Its last known position; null if it never had one.")
+    def position(self) -> Position | None:
+        return last_position(DeviceState.from_json(self.row.state))
+
+
+@strawberry.type(description="A drone's position as it came in, with what else was known of the drone at that moment.")
+class DronePosition(OfWorkspace):
+    event: strawberry.Private[events.DronePositioned]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.event.workspace_id
+
+    @field("The drone's id.")
+    def drone_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.event.drone_id))
+
+    @field("The drone, as it is now.")
+    async def drone(self, info: Info) -> Drone:
+        return await drone_of(info, self, self.event.drone_id)
+
+    @field("Where it was.")
+    def position(self) -> Position:
+        return position_of(self.event.fix, self.event.at)
+
+    @field("What else it last said about itself by then; null if it said nothing of it.")
+    def telemetry(self) -> Telemetry | None:
+        return telemetry_of(self.event.state)
+
+
+@strawberry.type(description="A drone's charge as it came in.")
+class DroneBattery(OfWorkspace):
+    event: strawberry.Private[events.BatteryReported]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.event.workspace_id
+
+    @field("The drone's id.")
+    def drone_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.event.drone_id))
+
+    @field("The drone, as it is now.")
+    async def drone(self, info: Info) -> Drone:
+        return await drone_of(info, self, self.event.drone_id)
+
+    @field("Its charge.")
+    def battery(self) -> Battery:
+        return battery_of(self.event.battery, self.event.at)
+
+
+@strawberry.type(description="A remote controller's position as it came in.")
+class RemoteControllerPosition(OfWorkspace):
+    event: strawberry.Private[events.ControllerPositioned]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.event.workspace_id
+
+    @field("The remote controller's id.")
+    def remote_controller_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.event.remote_controller_id))
+
+    @field("The remote controller, as it is now.")
+    async def remote_controller(self, info: Info) -> RemoteController:
+        row = await info.context.loaders.remote_controllers.load(self.event.remote_controller_id)
+        if row is None:
+            raise gone("remote controller")
+        return RemoteController(row=row, sight=self.sight)
+
+    @field("Where it was.")
+    def position(self) -> Position:
+        return position_of(self.event.fix, self.event.at)
+
+
+async def drone_of(info: Info, item: OfWorkspace, drone_id: int) -> Drone:
+    """The drone that an event is about.
+
+    Raises:
+        HubError: GONE, it went with its workspace after the event.
+    """
+    row = await info.context.loaders.drones.load(drone_id)
+    if row is None:
+        raise gone("drone")
+    return Drone(row=row, sight=item.sight)

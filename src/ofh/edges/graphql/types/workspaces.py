@@ -1,0 +1,159 @@
+"""Workspaces, who is in them, and the pairings with controllers."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from ofh.domain.actors import Action, Role
+from ofh.edges.graphql.fields import field
+from ofh.edges.graphql.scalars import describe
+from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.services.names import check_text
+from ofh.store import models
+
+from .accounts import User
+from .fleet import Drone, RemoteController
+
+describe(
+    Role,
+    "WorkspaceRole",
+    "What a member may do in a workspace; each role may do all that the ones below it may.",
+    {
+        Role.OWNER: "Also: other owners, the audit record, deleting the workspace.",
+        Role.ADMIN: "Also: connections and their secrets, members up to `ADMIN`, the workspace's name and uuid.",
+        Role.MEMBER: "Also: upload, rename and delete files and media, name drones, acknowledge alerts.",
+        Role.VIEWER: "See everything of the workspace, live and past; leave it.",
+    },
+)
+
+
+@strawberry.type(description="A person in a workspace.")
+class Member(OfWorkspace):
+    row: strawberry.Private[models.Membership]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.row.workspace_id
+
+    @field("The person.")
+    async def user(self, info: Info) -> User:
+        return User(row=await info.context.loaders.users.load(self.row.user_id))
+
+    @field("What they may do here.")
+    def role(self) -> Role:
+        return Role(self.row.role)
+
+    @field("The address to log in with. Only for administrators and for oneself, else null.")
+    async def email(self, info: Info) -> str | None:
+        row = await info.context.loaders.users.load(self.row.user_id)
+        may_know = self.sight.allows(Action.MANAGE_MEMBERS) or User(row=row).is_self(info)
+        email: str | None = row.email if may_know else None
+        return email
+
+    @field("When they became a member.")
+    def since(self) -> datetime:
+        return self.row.since
+
+
+@strawberry.type(description="A pairing of one remote controller with a workspace: an id and a secret to log in with.")
+class Connection(OfWorkspace):
+    row: strawberry.Private[models.Connection]
+
+    @property
+    def workspace_id(self) -> int:
+        return self.row.workspace_id
+
+    @field("The same number as in the REST API; not what the controller logs in with.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.row.id))
+
+    @field("What people call it.")
+    def name(self) -> str:
+        return self.row.name
+
+    @field("The workspace that everything coming in by it belongs to.")
+    async def workspace(self, info: Info) -> "Workspace":
+        row = await info.context.loaders.workspaces.load(self.row.workspace_id)
+        return Workspace(row=row, sight=self.sight)
+
+    @field("The controller that uses it; null before its first log-in.")
+    async def remote_controller(self, info: Info) -> RemoteController | None:
+        row = await info.context.loaders.remote_controller_of_connection.load(self.row.id)
+        return RemoteController(row=row, sight=self.sight) if row else None
+
+    @field("The drone that came in by it last, one that is online before others; null if none did.")
+    async def drone(self, info: Info) -> Drone | None:
+        row = await info.context.loaders.drone_of_connection.load(self.row.id)
+        return Drone(row=row, sight=self.sight) if row else None
+
+
+@strawberry.type(description="A connection with the secret that was just made for it.")
+class ConnectionPayload(OfWorkspace):
+    connection: Connection = strawberry.field(description="What is known of it from now on.")
+    connection_id: str = strawberry.field(description="What the controller logs in with, beside the secret.")
+    secret: str = strawberry.field(description="It is shown this once and cannot be asked for again.")
+
+    @property
+    def workspace_id(self) -> int:
+        return self.connection.workspace_id
+
+
+@strawberry.type(
+    description="A shared place of work: everything that came in belongs to one, and only its members see it."
+)
+class Workspace(OfWorkspace):
+    row: strawberry.Private[models.Workspace]
+
+    @property
+    def workspace_id(self) -> int:
+        found: int = self.row.id
+        return found
+
+    @field("The same number as in the REST API.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.row.id))
+
+    @field("What controllers know it by; it can be reset.")
+    def uuid(self) -> UUID:
+        return self.row.uuid
+
+    @field("What its members call it.")
+    def name(self) -> str:
+        return self.row.name
+
+    @field("The caller's role in it.")
+    def role(self) -> Role:
+        return self.sight.role
+
+    @field("Who is in it.")
+    async def members(self, info: Info) -> list[Member]:
+        rows = await info.context.loaders.members_of_workspace.load(self.row.id)
+        return [Member(row=row, sight=self.sight) for row in rows]
+
+    @field("Its pairings with remote controllers.")
+    async def connections(self, info: Info) -> list[Connection]:
+        rows = await info.context.loaders.connections_of_workspace.load(self.row.id)
+        return [Connection(row=row, sight=self.sight) for row in rows]
+
+    @field("The drones that ever came in by one of its connections.")
+    async def drones(self, info: Info) -> list[Drone]:
+        rows = await info.context.loaders.drones_of_workspace.load(self.row.id)
+        return [Drone(row=row, sight=self.sight) for row in rows]
+
+    @field("The remote controllers that ever came in by one of its connections.")
+    async def remote_controllers(self, info: Info) -> list[RemoteController]:
+        rows = await info.context.loaders.remote_controllers_of_workspace.load(self.row.id)
+        return [RemoteController(row=row, sight=self.sight) for row in rows]
+
+    @field("One of its drones; null if none has this serial number.")
+    async def drone(
+        self,
+        info: Info,
+        serial_number: Annotated[str, strawberry.argument(description="As the aircraft reports it.")],
+    ) -> Drone | None:
+        actor = info.context.require_actor()
+        serial = check_text(serial_number, field="serialNumber")
+        row = await info.context.services.fleet.drone_by_serial(actor, self.row.id, serial)
+        return Drone(row=row, sight=self.sight) if row else None

@@ -1,0 +1,206 @@
+"""The broker's side of the house: bytes in, replies out.
+
+A message is decoded once, given to one service, and answered where DJI asks for an answer. Nothing that a device
+sends stops the loop: what does not decode is acknowledged, counted, and shown in the log at most once a minute for
+each sender (security.md, M7).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from ofh.backends.ports import Broker, Message, Session, SessionChange
+from ofh.dji import envelope as envelopes
+from ofh.dji.envelope import Envelope
+from ofh.dji.errors import DecodeError
+from ofh.dji.events import decode_event
+from ofh.dji.properties import decode_aircraft, decode_controller
+from ofh.dji.requests import decode_request
+from ofh.dji.topics import Topic, TopicKind, parse, reply_topic
+from ofh.dji.topology import UPDATE_TOPO, decode_topology
+from ofh.domain.errors import Code, HubError
+from ofh.services.audit import Audit
+from ofh.services.bindings import Bound
+from ofh.services.counters import Counters
+from ofh.services.presence import Presence
+from ofh.services.telemetry import Telemetry, moment
+from ofh.services.topologies import Topologies
+from ofh.store.database import away
+
+log = structlog.get_logger(__name__)
+
+LOG_EVERY_S = 60
+"""A sender's bad messages are shown at most once in this time."""
+PATIENCE = 5
+"""Attempts at a topology while the database is away; the controller repeats it anyway."""
+
+
+class Consumer:
+    """Consumes what devices publish."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topologies: Topologies,
+        telemetry: Telemetry,
+        presence: Presence,
+        audit: Audit,
+        counters: Counters,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._broker = broker
+        self._topologies = topologies
+        self._telemetry = telemetry
+        self._presence = presence
+        self._audit = audit
+        self._counters = counters
+        self._clock = clock
+        self._monotonic = monotonic
+        self._shown: dict[str, float] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        await self._broker.start(self.handle, self._session_changed)
+
+    async def stop(self) -> None:
+        """Stop consuming; what is not stored stays unacknowledged."""
+        await self._broker.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def handle(self, message: Message) -> None:
+        """Take one message; never raises but for cancellation."""
+        try:
+            await self._handle(message)
+        except DecodeError as error:
+            self._refuse(message, error.reason.value, error.detail)
+        except HubError as error:
+            self._refuse(message, "unavailable" if error.code is Code.UNAVAILABLE else "refused", error.message)
+        except Exception:
+            log.exception("message could not be handled", topic=message.topic[:200])
+            self._counters.dropped("fault")
+            message.ack()
+
+    async def _handle(self, message: Message) -> None:
+        topic = parse(message.topic)
+        self._counters.received(topic.kind.value)
+        envelope = envelopes.decode(message.payload)
+        match topic.kind:
+            case TopicKind.STATUS:
+                await self._topology(message, topic, envelope)
+            case TopicKind.OSD | TopicKind.STATE:
+                await self._report(message, topic, envelope)
+            case TopicKind.EVENTS:
+                await self._event(message, topic, envelope)
+            case TopicKind.REQUESTS:
+                await self._request(message, topic, envelope)
+            case _:
+                message.ack()
+
+    async def _topology(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        if envelope.method not in (None, UPDATE_TOPO) or message.account is None:
+            self._refuse(message, "nobody's" if message.account is None else "unknown_method", envelope.method or "")
+            return
+        topology = decode_topology(envelope.data)
+        at, _ = moment(envelope.sent_at, message.received_at, self._telemetry.clock_tolerance)
+        for attempt in range(PATIENCE):
+            try:
+                accepted = await self._topologies.announce(
+                    message.account, topic.serial, topology, at=at, received_at=message.received_at
+                )
+                break
+            except Exception as error:
+                if away(error) is None or attempt == PATIENCE - 1:
+                    raise
+                await asyncio.sleep(0.2 * 2**attempt)
+        if accepted:
+            await self._reply(topic, envelopes.status_reply(envelope, self._clock()))
+        else:
+            self._counters.dropped("refused")
+        message.ack()
+
+    async def _report(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        bound = await self._bound(message, topic, envelope)
+        if bound is None:
+            return
+        values = decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data)
+        await self._telemetry.take(
+            bound,
+            values,
+            sent_at=envelope.sent_at,
+            received_at=message.received_at,
+            digest=int.from_bytes(hashlib.blake2b(message.payload, digest_size=8).digest(), signed=True),
+            ack=message.ack,
+        )
+
+    async def _event(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        bound = await self._bound(message, topic, envelope)
+        if bound is None:
+            return
+        if decode_event(envelope).wants_reply:
+            await self._reply(topic, envelopes.events_reply(envelope, self._clock()))
+        await self._sign_of_life(message, bound, envelope)
+
+    async def _request(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        bound = await self._bound(message, topic, envelope)
+        if bound is None:
+            return
+        result = decode_request(envelope).result
+        await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result))
+        await self._sign_of_life(message, bound, envelope)
+
+    async def _sign_of_life(self, message: Message, bound: Bound, envelope: Envelope) -> None:
+        """An event tells no property, but that its sender is there (dji-pilot-2.md, 6.2)."""
+        await self._telemetry.take(
+            bound,
+            {},
+            sent_at=envelope.sent_at,
+            received_at=message.received_at,
+            digest=0,
+            ack=message.ack,
+        )
+
+    async def _bound(self, message: Message, topic: Topic, envelope: Envelope) -> Bound | None:
+        """The right to this report; refuses it where there is none."""
+        bound = await self._telemetry.find(topic.serial, envelope.gateway, message.account)
+        if bound is None:
+            self._refuse(message, "not_bound", f"{topic.serial} through {envelope.gateway}")
+        return bound
+
+    async def _reply(self, topic: Topic, payload: bytes) -> None:
+        try:
+            await self._broker.publish(reply_topic(topic), payload, qos=1)
+        except HubError:
+            self._counters.dropped("reply_not_sent")
+
+    def _refuse(self, message: Message, reason: str, detail: str) -> None:
+        """Acknowledge, count, and show it now and then."""
+        self._counters.dropped(reason)
+        sender = message.account or message.topic[:80]
+        now = self._monotonic()
+        if now - self._shown.get(sender, float("-inf")) >= LOG_EVERY_S:
+            if len(self._shown) > 10_000:
+                self._shown.clear()
+            self._shown[sender] = now
+            log.info("message refused", reason=reason, detail=detail[:200], topic=message.topic[:200], account=sender)
+        message.ack()
+
+    def _session_changed(self, session: Session) -> None:
+        self._presence.session_changed(session)
+        if session.change is SessionChange.REFUSED:
+            task = asyncio.get_running_loop().create_task(
+                self._audit.record(
+                    "mqtt authentication",
+                    outcome="failed",
+                    address=session.address,
+                    object=f"connection:{session.account}"[:255],
+                )
+            )
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)

@@ -1,0 +1,127 @@
+"""uvicorn's websocket protocol with a door for ready-made frames.
+
+An ordinary ASGI `send` costs several times as much as the system call below it. Where nothing rewrites frames on the
+way (no compression agreed), the scope's extensions offer a `Channel`; an application that finds none uses `send`.
+
+Beyond that it mends what a peer that never reads could abuse: closing does not wait for such a peer, and ends for
+certain after the close timeout.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
+EXTENSION = "ofh.channel"
+"""The key in `scope["extensions"]`."""
+
+HIGH_WATER_BYTES = 192 * 1024
+"""What may wait for one peer before writers are told to pause (security.md, W1, allows 256 KiB with what overshoots)."""
+
+GOING_AWAY = 1001
+
+
+class Channel:
+    """The raw way to one peer. Valid from the moment that the websocket is accepted."""
+
+    __slots__ = ("_protocol", "on_resume", "paused")
+
+    def __init__(self, protocol: "HubWebSocketProtocol") -> None:
+        self._protocol = protocol
+        self.paused = False
+        """More than the high-water mark is waiting."""
+        self.on_resume: Callable[[], None] | None = None
+        """Called when the peer has taken most of what waited."""
+
+    def write(self, frames: bytes) -> None:
+        """Send whole, unmasked frames, now; drops them where the websocket is closing."""
+        self._protocol.write_frames(frames)
+
+    def buffered(self) -> int:
+        """Bytes that the peer's side has not taken yet."""
+        return self._protocol.transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close without waiting for the peer; it is cut off where it does not answer within the close timeout."""
+        self._protocol.close_now(code, reason)
+
+
+class HubWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Give it to uvicorn as `Config(ws=HubWebSocketProtocol)`."""
+
+    channel: Channel | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.close_sent:
+            return
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        if not self.conn.extensions:
+            self.channel = Channel(self)
+            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+            extensions[EXTENSION] = self.channel
+
+    def write_frames(self, frames: bytes) -> None:
+        """See `Channel.write`."""
+        if self.handshake_complete and not self.close_sent and not self.disconnected:
+            self.transport.write(frames)
+
+    def close_now(self, code: int, reason: str) -> None:
+        """See `Channel.close`."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        if message["type"] == "websocket.close" and self.handshake_complete and self.initial_response is None:
+            self.close_now(message.get("code", 1000), message.get("reason") or "")
+        else:
+            await super().send(message)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            data = b"".join(self.frames)
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007, "text must be UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.channel is not None:
+            self.channel.paused = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.channel is not None:
+            self.channel.paused = False
+            if self.channel.on_resume is not None:
+                self.channel.on_resume()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """The server stops: 1001, so that clients come back, where uvicorn says 1012."""
+        if self.handshake_complete and not self.close_sent:
+            self.stop_keepalive()
+            self.close_now(GOING_AWAY, "the hub is shutting down")
+            self.transport.close()
+        else:
+            super().shutdown()

@@ -1,0 +1,145 @@
+"""The drones and controllers of a workspace, and where they have been."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ofh.domain.actors import Action, Actor
+from ofh.domain.errors import bad_input, gone
+from ofh.domain.tracks import thin
+from ofh.store.database import Database
+from ofh.store.models import Drone, RemoteController
+from ofh.store.statements import fetch, time_of
+
+from .access import Access
+from .names import check_name, is_id
+
+MAX_TRACK_POINTS = 10_000
+"""The longest track that is given out."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPoint:
+    """One fix of a track. Degrees, metres, metres per second; height above the WGS 84 ellipsoid."""
+
+    time: datetime
+    longitude: float
+    latitude: float
+    height: float
+    elevation: float | None
+    heading: float | None
+    horizontal_speed: float | None
+    vertical_speed: float | None
+
+
+class Fleet:
+    """What members may know and do about the devices of their workspaces."""
+
+    def __init__(self, database: Database, access: Access, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._access = access
+        self._clock = clock
+
+    async def drone(self, actor: Actor, drone_id: int) -> Drone | None:
+        """A drone that the actor may see; None also where it is hidden."""
+        row = await Drone.get_or_none(id=drone_id) if is_id(drone_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def remote_controller(self, actor: Actor, controller_id: int) -> RemoteController | None:
+        """A controller that the actor may see; None also where it is hidden."""
+        row = await RemoteController.get_or_none(id=controller_id) if is_id(controller_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def drones(self, actor: Actor, workspace_id: int) -> list[Drone]:
+        """The drones of a workspace, by id.
+
+        Raises:
+            HubError: GONE.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        return await Drone.filter(workspace_id=workspace_id).order_by("id")
+
+    async def remote_controllers(self, actor: Actor, workspace_id: int) -> list[RemoteController]:
+        """The controllers of a workspace, by id.
+
+        Raises:
+            HubError: GONE.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        return await RemoteController.filter(workspace_id=workspace_id).order_by("id")
+
+    async def drone_by_serial(self, actor: Actor, workspace_id: int, serial_number: str) -> Drone | None:
+        """The drone of a workspace with this serial number.
+
+        Raises:
+            HubError: GONE, no such workspace.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        if "\0" in serial_number:
+            return None
+        return await Drone.get_or_none(workspace_id=workspace_id, serial_number=serial_number)
+
+    async def rename_drone(self, actor: Actor, drone_id: int, name: str) -> Drone:
+        """Give a drone the name that people call it by.
+
+        Raises:
+            HubError: GONE, FORBIDDEN, BAD_INPUT.
+        """
+        row = await self.drone(actor, drone_id)
+        if row is None:
+            raise gone("drone")
+        await self._access.require(actor, Action.NAME_DRONES, row.workspace_id, what="drone")
+        row.name = check_name(name)
+        await row.save(update_fields=["name"])
+        return row
+
+    async def track(
+        self, actor: Actor, drone_id: int, start: datetime, end: datetime, max_points: int
+    ) -> list[TrackPoint]:
+        """Where a drone was, in order of time, with at most so many points.
+
+        A longer track keeps its ends and the points that shape it (`domain/tracks.py`).
+
+        Raises:
+            HubError: GONE; BAD_INPUT for times before 2000 or after tomorrow, an end before the start, or a number
+                of points below 2 or above 10,000.
+        """
+        row = await self.drone(actor, drone_id)
+        if row is None:
+            raise gone("drone")
+        latest = self._clock() + timedelta(days=1)
+        for field, value in (("from", start), ("to", end)):
+            if not EARLIEST <= value <= latest:
+                raise bad_input(field, "Must lie between the year 2000 and tomorrow.")
+        if end < start:
+            raise bad_input("to", "Must not be before 'from'.")
+        if not 2 <= max_points <= MAX_TRACK_POINTS:
+            raise bad_input("maxPoints", f"Must be from 2 to {MAX_TRACK_POINTS}.")
+        rows = await fetch(
+            self._database,
+            self._database.connection,
+            "SELECT reported_at, longitude, latitude, height, elevation, heading, horizontal_speed, vertical_speed"
+            " FROM telemetry WHERE drone_id = $1 AND reported_at >= $2 AND reported_at <= $3 AND longitude IS NOT NULL"
+            " ORDER BY reported_at, id",
+            drone_id,
+            start,
+            end,
+        )
+        kept = thin([(r["longitude"], r["latitude"], r["height"]) for r in rows], max_points)
+        return [_point(rows[index]) for index in kept]
+
+
+def _point(row: dict[str, object]) -> TrackPoint:
+    time = time_of(row["reported_at"])
+    assert time is not None
+    return TrackPoint(
+        time=time,
+        longitude=row["longitude"],  # type: ignore[arg-type]
+        latitude=row["latitude"],  # type: ignore[arg-type]
+        height=row["height"],  # type: ignore[arg-type]
+        elevation=row["elevation"],  # type: ignore[arg-type]
+        heading=row["heading"],  # type: ignore[arg-type]
+        horizontal_speed=row["horizontal_speed"],  # type: ignore[arg-type]
+        vertical_speed=row["vertical_speed"],  # type: ignore[arg-type]
+    )

@@ -1,0 +1,126 @@
+"""Who is online (dji-pilot-2.md, 6.2): by silence, by a lost link, by a clean goodbye.
+
+Devices come online by their messages and topologies; here they go offline. Each change is one compare-and-set in the
+database, so of several processes exactly one makes and tells it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from ofh.backends.ports import Bus, Session, SessionChange
+from ofh.domain.events import Event, PresenceChanged
+from ofh.store.database import Database, away
+from ofh.store.statements import fetch
+
+from .counters import Counters
+from .recorder import publish
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceRules:
+    """The numbers of dji-pilot-2.md 6.2; each is a setting."""
+
+    silence: timedelta = timedelta(seconds=60)
+    """Without any message for this long a device is offline."""
+    lost_link: timedelta = timedelta(seconds=30)
+    """After a link was lost without notice, its devices are offline unless they came back in this time."""
+    sweep: timedelta = timedelta(seconds=5)
+    """How often silence is looked for."""
+
+
+class Presence:
+    """Takes devices offline."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        counters: Counters,
+        clock: Callable[[], datetime],
+        rules: PresenceRules | None = None,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._counters = counters
+        self._clock = clock
+        self._rules = rules or PresenceRules()
+        self._lost: dict[str, datetime] = {}
+        self._left: dict[str, datetime] = {}
+        self._hurry = asyncio.Event()
+
+    def session_changed(self, session: Session) -> None:
+        """Note what the broker says about an account's link."""
+        match session.change:
+            case SessionChange.CONNECTED:
+                self._lost.pop(session.account, None)
+                self._left.pop(session.account, None)
+            case SessionChange.LOST:
+                self._lost[session.account] = session.at
+            case SessionChange.LEFT:
+                self._left[session.account] = session.at
+                self._hurry.set()
+            case SessionChange.REFUSED:
+                pass
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:
+                if away(error) is None:
+                    log.exception("presence sweep failed")
+                self._counters.retried("database")
+            try:
+                async with asyncio.timeout(self._rules.sweep.total_seconds()):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+            self._hurry.clear()
+
+    async def sweep(self) -> None:
+        """Take offline whoever is silent, lost or gone."""
+        now = self._clock()
+        await self._offline(now - self._rules.silence, accounts=None)
+        for account, at in list(self._left.items()):
+            await self._offline(at, accounts=[account])
+            self._left.pop(account, None)
+        for account, at in list(self._lost.items()):
+            if now - at >= self._rules.lost_link:
+                await self._offline(at, accounts=[account])
+                self._lost.pop(account, None)
+
+    async def _offline(self, unseen_since: datetime, *, accounts: Sequence[str] | None) -> None:
+        """Take offline the devices (of these accounts) that were last seen at that time or before."""
+        events: dict[int, list[Event]] = defaultdict(list)
+        condition, arguments = "online AND seen_at <= $1", [unseen_since]
+        if accounts is not None:
+            condition += " AND connection_id IN (SELECT id FROM connections WHERE public_id = $2)"
+            arguments = [unseen_since, *accounts]  # type: ignore[list-item]
+        off = "false" if self._database.dialect == "postgresql" else "0"
+        async with self._database.transaction() as client:
+            await fetch(
+                self._database,
+                client,
+                f"UPDATE remote_controllers SET online = {off} WHERE {condition} RETURNING id",  # noqa: S608, ours
+                *arguments,
+            )
+            drones = await fetch(
+                self._database,
+                client,
+                f"UPDATE drones SET online = {off} WHERE {condition} RETURNING id, workspace_id",  # noqa: S608, ours
+                *arguments,
+            )
+        for row in drones:
+            event = PresenceChanged(
+                workspace_id=row["workspace_id"], drone_id=row["id"], at=self._clock(), online=False
+            )
+            events[row["workspace_id"]].append(event)
+        await publish(self._bus, events, self._counters)

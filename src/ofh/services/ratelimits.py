@@ -1,0 +1,476 @@
+"""How often something may be tried (security.md, section 7).
+
+Counters live in Redis where there is one, so that all processes count together, and else in memory. While Redis is
+away, logins are refused and everything else is let through. The in-memory counters are our own: those of `limits` walk
+over all of their keys at each hit.
+"""
+
+import asyncio
+import ipaddress
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import structlog
+from limits.aio.storage import RedisStorage
+from redis.exceptions import RedisError
+
+from ofh.domain.errors import Code, HubError
+
+QUARTER_HOUR_S = 900
+HOUR_S = 3_600
+MAX_KEYS = 100_000
+"""Counters held in memory; beyond it those that end first are let go."""
+REDIS_PATIENCE_S = 2.0
+
+Account = Literal["user", "password", "connection"]
+"""Whose secret is guessed: a person's at the log-in, a person's at a change of password, a controller's."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """So many in a second in the long run, and so many at once after a quiet time."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The numbers; each is a setting."""
+
+    failures_per_account: int = 10
+    """Wrong log-ins in 15 minutes until the account is locked."""
+    first_lock_s: int = 30
+    """Doubled by every further failure."""
+    longest_lock_s: int = QUARTER_HOUR_S
+    failures_per_address: int = 100
+    """Wrong log-ins in 15 minutes."""
+    codes_per_address: int = 10
+    """Wrong reset, invitation and log-in codes in 15 minutes."""
+    resets_per_account: int = 3
+    """Password resets asked for in an hour."""
+    resets_per_address: int = 20
+    invitations_per_user: int = 100
+    """Invitations sent in an hour."""
+    session: Rate = field(default_factory=lambda: Rate(per_second=50, burst=200))
+    """Requests of one session or access token."""
+    files: Rate = field(default_factory=lambda: Rate(per_second=300, burst=1_000))
+    """Requests of one session for the bytes of files and thumbnails."""
+    anonymous: Rate = field(default_factory=lambda: Rate(per_second=20, burst=60))
+    """Requests of one address that come without a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The state of a counter."""
+
+    hits: int
+    left_s: float
+    """Seconds until it begins anew."""
+
+
+class Counters(Protocol):
+    """Where counts are kept."""
+
+    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
+        """Count up; a window begins with its first hit."""
+
+    async def read(self, key: str) -> Count:
+        """The count without a hit."""
+
+    async def clear(self, key: str) -> None:
+        """Begin anew."""
+
+    async def take(self, key: str, rate: Rate) -> float:
+        """Take one from a bucket: 0 where there was one, else the seconds until there is."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+class RateLimits:
+    """The rules of security.md, section 7.
+
+    Args:
+        counters: where counts are kept.
+        rules: the numbers.
+    """
+
+    def __init__(self, counters: Counters, *, rules: Rules | None = None) -> None:
+        self._counters = counters
+        self._rules = rules or Rules()
+        self._gates: dict[str, _Gate] = {}
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._counters.close()
+
+    @asynccontextmanager
+    async def login(self, kind: Account, account: str, address: str) -> AsyncIterator["Attempt"]:
+        """One attempt to log in; say inside how it went. Fails closed.
+
+        An account has no more attempts under way than it has failures left, so guesses sent all at once count like
+        guesses sent one by one (in each process: with several, that many times more may be under way).
+
+        Args:
+            account: any text that names it, whether or not it exists.
+        Raises:
+            HubError: RATE_LIMITED, locked; UNAVAILABLE, the counters are away or too many attempts wait.
+        """
+        key = f"{kind}:{account}"
+        async with self._gate(key) as gate:
+            async with _closed():
+                await self._check_login(key, address)
+                gate.allow(max(1, self._rules.failures_per_account - (await self._counters.read(f"fail:{key}")).hits))
+            async with gate.turn():
+                async with _closed():
+                    await self._check_login(key, address)
+                yield Attempt(self, key, address)
+
+    async def check_code(self, address: str, *, is_login: bool) -> None:
+        """Refuse where too many wrong codes came from an address.
+
+        Args:
+            is_login: fail closed.
+        Raises:
+            HubError: RATE_LIMITED, UNAVAILABLE.
+        """
+        key = f"code:{network_of(address)}"
+        async with _closed() if is_login else _open():
+            _refuse_if_over(await self._counters.read(key), self._rules.codes_per_address)
+
+    async def code_failed(self, address: str) -> None:
+        """Count a wrong code."""
+        async with _open():
+            await self._counters.add(f"code:{network_of(address)}", QUARTER_HOUR_S)
+
+    async def may_reset(self, account: str, address: str) -> bool:
+        """Count a request for a password reset; whether a letter may be sent for it."""
+        by_address = by_account = Count(0, 0.0)
+        async with _open():
+            by_address = await self._counters.add(f"reset:address:{network_of(address)}", HOUR_S)
+            by_account = await self._counters.add(f"reset:account:{account}", HOUR_S)
+        return by_address.hits <= self._rules.resets_per_address and by_account.hits <= self._rules.resets_per_account
+
+    async def invitation(self, user_id: int) -> None:
+        """Count an invitation.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        async with _open():
+            count = await self._counters.add(f"invite:{user_id}", HOUR_S)
+            _refuse_if_over(count, self._rules.invitations_per_user + 1)
+
+    async def request(self, session: str) -> None:
+        """Count a REST or GraphQL request.
+
+        Args:
+            session: names the session or access token, as `credential:id`.
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        await self._take(f"session:{session}", self._rules.session)
+
+    async def file_request(self, session: str) -> None:
+        """Count a request for the bytes of a file or a thumbnail.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        await self._take(f"files:{session}", self._rules.files)
+
+    async def anonymous(self, address: str) -> None:
+        """Count a request that came without a session.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        await self._take(f"anonymous:{network_of(address)}", self._rules.anonymous)
+
+    async def _take(self, key: str, rate: Rate) -> None:
+        async with _open():
+            if wait_s := await self._counters.take(key, rate):
+                raise limited(wait_s)
+
+    async def _check_login(self, key: str, address: str) -> None:
+        lock = await self._counters.read(f"lock:{key}")
+        if lock.hits:
+            raise limited(lock.left_s)
+        _refuse_if_over(
+            await self._counters.read(f"fail:address:{network_of(address)}"), self._rules.failures_per_address
+        )
+
+    async def _failed(self, key: str, address: str) -> bool:
+        """Count a failure; whether it locked the account."""
+        async with _closed():
+            await self._counters.add(f"fail:address:{network_of(address)}", QUARTER_HOUR_S)
+            failures = await self._counters.add(f"fail:{key}", QUARTER_HOUR_S)
+            strikes = (await self._counters.read(f"strikes:{key}")).hits
+            if not strikes and failures.hits < self._rules.failures_per_account:
+                return False
+            lock_s = min(self._rules.first_lock_s * 2 ** min(strikes, 20), self._rules.longest_lock_s)
+            # The strikes outlast the lock by the time in which failures count, so that quiet alone begins anew.
+            await self._renew(f"strikes:{key}", lock_s + QUARTER_HOUR_S, strikes + 1)
+            await self._renew(f"lock:{key}", lock_s, 1)
+            return True
+
+    async def _succeeded(self, key: str) -> None:
+        async with _open():
+            await self._counters.clear(f"fail:{key}")
+            await self._counters.clear(f"strikes:{key}")
+
+    async def _renew(self, key: str, window_s: int, hits: int) -> None:
+        await self._counters.clear(key)
+        await self._counters.add(key, window_s, hits)
+
+    @asynccontextmanager
+    async def _gate(self, key: str) -> AsyncIterator["_Gate"]:
+        gate = self._gates.setdefault(key, _Gate())
+        gate.users += 1
+        try:
+            yield gate
+        finally:
+            gate.users -= 1
+            if not gate.users:
+                self._gates.pop(key, None)
+
+
+class Attempt:
+    """One attempt to log in that is under way."""
+
+    def __init__(self, limits: RateLimits, key: str, address: str) -> None:
+        self._limits = limits
+        self._key = key
+        self._address = address
+
+    async def failed(self) -> bool:
+        """The secret was wrong; returns whether the account is locked by that."""
+        return await self._limits._failed(self._key, self._address)
+
+    async def succeeded(self) -> None:
+        """The secret was right: what failed before no longer counts against the account."""
+        await self._limits._succeeded(self._key)
+
+
+class _Gate:
+    """Lets so many attempts on one account through at a time."""
+
+    MAX_WAITING = 100
+    PATIENCE_S = 5.0
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._allowed = 1
+        self._running = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def allow(self, count: int) -> None:
+        """Let so many through at a time from now on."""
+        self._allowed = count
+        self._wake()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn and hold it."""
+        if self._running < self._allowed and not self._waiting:
+            self._running += 1
+        else:
+            await self._wait()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._wake()
+
+    async def _wait(self) -> None:
+        if len(self._waiting) >= self.MAX_WAITING:
+            raise _busy()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self.PATIENCE_S):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():  # the turn came at the very moment of giving up
+                self._running -= 1
+            else:
+                self._waiting.remove(turn)
+            self._wake()
+            if isinstance(error, TimeoutError):
+                raise _busy() from None
+            raise
+
+    def _wake(self) -> None:
+        while self._waiting and self._running < self._allowed:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._running += 1
+                turn.set_result(None)
+
+
+class MemoryCounters:
+    """Counters of one process.
+
+    Args:
+        now: seconds that only go forward.
+        max_keys: counters held at the most.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic, max_keys: int = MAX_KEYS) -> None:
+        self._now = now
+        self._max_keys = max_keys
+        self._counts: dict[str, tuple[int, float]] = {}
+        """Key → hits and the end of the window."""
+        self._buckets: dict[str, tuple[float, float]] = {}
+        """Key → when the bucket is full again, and when it was last used."""
+
+    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
+        """See `Counters.add`."""
+        now = self._now()
+        hits, end = self._counts.pop(key, (0, 0.0))
+        if end <= now:
+            hits, end = 0, now + window_s
+        self._counts[key] = (hits + amount, end)
+        if len(self._counts) > self._max_keys:
+            self._counts = _newest_half({k: v for k, v in self._counts.items() if v[1] > now}, self._max_keys)
+        return Count(hits + amount, end - now)
+
+    async def read(self, key: str) -> Count:
+        """See `Counters.read`."""
+        hits, end = self._counts.get(key, (0, 0.0))
+        left_s = end - self._now()
+        return Count(hits, left_s) if left_s > 0 else Count(0, 0.0)
+
+    async def clear(self, key: str) -> None:
+        """See `Counters.clear`."""
+        self._counts.pop(key, None)
+
+    async def take(self, key: str, rate: Rate) -> float:
+        """See `Counters.take`. One number says it all: the moment at which the bucket will be full again."""
+        now = self._now()
+        full_at = max(self._buckets.get(key, (now, now))[0], now) + 1 / rate.per_second
+        wait_s = full_at - now - rate.burst / rate.per_second
+        if wait_s > 1e-9:
+            return wait_s
+        self._buckets[key] = (full_at, now)
+        if len(self._buckets) > self._max_keys:
+            self._buckets = _newest_half({k: v for k, v in self._buckets.items() if v[0] > now}, self._max_keys)
+        return 0.0
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _newest_half(kept: dict[str, tuple[int, float]] | dict[str, tuple[float, float]], limit: int) -> dict[str, Any]:
+    """What remains when there are too many keys: those that are in force, and of these the half that end last."""
+    if len(kept) <= limit // 2:
+        return dict(kept)
+    return dict(sorted(kept.items(), key=lambda item: item[1])[-(limit // 2) :])
+
+
+class RedisCounters:
+    """Counters that all processes share.
+
+    Args:
+        url: `redis://…` or `rediss://…`.
+        prefix: begins every key.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "ofh:limits") -> None:
+        self._storage = RedisStorage(
+            f"async+{url}",
+            implementation="redispy",
+            key_prefix=prefix,
+            socket_timeout=REDIS_PATIENCE_S,
+            socket_connect_timeout=REDIS_PATIENCE_S,
+        )
+
+    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
+        """See `Counters.add`."""
+        hits = await self._storage.incr(key, window_s, amount)
+        return Count(hits, await self._left_s(key))
+
+    async def read(self, key: str) -> Count:
+        """See `Counters.read`."""
+        hits = await self._storage.get(key)
+        return Count(hits, await self._left_s(key)) if hits else Count(0, 0.0)
+
+    async def clear(self, key: str) -> None:
+        """See `Counters.clear`."""
+        await self._storage.clear(key)
+
+    async def take(self, key: str, rate: Rate) -> float:
+        """See `Counters.take`. A sliding window as long as the bucket takes to fill lets through the same in the long
+        run.
+        """
+        window_s = max(1, round(rate.burst / rate.per_second))
+        allowed = round(rate.per_second * window_s)
+        if await self._storage.acquire_sliding_window_entry(key, allowed, window_s):
+            return 0.0
+        return max(1 / rate.per_second, 0.001)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        bridge: Any = self._storage.bridge
+        await bridge.get_connection().aclose()
+
+    async def _left_s(self, key: str) -> float:
+        return max(await self._storage.get_expiry(key) - time.time(), 0.0)
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv6 network of 64 bits, an IPv4 address also where it is written as IPv6."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address) + "/64"
+    return str(parsed)
+
+
+def limited(wait_s: float) -> HubError:
+    """The refusal of one attempt too many."""
+    return HubError(
+        Code.RATE_LIMITED, "Too many attempts. Try again later.", retry_after_s=max(1, math.ceil(wait_s - 1e-6))
+    )
+
+
+def _refuse_if_over(count: Count, limit: int) -> None:
+    if count.hits >= limit:
+        raise limited(count.left_s)
+
+
+def _busy() -> HubError:
+    return HubError(Code.UNAVAILABLE, "Too many are logging in at this moment. Try again soon.", retry_after_s=5)
+
+
+@asynccontextmanager
+async def _closed() -> AsyncIterator[None]:
+    """Refuse while the counters are away."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        log.warning("rate limits away, log-in refused", error=type(error).__name__)
+        raise HubError(
+            Code.UNAVAILABLE, "Logging in is not possible at the moment. Try again soon.", retry_after_s=2
+        ) from error
+
+
+@asynccontextmanager
+async def _open() -> AsyncIterator[None]:
+    """Let through while the counters are away."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        log.warning("rate limits away, not counted", error=type(error).__name__)

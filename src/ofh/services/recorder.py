@@ -1,0 +1,262 @@
+"""Stores reports: each tick is one transaction, then one publish per workspace, then the acknowledgements.
+
+A tick takes all that has come in since the last one. In its transaction the devices' rows are locked, so processes
+that take turns with one drone each merge into what the other left; whoever commits first, the state is the same in
+the end. History rows carry a natural key, so a message that comes twice changes nothing. Only after the commit are
+events published and messages acknowledged: what was acknowledged is stored, whenever the process dies.
+"""
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from ofh.backends.ports import Bus
+from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
+from ofh.domain.errors import HubError
+from ofh.domain.events import (
+    BatteryReported,
+    ControllerPositioned,
+    DronePositioned,
+    Event,
+    PresenceChanged,
+    encode,
+)
+from ofh.store import bulk
+from ofh.store.bulk import DeviceRow, HistoryRow
+from ofh.store.database import Database, away
+
+from .bindings import Bound
+from .counters import Counters
+from .feed import channel
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One report on its way into the database."""
+
+    bound: Bound
+    report: Report
+    received_at: datetime
+    device_clock: datetime | None
+    """What the device's clock said, where it was not believed."""
+    digest: int
+    """64 bits over the message's content."""
+    ack: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderRules:
+    """The recorder's numbers; each is a setting."""
+
+    max_pending: int = 20_000
+    """Reports that may wait; beyond it the broker has to."""
+    max_batch: int = 5_000
+    """Reports in one transaction at the most."""
+    gateway_hold: timedelta = timedelta(seconds=10)
+    """How long an aircraft's controller stays the one that counts while it is silent and another one reports."""
+
+
+class Recorder:
+    """Owns the reports between the broker and the database."""
+
+    def __init__(self, database: Database, bus: Bus, counters: Counters, rules: RecorderRules | None = None) -> None:
+        self._database = database
+        self._bus = bus
+        self._counters = counters
+        self._rules = rules or RecorderRules()
+        self._pending: list[Incoming] = []
+        self._arrived = asyncio.Event()
+        self._space = asyncio.Event()
+        self._space.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def add(self, incoming: Incoming) -> None:
+        """Take a report; waits while too many wait already."""
+        while len(self._pending) >= self._rules.max_pending:
+            self._space.clear()
+            await self._space.wait()
+        self._pending.append(incoming)
+        self._idle.clear()
+        self._arrived.set()
+
+    async def settled(self) -> None:
+        """Returns when everything that was added is stored, published and acknowledged."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        while True:
+            await self._arrived.wait()
+            batch = self._pending[: self._rules.max_batch]
+            del self._pending[: len(batch)]
+            if not self._pending:
+                self._arrived.clear()
+            self._space.set()
+            await self._record(batch)
+            if not self._pending:
+                self._idle.set()
+
+    async def _record(self, batch: list[Incoming]) -> None:
+        """Store, publish, acknowledge: in that order. A report that cannot be stored costs itself alone."""
+        try:
+            events = await self._store_patiently(batch)
+        except Exception:
+            if len(batch) > 1:
+                for incoming in batch:
+                    await self._record([incoming])
+                return
+            log.exception("report could not be stored", error_id=uuid.uuid4().hex, serial=batch[0].bound.serial_number)
+            self._counters.dropped("not_storable")
+            events = {}
+        self._counters.stored(len(batch))
+        await publish(self._bus, events, self._counters)
+        for incoming in batch:
+            incoming.ack()
+
+    async def _store_patiently(self, batch: list[Incoming]) -> dict[int, list[Event]]:
+        """Waits out a database that is away; nothing is acknowledged meanwhile."""
+        delay = 0.1
+        while True:
+            try:
+                return await self._store(batch)
+            except Exception as error:
+                if away(error) is None:
+                    raise
+                log.warning("database away, reports wait", waiting=len(batch) + len(self._pending))
+                self._counters.retried("database")
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 5)
+
+    async def _store(self, batch: list[Incoming]) -> dict[int, list[Event]]:
+        drone_ids = sorted({item.bound.device_id for item in batch if not item.bound.is_gateway})
+        gateways = {item.bound.gateway_serial for item in batch}
+        events: dict[int, list[Event]] = defaultdict(list)
+        history: list[HistoryRow] = []
+        async with self._database.transaction() as client:
+            controller_ids = await bulk.controllers_of(self._database, client, gateways)
+            controllers = await bulk.lock_devices(
+                self._database, client, "remote_controllers", sorted(controller_ids.values())
+            )
+            drones = await bulk.lock_devices(self._database, client, "drones", drone_ids)
+            for item in batch:
+                controller = controllers.get(controller_ids.get(item.bound.gateway_serial, 0))
+                if controller is not None:
+                    self._take_controller(controller, item, events)
+                if not item.bound.is_gateway and (drone := drones.get(item.bound.device_id)) is not None:
+                    self._take_drone(drone, item, history, events)
+            await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
+            await bulk.write_devices(self._database, client, "drones", list(drones.values()))
+            await bulk.write_history(self._database, client, history)
+        return events
+
+    def _take_controller(self, row: DeviceRow, item: Incoming, events: dict[int, list[Event]]) -> None:
+        """A controller's own report, or the sign of life that its aircraft's report is."""
+        _seen(row, item)
+        if not item.bound.is_gateway:
+            return
+        before, row.state = row.state, row.state.merge(item.report)
+        if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
+            events[row.workspace_id].append(
+                ControllerPositioned(
+                    workspace_id=row.workspace_id, remote_controller_id=row.id, at=item.report.at, fix=fix
+                )
+            )
+
+    def _take_drone(
+        self, row: DeviceRow, item: Incoming, history: list[HistoryRow], events: dict[int, list[Event]]
+    ) -> None:
+        if _seen(row, item):
+            events[row.workspace_id].append(
+                PresenceChanged(workspace_id=row.workspace_id, drone_id=row.id, at=item.received_at, online=True)
+            )
+        if not self._counts(row, item):
+            self._counters.dropped("other_controller")
+            return
+        row.connection_id = item.bound.connection_id
+        before, row.state = row.state, row.state.merge(item.report)
+        if item.report.values:
+            history.append(_history(row, item))
+        if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
+            events[row.workspace_id].append(
+                DronePositioned(
+                    workspace_id=row.workspace_id, drone_id=row.id, at=item.report.at, fix=fix, state=row.state.live()
+                )
+            )
+        if (battery := _newer(before, row.state, Property.BATTERY)) and isinstance(battery, Battery):
+            events[row.workspace_id].append(
+                BatteryReported(workspace_id=row.workspace_id, drone_id=row.id, at=item.report.at, battery=battery)
+            )
+
+    def _counts(self, row: DeviceRow, item: Incoming) -> bool:
+        """Whether the report comes by the controller that counts: two may report one aircraft (dji-pilot-2.md 5.3)."""
+        gateway, at = item.bound.gateway_serial, item.report.at
+        if row.gateway_serial not in (None, gateway) and row.gateway_at is not None:
+            if at <= row.gateway_at + self._rules.gateway_hold:
+                return False
+        if row.gateway_serial != gateway or row.gateway_at is None or at > row.gateway_at:
+            row.gateway_serial, row.gateway_at = gateway, at
+        return True
+
+
+async def publish(bus: Bus, events: dict[int, list[Event]], counters: Counters) -> None:
+    """Tell every process, one message per workspace.
+
+    A bus that is away loses them: they are stored, and every feed reads the database once the bus is back.
+    """
+    for workspace_id, happened in events.items():
+        try:
+            await bus.publish(channel(workspace_id), encode(happened))
+        except HubError:
+            counters.dropped("bus_away", len(happened))
+
+
+def _seen(row: DeviceRow, item: Incoming) -> bool:
+    """Note a sign of life; True where it brings the device online. A report from before it left does not."""
+    if row.seen_at is None or item.received_at > row.seen_at:
+        row.seen_at = item.received_at
+    if row.online or (row.left_at is not None and item.report.at <= row.left_at):
+        return False
+    row.online = True
+    return True
+
+
+def _newer(before: DeviceState, after: DeviceState, name: Property) -> object | None:
+    """The value of a property where a merge brought a newer one."""
+    held = after.get(name)
+    return held.value if held is not None and held is not before.get(name) else None
+
+
+def _history(row: DeviceRow, item: Incoming) -> HistoryRow:
+    values = item.report.values
+    fix = values.get(Property.FIX)
+    battery = values.get(Property.BATTERY)
+
+    def number(name: Property) -> float | None:
+        value = values.get(name)
+        return value if isinstance(value, float | int) else None
+
+    mode = values.get(Property.MODE_CODE)
+    return HistoryRow(
+        drone_id=row.id,
+        reported_at=item.report.at,
+        received_at=item.received_at,
+        device_clock=item.device_clock,
+        digest=item.digest,
+        longitude=fix.longitude_deg if isinstance(fix, Fix) else None,
+        latitude=fix.latitude_deg if isinstance(fix, Fix) else None,
+        height=fix.height_m if isinstance(fix, Fix) else None,
+        elevation=number(Property.ELEVATION),
+        heading=number(Property.HEADING),
+        horizontal_speed=number(Property.HORIZONTAL_SPEED),
+        vertical_speed=number(Property.VERTICAL_SPEED),
+        battery_percent=battery.capacity_percent if isinstance(battery, Battery) else None,
+        mode_code=mode if isinstance(mode, int) else None,
+    )

@@ -1,0 +1,130 @@
+"""Takes decoded reports in: whose they are, when they were, and whether there are too many of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ofh.domain.devices import Property, Report, Value
+from ofh.domain.rates import Allowance
+
+from .bindings import Bindings, Bound
+from .counters import Counters
+from .recorder import Incoming, Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryRules:
+    """The numbers of design.md and security.md section 8; each is a setting."""
+
+    clock_tolerance: timedelta = timedelta(minutes=5)
+    """How far a device's clock may be from ours and still be believed."""
+    messages_per_s: float = 100
+    """Reports of one connection that are kept in the long run."""
+    burst: int = 500
+    """Reports of one connection that are kept at once."""
+
+
+class Telemetry:
+    """The way of a report from its decoder to the recorder."""
+
+    def __init__(
+        self,
+        bindings: Bindings,
+        recorder: Recorder,
+        counters: Counters,
+        monotonic: Callable[[], float],
+        rules: TelemetryRules | None = None,
+    ) -> None:
+        self._bindings = bindings
+        self._recorder = recorder
+        self._counters = counters
+        self._monotonic = monotonic
+        self._rules = rules or TelemetryRules()
+        self._allowances: dict[str, Allowance] = {}
+        self._shed: dict[tuple[str, str], Incoming] = {}
+        self._shedding = asyncio.Event()
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        """How far a device's clock may be from ours and still be believed."""
+        return self._rules.clock_tolerance
+
+    async def find(self, serial: str, gateway: str | None, account: str | None) -> Bound | None:
+        """The right under which a message may be believed; None: it is nobody's, or not the account's."""
+        return await self._bindings.find(serial, gateway, account)
+
+    async def take(
+        self,
+        bound: Bound,
+        values: Mapping[Property, Value],
+        *,
+        sent_at: datetime | None,
+        received_at: datetime,
+        digest: int,
+        ack: Callable[[], None],
+    ) -> None:
+        """Take the report of one message; `ack` is called once it is stored, or shed.
+
+        Args:
+            sent_at: what the device's clock says, None where it says nothing.
+        """
+        at, device_clock = moment(sent_at, received_at, self._rules.clock_tolerance)
+        incoming = Incoming(
+            bound=bound,
+            report=Report(at=at, values=values),
+            received_at=received_at,
+            device_clock=device_clock,
+            digest=digest,
+            ack=ack,
+        )
+        if self._allow(bound.account):
+            await self._recorder.add(incoming)
+        else:
+            self._keep_newest(incoming)
+
+    def _allow(self, account: str) -> bool:
+        allowance = self._allowances.get(account)
+        if allowance is None:
+            allowance = Allowance(per_s=self._rules.messages_per_s, burst=self._rules.burst)
+            self._allowances[account] = allowance
+        return allowance.take(self._monotonic())
+
+    def _keep_newest(self, incoming: Incoming) -> None:
+        """Over the limit: the newest of each device stays, the others are acknowledged and counted as shed."""
+        key = (incoming.bound.serial_number, incoming.bound.gateway_serial)
+        held = self._shed.get(key)
+        if held is not None and held.report.at > incoming.report.at:
+            held, incoming = incoming, held
+        self._shed[key] = incoming
+        if held is not None:
+            self._counters.dropped("shed")
+            held.ack()
+        self._shedding.set()
+
+    async def run(self) -> None:
+        """Hand on what was kept of connections over their limit, until cancelled."""
+        while True:
+            await self._shedding.wait()
+            await asyncio.sleep(0.5)
+            kept, self._shed = list(self._shed.values()), {}
+            self._shedding.clear()
+            for incoming in kept:
+                await self._recorder.add(incoming)
+
+    def forget(self, account: str) -> None:
+        """Drop what is kept about an account that is gone."""
+        self._allowances.pop(account, None)
+
+
+def moment(sent_at: datetime | None, received_at: datetime, tolerance: timedelta) -> tuple[datetime, datetime | None]:
+    """The time of a report: the device's clock where it is within tolerance of ours, else ours.
+
+    Returns:
+        That time, and the device's own where it was not believed.
+    """
+    if sent_at is None:
+        return received_at, None
+    if abs(sent_at - received_at) <= tolerance:
+        return sent_at, None
+    return received_at, sent_at

@@ -1,0 +1,259 @@
+"""Topologies: which controller has which aircraft, and who may report for them.
+
+A topology binds the serial numbers in it to the connection whose account published it (security.md, M2 and M3). A
+claim never takes a device away while it is online through another workspace's connection; one that is merely known
+there moves and leaves its history behind.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+from tortoise.exceptions import IntegrityError
+
+from ofh.backends.ports import Broker, BrokerAccount, Bus
+from ofh.dji.topology import Topology
+from ofh.domain.devices import micros
+from ofh.domain.events import Event, PresenceChanged
+from ofh.store.database import Database
+from ofh.store.models import Binding, Connection, Drone, RemoteController
+
+from .audit import Audit
+from .bindings import Bindings
+from .control import Control
+from .counters import Counters
+from .recorder import publish
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a topology changed, to be told after the commit."""
+
+    accepted: bool = False
+    serials: set[str] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
+    """Accounts whose rights changed."""
+    conflicts: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    workspace_id: int = 0
+
+
+class _Kind(Protocol):
+    @property
+    def type(self) -> int: ...
+    @property
+    def sub_type(self) -> int: ...
+
+
+DeviceModel = TypeVar("DeviceModel", RemoteController, Drone)
+
+
+class Topologies:
+    """Takes topologies in."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        broker: Callable[[], Broker],
+        bindings: Bindings,
+        control: Control,
+        audit: Audit,
+        counters: Counters,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._broker = broker
+        self._bindings = bindings
+        self._control = control
+        self._audit = audit
+        self._counters = counters
+
+    async def announce(
+        self, account: str, gateway: str, topology: Topology, *, at: datetime, received_at: datetime
+    ) -> bool:
+        """A controller tells which aircraft are linked to it.
+
+        Args:
+            account: who published it, proven by the broker.
+            at: the time of the message, by the device's clock where it is believed.
+        Returns:
+            Whether the controller may use this connection: it is to be answered then, and only then.
+        """
+        try:
+            outcome = await self._take(account, gateway, topology, at, received_at)
+        except IntegrityError:  # another process made one of the rows a moment ago
+            outcome = await self._take(account, gateway, topology, at, received_at)
+        for serial in outcome.conflicts:
+            log.info("serial number is online in another workspace", serial=serial, account=account)
+            self._counters.dropped("serial_conflict")
+            await self._audit.record(
+                "serial conflict",
+                outcome="denied",
+                workspace_id=outcome.workspace_id or None,
+                object=f"device:{serial}",
+            )
+        if not outcome.accepted:
+            return False
+        if outcome.accounts:
+            await self._bindings.refresh(outcome.serials)
+            await self._control.publish("bindings", serials=sorted(outcome.serials))
+            await self._tell_broker(outcome.accounts)
+        await publish(self._bus, {outcome.workspace_id: outcome.events} if outcome.events else {}, self._counters)
+        return True
+
+    async def _tell_broker(self, accounts: set[str]) -> None:
+        for connection in await Connection.filter(public_id__in=accounts):
+            await self._broker().put_account(
+                BrokerAccount(
+                    name=connection.public_id,
+                    secret=None,
+                    secret_digest=bytes.fromhex(connection.secret_digest),
+                    serials=self._bindings.serials(connection.public_id),
+                )
+            )
+
+    async def _take(
+        self, account: str, gateway: str, topology: Topology, at: datetime, received_at: datetime
+    ) -> _Outcome:
+        outcome = _Outcome()
+        async with self._database.transaction():
+            connection = await Connection.get_or_none(public_id=account)
+            if connection is None:
+                return outcome
+            outcome.workspace_id = connection.workspace_id
+            wanted = [gateway, *(sub.serial for sub in topology.sub_devices)]
+            held = await Binding.filter(serial_number__in=wanted).select_for_update().select_related("connection")
+            taken = {
+                binding.serial_number
+                for binding in held
+                if binding.connection.workspace_id != connection.workspace_id and await _is_online(binding)
+            }
+            outcome.conflicts = sorted(taken)
+            if gateway in taken:
+                return outcome
+            outcome.accepted = True
+            for binding in held:
+                if binding.connection.workspace_id != connection.workspace_id and binding.serial_number not in taken:
+                    await binding.delete()
+                    outcome.serials.add(binding.serial_number)
+                    outcome.accounts.add(binding.connection.public_id)
+            await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
+        return outcome
+
+    async def _bind(
+        self,
+        connection: Connection,
+        gateway: str,
+        topology: Topology,
+        taken: set[str],
+        at: datetime,
+        received_at: datetime,
+        outcome: _Outcome,
+    ) -> None:
+        controller = await _device(RemoteController, connection, gateway, topology.gateway, received_at)
+        await _ensure_binding(connection, gateway, gateway, controller.id, received_at, outcome)
+        if controller.topology_at is not None and at < controller.topology_at:
+            return
+        controller.topology_at = at
+        controller.online = True
+        controller.seen_at = _latest(controller.seen_at, received_at)
+        await controller.save()
+
+        linked = [sub for sub in topology.sub_devices if sub.serial not in taken]
+        for sub in linked:
+            drone = await _device(Drone, connection, sub.serial, sub.kind, received_at)
+            await _ensure_binding(connection, sub.serial, gateway, drone.id, received_at, outcome)
+            if not drone.online:
+                outcome.events.append(_presence(drone, received_at, online=True))
+            drone.online = True
+            drone.seen_at = _latest(drone.seen_at, received_at)
+            await drone.save(update_fields=["online", "seen_at", "connection_id"])
+        await self._unlink(gateway, [sub.serial for sub in linked], at, received_at, outcome)
+
+    async def _unlink(
+        self, gateway: str, linked: Sequence[str], at: datetime, received_at: datetime, outcome: _Outcome
+    ) -> None:
+        """Aircraft that are not in the topology have left this controller; they are offline unless another has them."""
+        gone = await Binding.filter(gateway_serial=gateway, is_linked=True).exclude(
+            serial_number__in=[*linked, gateway]
+        )
+        for binding in gone:
+            binding.is_linked = False
+            await binding.save(update_fields=["is_linked"])
+            others = await Binding.filter(serial_number=binding.serial_number, is_linked=True).values_list(
+                "gateway_serial", flat=True
+            )
+            if await RemoteController.filter(
+                serial_number__in=list(others), workspace_id=outcome.workspace_id, online=True
+            ).exists():
+                continue
+            drone = await Drone.get(id=binding.device_id)
+            if drone.online:
+                outcome.events.append(_presence(drone, received_at, online=False))
+            await Drone.filter(id=drone.id).update(online=False, left_at=at)
+
+
+async def _device(
+    model: type[DeviceModel], connection: Connection, serial: str, kind: _Kind, now: datetime
+) -> DeviceModel:
+    """The row of a device in the connection's workspace, locked, with what the topology says it is."""
+    row = await model.filter(workspace_id=connection.workspace_id, serial_number=serial).select_for_update().first()
+    if row is None:
+        return await model.create(
+            workspace_id=connection.workspace_id,
+            connection_id=connection.id,
+            serial_number=serial,
+            type=kind.type,
+            sub_type=kind.sub_type,
+            created_at=now,
+        )
+    if (row.type, row.sub_type) != (kind.type, kind.sub_type) and kind.type >= 0:
+        row.type, row.sub_type = kind.type, kind.sub_type
+        await row.save(update_fields=["type", "sub_type"])
+    row.connection_id = connection.id
+    return row
+
+
+async def _ensure_binding(
+    connection: Connection, serial: str, gateway: str, device_id: int, now: datetime, outcome: _Outcome
+) -> None:
+    binding = await Binding.get_or_none(serial_number=serial, gateway_serial=gateway).select_related("connection")
+    if binding is None:
+        await Binding.create(
+            serial_number=serial,
+            gateway_serial=gateway,
+            connection_id=connection.id,
+            device_id=device_id,
+            bound_at=now,
+        )
+    elif binding.connection_id != connection.id:
+        # The controller logged in by another connection of the same workspace: its aircraft come along.
+        outcome.accounts.add(binding.connection.public_id)
+        rows = await Binding.filter(gateway_serial=gateway).values_list("serial_number", flat=True)
+        outcome.serials.update(str(row) for row in rows)
+        await Binding.filter(gateway_serial=gateway).update(connection_id=connection.id)
+    elif binding.is_linked:
+        return
+    else:
+        await Binding.filter(id=binding.id).update(is_linked=True)
+        return
+    outcome.serials.add(serial)
+    outcome.accounts.add(connection.public_id)
+
+
+async def _is_online(binding: Binding) -> bool:
+    model = RemoteController if binding.serial_number == binding.gateway_serial else Drone
+    return await model.filter(id=binding.device_id, online=True).exists()
+
+
+def _presence(drone: Drone, at: datetime, *, online: bool) -> PresenceChanged:
+    return PresenceChanged(workspace_id=drone.workspace_id, drone_id=drone.id, at=at, online=online)
+
+
+def _latest(held: datetime | None, at: datetime) -> datetime:
+    return at if held is None or micros(at) > micros(held) else held

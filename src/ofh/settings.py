@@ -1,0 +1,322 @@
+"""Every setting of the hub, once: its name, its default, what it means, and whether it is a secret.
+
+A setting comes from a flag, from the environment (`OFH_…`), or from a file `.env` in the working directory, in this
+order. What is wrong or contradictory is refused at start with the setting's name and a remedy. `docs/settings.md` is
+made from this module, and a test compares the two.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """Settings that cannot be run with; each line names one and says what to do."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+Texts = Annotated[tuple[str, ...], NoDecode]
+"""Several values, separated by commas."""
+
+_SCHEMES = {
+    "database_url": ("sqlite", "postgres", "postgresql"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "mqtt_url": ("mqtt", "mqtts"),
+    "public_url": ("http", "https"),
+    "smtp_url": ("smtp", "smtps"),
+}
+
+
+class Settings(BaseSettings):
+    """What the hub runs with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OFH_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    data: Path = Field(
+        default=Path("ofh-data"),
+        description="Folder for what the hub keeps itself: the SQLite database and its keys.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that HTTP listens on; 0.0.0.0 for every network.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of HTTP; 0 takes a free one.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Hub processes to run. More than one needs PostgreSQL, Redis and OFH_MQTT_URL.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Where browsers and controllers reach the hub, such as https://hub.example.org. Links are made from"
+        " it, and it is the origin that browsers may call from. Without it only this machine's names are accepted.",
+    )
+    allowed_origins: Texts = Field(
+        default=(), description="Further origins, separated by commas, from whose pages browsers may call the API."
+    )
+    trusted_proxies: Texts = Field(
+        default=(), description="Addresses or networks, separated by commas, whose X-Forwarded-For header is believed."
+    )
+    metrics_networks: Texts = Field(
+        default=("127.0.0.0/8", "::1/128"), description="Networks, separated by commas, that may read /metrics."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that tokens are signed with, at least 32 characters. The embedded hub makes one in its data"
+        " folder; with PostgreSQL it has to be set, since several processes share it.",
+    )
+
+    database_url: str | None = Field(
+        default=None, description="postgresql://user:password@host/name. Without it: SQLite in the data folder."
+    )
+    database_pool: int = Field(default=10, ge=2, le=200, description="Connections to PostgreSQL per process.")
+    redis_url: str | None = Field(
+        default=None, description="redis://host:6379/0, for events between processes. Without it: within this process."
+    )
+    redis_prefix: str = Field(
+        default="ofh:",
+        min_length=1,
+        max_length=64,
+        description="What the names of our Redis channels and keys begin with.",
+    )
+    mqtt_url: str | None = Field(
+        default=None,
+        description="mqtt://user:password@host:1883 (mqtts:// with TLS) of a Mosquitto with the dynamic-security plugin,"
+        " with the hub's own account. Without it: the broker inside the hub.",
+    )
+    mqtt_client_id: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Client id at the outside broker; the process's number is appended. Must be unique per machine and"
+        " stay the same over restarts. Without it: made once and kept in the data folder.",
+    )
+    mqtt_host: str = Field(default="127.0.0.1", description="Address that the broker inside the hub listens on.")
+    mqtt_port: int = Field(default=1883, ge=0, le=65535, description="Its port for plain MQTT; 0 takes a free one.")
+    mqtt_tls_port: int = Field(default=8883, ge=1, le=65535, description="Its port for MQTT over TLS.")
+    mqtt_tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) of the broker inside the hub; turns its TLS port on."
+    )
+    mqtt_tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it mail goes to the log.",
+    )
+    mail_from: str = Field(default="openflighthub@localhost", description="Sender of mail.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least serious lines that are logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="console", description="One JSON object a line, or lines for people."
+    )
+    introspection: bool = Field(default=True, description="Whether the GraphQL schema can be asked for.")
+    ide: bool = Field(default=True, description="Whether browsers get the GraphQL IDE at /graphql.")
+
+    session_idle_days: float = Field(default=14, gt=0, description="Days without use after which a log-in ends.")
+    session_days: float = Field(default=90, gt=0, description="Days after which a log-in ends in any case.")
+    argon2_memory_kib: int = Field(
+        default=47_104, ge=19_456, description="Memory of one password check (argon2id), KiB."
+    )
+    argon2_passes: int = Field(default=1, ge=1, le=10, description="Passes of one password check (argon2id).")
+    audit_days: int = Field(default=365, ge=1, description="Days that the audit record is kept.")
+
+    clock_tolerance_s: float = Field(
+        default=300, gt=0, description="Seconds that a device's clock may differ from the hub's and be believed."
+    )
+    presence_silence_s: float = Field(
+        default=60, gt=0, description="Seconds without a message after which a device is offline."
+    )
+    presence_lost_s: float = Field(
+        default=30, ge=0, description="Seconds after a lost MQTT link until its devices are offline."
+    )
+    presence_sweep_s: float = Field(default=5, gt=0, description="Seconds between two looks for silent devices.")
+    connection_messages_per_s: float = Field(
+        default=100, gt=0, description="MQTT messages a second of one connection, in the long run; more are thinned."
+    )
+    connection_burst: int = Field(default=500, ge=1, description="MQTT messages of one connection at once.")
+    recorder_pending: int = Field(
+        default=20_000, ge=100, description="Reports that may wait for the database before the broker has to."
+    )
+
+    socket_operations: int = Field(default=50, ge=1, description="Active operations on one websocket.")
+    sockets_per_user: int = Field(default=20, ge=1, description="Websockets of one user in one process.")
+    sockets_per_address: int = Field(
+        default=100, ge=1, description="Websockets of one address that have not shown who they are, in one process."
+    )
+    socket_messages_per_s: float = Field(default=100, gt=0, description="Messages a second from one websocket.")
+    socket_stuck_s: float = Field(
+        default=30, gt=0, description="Seconds after which a websocket that takes no data is closed."
+    )
+    socket_buffer_kib: int = Field(default=256, ge=16, description="KiB that may wait for one websocket.")
+    socket_recheck_s: float = Field(
+        default=60, gt=0, le=60, description="Seconds between two checks of the rights behind a websocket."
+    )
+    operation_s: float = Field(default=10, gt=0, description="Seconds that one GraphQL operation may take.")
+    session_requests_per_s: float = Field(default=50, gt=0, description="Requests a second of one session.")
+    session_requests_burst: int = Field(default=200, ge=1, description="Requests of one session at once.")
+    address_requests_per_s: float = Field(
+        default=20, gt=0, description="Requests a second of one address that shows no session."
+    )
+    address_requests_burst: int = Field(default=60, ge=1, description="Such requests at once.")
+
+    @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", "metrics_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            ip_network(item, strict=False)
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            parts = urlsplit(item)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+                raise ValueError(f"{item!r} is not an origin such as https://map.example.org")
+        return value
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _url(cls, value: Any, info: Any) -> Any:
+        if value is None:
+            return None
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        allowed = _SCHEMES[info.field_name]
+        parts = urlsplit(text)
+        if parts.scheme not in allowed:
+            raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
+        if info.field_name in ("mqtt_url", "public_url", "smtp_url") and not parts.hostname:
+            raise ValueError("names no host")
+        if info.field_name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
+            raise ValueError("must be scheme, host and port alone: controllers append their paths to it")
+        if info.field_name == "mqtt_url" and not parts.password:
+            raise ValueError("must hold the hub's own user name and password")
+        return value.rstrip("/") if info.field_name == "public_url" else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
+        return value
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Settings":
+        problems = []
+        postgres = self.database_url is not None and not self.database_url.startswith("sqlite")
+        if postgres and self.secret_key is None:
+            problems.append(
+                "OFH_SECRET_KEY: is needed with PostgreSQL, since several processes share it; make one with: openssl rand -hex 32"
+            )
+        if self.workers > 1:
+            missing = [
+                name
+                for name, present in (
+                    ("OFH_DATABASE_URL (PostgreSQL)", postgres),
+                    ("OFH_REDIS_URL", self.redis_url is not None),
+                    ("OFH_MQTT_URL", self.mqtt_url is not None),
+                )
+                if not present
+            ]
+            if missing:
+                problems.append(f"OFH_WORKERS: more than one process needs {', '.join(missing)}; set them or use 1")
+        if (self.mqtt_tls_certificate is None) != (self.mqtt_tls_key is None):
+            problems.append("OFH_MQTT_TLS_CERTIFICATE and OFH_MQTT_TLS_KEY: set both or neither")
+        if self.mqtt_url is not None and self.mqtt_tls_certificate is not None:
+            problems.append(
+                "OFH_MQTT_TLS_CERTIFICATE: belongs to the broker inside the hub, but OFH_MQTT_URL names an outside one;"
+                " configure TLS there"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL, whichever way the hub runs."""
+        return self.database_url or f"sqlite://{(self.data / 'hub.db').resolve()}"
+
+
+def load(**flags: Any) -> Settings:
+    """The settings of this start.
+
+    Args:
+        flags: what the command line gave; None is left to the environment.
+    Raises:
+        SettingsError: with a line for each setting that is wrong.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["loc"]:
+                lines.append(f"OFH_{str(problem['loc'][0]).upper()}: {message}")
+            else:
+                lines.extend(message.splitlines())
+        raise SettingsError(lines) from None
+
+
+SECRETS = frozenset({"secret_key", "smtp_url"})
+URLS = frozenset({"database_url", "redis_url", "mqtt_url"})
+"""Settings whose password is left out where they are shown."""
+
+
+def redacted(settings: Settings) -> Mapping[str, str]:
+    """The settings as they may be shown: secrets and passwords left out."""
+    shown = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None and name in SECRETS:
+            shown[name] = "(set)"
+        elif value is not None and name in URLS:
+            shown[name] = _without_password(value)
+        else:
+            shown[name] = "" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
+    return shown
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username or ''}:***@{host}").geturl()
+
+
+def documentation() -> str:
+    """`docs/settings.md`."""
+    lines = [
+        "# Settings",
+        "",
+        "Made by `ofh settings` from `src/ofh/settings.py`; a test compares. Each can be given as an environment variable",
+        "or in a file `.env` in the working directory; where a command has a flag for it, the flag wins.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default is None else ", ".join(default) if isinstance(default, tuple) else str(default)
+        lines.append(f"| `OFH_{name.upper()}` | {f'`{shown}`' if shown else ''} | {field.description} |")
+    return "\n".join(lines) + "\n"

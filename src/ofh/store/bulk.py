@@ -1,0 +1,171 @@
+"""The recorder's statements: the devices of a tick read and written back in one statement each, history likewise.
+
+Each runs inside the recorder's transaction. Rows of devices are locked in the order of their ids, so that two
+processes that take turns with one drone wait for each other and never deadlock.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+
+from ofh.domain.devices import DeviceState
+
+from .database import Database
+from .statements import fetch, run_many, time_of
+
+Kind = Literal["drones", "remote_controllers"]
+"""The table of a device."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DeviceRow:
+    """What the recorder reads and writes of a device."""
+
+    id: int
+    workspace_id: int
+    serial_number: str
+    connection_id: int | None
+    online: bool
+    seen_at: datetime | None
+    left_at: datetime | None
+    state: DeviceState
+    gateway_serial: str | None = None
+    gateway_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One report of a drone as the history keeps it; units as in `TelemetryRow`."""
+
+    drone_id: int
+    reported_at: datetime
+    received_at: datetime
+    device_clock: datetime | None
+    digest: int
+    longitude: float | None
+    latitude: float | None
+    height: float | None
+    elevation: float | None
+    heading: float | None
+    horizontal_speed: float | None
+    vertical_speed: float | None
+    battery_percent: float | None
+    mode_code: int | None
+
+
+_COLUMNS = (
+    "drone_id",
+    "reported_at",
+    "received_at",
+    "device_clock",
+    "digest",
+    "longitude",
+    "latitude",
+    "height",
+    "elevation",
+    "heading",
+    "horizontal_speed",
+    "vertical_speed",
+    "battery_percent",
+    "mode_code",
+)
+
+
+async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequence[int]) -> dict[int, DeviceRow]:
+    """Read devices by id for changing them; those that are gone are left out."""
+    if not ids:
+        return {}
+    extra = ", gateway_serial, gateway_at" if kind == "drones" else ""
+    columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
+    if database.dialect == "postgresql":
+        sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"  # noqa: S608, ours
+        rows = await fetch(database, client, sql, list(ids))
+    else:
+        sql = f"SELECT {columns} FROM {kind} WHERE id IN (SELECT value FROM json_each($1))"  # noqa: S608, ours
+        rows = await fetch(database, client, sql, orjson.dumps(list(ids)).decode())
+    return {row["id"]: _device(row) for row in rows}
+
+
+async def controllers_of(database: Database, client: Any, gateways: Collection[str]) -> dict[str, int]:
+    """The rows of the controllers with these serial numbers that are bound at present, by serial number."""
+    sql = "SELECT serial_number, device_id FROM bindings WHERE serial_number = gateway_serial AND serial_number "
+    if database.dialect == "postgresql":
+        rows = await fetch(database, client, sql + "= ANY($1::text[])", list(gateways))
+    else:
+        sql += "IN (SELECT value FROM json_each($1))"
+        rows = await fetch(database, client, sql, orjson.dumps(list(gateways)).decode())
+    return {row["serial_number"]: row["device_id"] for row in rows}
+
+
+def _device(row: dict[str, Any]) -> DeviceRow:
+    state = row["state"]
+    return DeviceRow(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        serial_number=row["serial_number"],
+        connection_id=row["connection_id"],
+        online=bool(row["online"]),
+        seen_at=time_of(row["seen_at"]),
+        left_at=time_of(row["left_at"]),
+        state=DeviceState.from_json(orjson.loads(state) if isinstance(state, str | bytes) else state),
+        gateway_serial=row.get("gateway_serial"),
+        gateway_at=time_of(row.get("gateway_at")),
+    )
+
+
+async def write_devices(database: Database, client: Any, kind: Kind, rows: Sequence[DeviceRow]) -> None:
+    """Write back what `lock_devices` read."""
+    values = [
+        [
+            row.id,
+            row.connection_id,
+            row.online if database.dialect == "postgresql" else int(row.online),
+            row.seen_at,
+            row.left_at,
+            orjson.dumps(row.state.to_json()).decode(),
+            *((row.gateway_serial, row.gateway_at) if kind == "drones" else ()),
+        ]
+        for row in sorted(rows, key=lambda row: row.id)
+    ]
+    extra = ", gateway_serial = $7, gateway_at = $8" if kind == "drones" else ""
+    await run_many(
+        database,
+        client,
+        f"UPDATE {kind} SET connection_id = $2, online = $3, seen_at = $4, left_at = $5, state = $6::jsonb{extra}"  # noqa: S608, ours
+        " WHERE id = $1",
+        values,
+    )
+
+
+async def write_history(database: Database, client: Any, rows: Sequence[HistoryRow]) -> None:
+    """Append history. A row that stands already, by its natural key, stays as it is: redelivery changes nothing."""
+    if not rows:
+        return
+    records = [tuple(getattr(row, column) for column in _COLUMNS) for row in rows]
+    columns = ", ".join(_COLUMNS)
+    if database.dialect == "postgresql" and len(records) > COPY_FROM:
+        connection = client._connection
+        await connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_telemetry (LIKE telemetry INCLUDING DEFAULTS)"
+            " ON COMMIT DELETE ROWS"
+        )
+        await connection.execute("ALTER TABLE incoming_telemetry ALTER COLUMN id DROP NOT NULL")
+        await connection.copy_records_to_table("incoming_telemetry", records=records, columns=_COLUMNS)
+        await connection.execute(
+            f"INSERT INTO telemetry ({columns}) SELECT {columns} FROM incoming_telemetry ON CONFLICT DO NOTHING"  # noqa: S608, ours
+        )
+        return
+    arguments = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
+    await run_many(
+        database,
+        client,
+        f"INSERT INTO telemetry ({columns}) VALUES ({arguments}) ON CONFLICT DO NOTHING",  # noqa: S608, ours
+        records,
+    )
+
+
+COPY_FROM = 50
+"""Rows from which on PostgreSQL's COPY is cheaper than one INSERT each."""

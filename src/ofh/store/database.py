@@ -1,0 +1,186 @@
+"""Opening the database: one configuration for SQLite and PostgreSQL, transactions, and what 'away' looks like."""
+
+import asyncio
+import sqlite3
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
+from tortoise.transactions import in_transaction
+
+from ofh.domain.errors import Code, HubError
+
+APP = "ofh"
+"""Tortoise's label of our models; also the name under which migrations are recorded."""
+
+Dialect = Literal["sqlite", "postgresql"]
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "NORMAL",  # in WAL mode a killed process loses nothing that was committed
+    "busy_timeout": 5000,
+    "foreign_keys": "ON",
+    "journal_size_limit": 67_108_864,
+}
+
+
+class Database:
+    """The hub's database.
+
+    Opening makes Tortoise's context current for this task and all that it starts; servers are therefore started
+    after it.
+
+    Args:
+        url: `sqlite:///absolute/path` or `postgresql://user:password@host:port/name`.
+        pool_size: connections kept to PostgreSQL at the most.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.dialect: Dialect = "sqlite" if urlsplit(url).scheme == "sqlite" else "postgresql"
+        self._pool_size = pool_size
+        self._context: TortoiseContext | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file of a SQLite database."""
+        return Path(unquote(urlsplit(self.url).path))
+
+    def config(self, **pragmas: Any) -> dict[str, Any]:
+        """Tortoise's configuration; `pragmas` override those of SQLite."""
+        return {
+            "connections": {"default": self._connection(pragmas)},
+            "apps": {
+                APP: {
+                    "models": ["ofh.store.models"],
+                    "migrations": "ofh.migrations",
+                    "default_connection": "default",
+                }
+            },
+            "use_tz": True,
+            "timezone": "UTC",
+        }
+
+    def _connection(self, pragmas: dict[str, Any]) -> dict[str, Any]:
+        if self.dialect == "sqlite":
+            return {
+                "engine": "ofh.store.sqlite",
+                "credentials": {"file_path": str(self.path), **SQLITE_PRAGMAS, **pragmas},
+            }
+        parts = urlsplit(self.url)
+        return {
+            "engine": "tortoise.backends.asyncpg",
+            "credentials": {
+                "host": parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost"),
+                "port": parts.port or 5432,
+                "user": unquote(parts.username) if parts.username else None,
+                "password": unquote(parts.password) if parts.password else None,
+                "database": unquote(parts.path.lstrip("/")),
+                "minsize": 1,
+                "maxsize": self._pool_size,
+                "application_name": "openflighthub",
+                "timeout": 10,
+                "command_timeout": 30,
+            },
+        }
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            HubError: UNAVAILABLE, the database does not answer.
+        """
+        if self.dialect == "sqlite":
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._context = TortoiseContext()
+        self._context.__enter__()
+        await self._context.init(config=self.config())
+        try:
+            await self.check()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        if self._context is None:
+            return
+        context, self._context = self._context, None
+        await context.close_connections()
+        # A context variable can only be put back where it was set; elsewhere the context simply ends with its task.
+        with suppress(ValueError):
+            context.__exit__(None, None, None)
+
+    async def check(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            HubError: UNAVAILABLE, it gives none within 5 s.
+        """
+        try:
+            async with asyncio.timeout(5):
+                await self.connection.execute_query("SELECT 1")
+        except Exception as error:
+            if refusal := away(error):
+                raise refusal from error
+            raise
+
+    @property
+    def connection(self) -> Any:
+        """Tortoise's client, for the hand-written statements of this floor."""
+        if self._context is None:
+            raise HubError(Code.UNAVAILABLE, "The database is not open.")
+        return self._context.db("default")
+
+    async def migrate(self) -> list[str]:
+        """Bring the schema up to date; before `open`. Returns what was applied."""
+        from .migrate import migrate
+
+        return await migrate(self)
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """A transaction; on SQLite it holds the write lock from its beginning."""
+        return in_transaction("default")
+
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    DBConnectionError,
+    TransactionManagementError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+
+
+def away(error: BaseException) -> HubError | None:
+    """The refusal to give where an error means that the database is away for now; None for any other error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _AWAY) or (isinstance(cause, sqlite3.OperationalError) and _is_passing(cause)):
+            return HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _is_passing(error: sqlite3.OperationalError) -> bool:
+    """Whether SQLite's error is about the file's state (locked, full, unreadable) rather than about the statement."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+    }

@@ -1,0 +1,144 @@
+"""Controllers, drones, and what they reported.
+
+A device has one row per workspace that it ever came in by: an aircraft that later flies for another workspace gets a
+row of its own there and leaves its history behind. `Binding` says by which connection a serial number reports now.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+if TYPE_CHECKING:
+    from .workspaces import Connection, Workspace
+
+
+class Device(Model):
+    """What a drone and a remote controller have in common."""
+
+    id = fields.BigIntField(primary_key=True)
+    serial_number = fields.CharField(max_length=64)
+    type = fields.IntField()
+    """DJI's type number; -1 until a topology has named it."""
+    sub_type = fields.IntField(default=0)
+    online = fields.BooleanField(default=False)
+    seen_at = fields.DatetimeField(null=True)
+    """When the hub last heard of it, by the hub's clock."""
+    left_at = fields.DatetimeField(null=True)
+    """The time of the report by which it was last seen to leave: only later reports bring it back."""
+    state: Any = fields.JSONField(default=dict)
+    """The stored form of its `DeviceState`."""
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        abstract = True
+
+
+class RemoteController(Device):
+    """The pilot's handset."""
+
+    workspace: fields.ForeignKeyRelation["Workspace"] = fields.ForeignKeyField(
+        "ofh.Workspace", related_name="remote_controllers", on_delete=fields.CASCADE
+    )
+    workspace_id: int
+    connection: fields.ForeignKeyNullableRelation["Connection"] = fields.ForeignKeyField(
+        "ofh.Connection", related_name="remote_controllers", null=True, on_delete=fields.SET_NULL
+    )
+    connection_id: int | None
+    topology_at = fields.DatetimeField(null=True)
+    """The time of the newest topology that was taken from it; an older one changes nothing."""
+
+    class Meta:
+        table = "remote_controllers"
+        unique_together = (("workspace_id", "serial_number"),)
+        indexes = (Index(fields=["connection_id"], name="idx_remote_controllers_connection"),)
+
+
+class Drone(Device):
+    """An uncrewed aircraft that the hub knows."""
+
+    name = fields.CharField(max_length=255, default="")
+    """What people call it; empty: its serial number."""
+    workspace: fields.ForeignKeyRelation["Workspace"] = fields.ForeignKeyField(
+        "ofh.Workspace", related_name="drones", on_delete=fields.CASCADE
+    )
+    workspace_id: int
+    connection: fields.ForeignKeyNullableRelation["Connection"] = fields.ForeignKeyField(
+        "ofh.Connection", related_name="drones", null=True, on_delete=fields.SET_NULL
+    )
+    connection_id: int | None
+    """The connection that it last came in by."""
+    gateway_serial = fields.CharField(max_length=64, null=True)
+    """The remote controller whose reports count at present: two may report one aircraft."""
+    gateway_at = fields.DatetimeField(null=True)
+    """The time of that controller's newest report."""
+
+    class Meta:
+        table = "drones"
+        unique_together = (("workspace_id", "serial_number"),)
+        indexes = (Index(fields=["connection_id"], name="idx_drones_connection"),)
+
+
+class Binding(Model):
+    """A serial number that a connection speaks for.
+
+    A controller is bound to one connection, and an aircraft to each controller that has announced it; all bindings
+    of one serial number lie in one workspace.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    serial_number = fields.CharField(max_length=64)
+    gateway_serial = fields.CharField(max_length=64)
+    """The controller that it reports through; the controller's own serial number for itself."""
+    connection: fields.ForeignKeyRelation["Connection"] = fields.ForeignKeyField(
+        "ofh.Connection", related_name="bindings", on_delete=fields.CASCADE
+    )
+    connection_id: int
+    device_id = fields.BigIntField()
+    """The row of the remote controller or the drone in the connection's workspace."""
+    is_linked = fields.BooleanField(default=True)
+    """For an aircraft: whether the controller's newest topology has it."""
+    bound_at = fields.DatetimeField()
+
+    class Meta:
+        table = "bindings"
+        unique_together = (("serial_number", "gateway_serial"),)
+        indexes = (
+            Index(fields=["connection_id"], name="idx_bindings_connection"),
+            Index(fields=["gateway_serial"], name="idx_bindings_gateway"),
+        )
+
+
+class TelemetryRow(Model):
+    """One report of a drone: the history that tracks and charts are read from.
+
+    The natural key is (drone, time, digest of the content): a redelivered message changes nothing.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    drone: fields.ForeignKeyRelation["Drone"] = fields.ForeignKeyField(
+        "ofh.Drone", related_name="telemetry", on_delete=fields.CASCADE
+    )
+    drone_id: int
+    reported_at = fields.DatetimeField()
+    """The device's clock where it is believed, else ours."""
+    received_at = fields.DatetimeField()
+    device_clock = fields.DatetimeField(null=True)
+    """What the device's clock said, where it was not believed."""
+    digest = fields.BigIntField()
+    """64 bits over the message's content."""
+    longitude = fields.FloatField(null=True)
+    latitude = fields.FloatField(null=True)
+    height = fields.FloatField(null=True)
+    """Metres above the WGS 84 ellipsoid."""
+    elevation = fields.FloatField(null=True)
+    heading = fields.FloatField(null=True)
+    horizontal_speed = fields.FloatField(null=True)
+    vertical_speed = fields.FloatField(null=True)
+    battery_percent = fields.FloatField(null=True)
+    mode_code = fields.IntField(null=True)
+
+    class Meta:
+        table = "telemetry"
+        unique_together = (("drone_id", "reported_at", "digest"), ("drone_id", "device_clock", "digest"))
