@@ -1,11 +1,15 @@
 """Accounts and rights at Mosquitto, by its dynamic-security plugin.
 
-The scheme. Each connection has a client (its public id) with a role of its own, which allows what its serial numbers may.
-All are in one group, whose roles are asked after the client's own: a base role, by which anyone may claim a serial number
-(publish its status, subscribe to the replies) and read nothing, and fences, which deny that again for every serial number
-that is bound. So whoever publishes for a bound serial number is the account that it is bound to. Changes of a role hold at
-once and disconnect nobody; changes of a client disconnect it, so they are made only when its secret or its roles differ.
-The digest of the secret stands in the client's description: a secret that was changed meanwhile is noticed.
+The scheme. Each connection has a client (its public id) with a role of its own, which allows what its serial numbers
+may. All are in one group, whose roles are asked after the client's own: a base role, by which anyone may claim a serial
+number (publish its status, subscribe to the replies) and read nothing, and fences, which deny that again for every
+serial number that is bound. So whoever publishes for a bound serial number is the account that it is bound to.
+
+Tried with 2.0.11: `modifyRole` holds at once and disconnects nobody. `addRoleACL`, `addClientRole`, `addGroupRole` and
+`setClientPassword` disconnect whoever has the role (`addRoleACL` only after a restart of the broker, so that it seems
+harmless), and so does `modifyClient` with roles, groups or a password. Hence roles are always written whole, and clients
+only when their secret or their roles differ. The digest of the secret stands in the client's description: a secret that
+was changed meanwhile is noticed.
 """
 
 import asyncio
@@ -31,6 +35,9 @@ BASE_ROLE = "ofh-controllers"
 OWN_ROLE_PREFIX = "ofh-connection-"
 FENCES = 16
 """The denials are spread over this many roles, since one role is written by one message and that has a limit."""
+FENCE_ROLES = tuple(f"ofh-fence-{number:02}" for number in range(FENCES))
+FENCE_ATTEMPTS = 5
+GROUP_ROLES = frozenset({(BASE_ROLE, 0), *((name, 1) for name in FENCE_ROLES)})
 BATCH_BYTES = 100_000
 """Commands in one message; the broker takes 256 KiB."""
 
@@ -81,7 +88,7 @@ def fence_acls(serial: str) -> frozenset[Acl]:
 
 def fence_of(serial: str) -> str:
     """The role that holds the denials of a serial number."""
-    return f"ofh-fence-{zlib.crc32(serial.encode()) % FENCES:02}"
+    return FENCE_ROLES[zlib.crc32(serial.encode()) % FENCES]
 
 
 def hub_acls() -> frozenset[Acl]:
@@ -94,6 +101,10 @@ def _to_json(acls: Iterable[Acl]) -> list[dict[str, Any]]:
         {"acltype": kind, "topic": topic, "allow": allow, "priority": priority}
         for kind, topic, allow, priority in sorted(acls)
     ]
+
+
+def _role(name: str, acls: Iterable[Acl]) -> Command:
+    return {"command": "modifyRole", "rolename": name, "acls": _to_json(acls)}
 
 
 def _from_json(role: Mapping[str, Any]) -> frozenset[Acl]:
@@ -156,9 +167,10 @@ class DynamicSecurity:
                 raise DynamicSecurityError(f"the hub's account {self._username!r} has no role")
             held = {acl for role in client["roles"] for acl in _from_json(roles.get(role["rolename"], {}))}
             own = client["roles"][0]["rolename"]
-            commands = [{"command": "addRoleACL", "rolename": own, **acl} for acl in _to_json(hub_acls() - held)]
-            groups = (await self._ask({"command": "listGroups", "count": -1, "offset": 0}))["groups"]
-            commands += self._skeleton(roles, GROUP in groups)
+            commands: list[Command] = []
+            if hub_acls() - held:
+                commands.append(_role(own, _from_json(roles[own]) | hub_acls()))
+            commands += self._skeleton(roles, await self._group_roles())
             await self._run(commands)
 
     async def put(self, account: BrokerAccount) -> None:
@@ -172,12 +184,8 @@ class DynamicSecurity:
             commands = self._own_role(account, None if "error" in held_role else held_role["data"]["role"])
             client = None if "error" in held_client else held_client["data"]["client"]
             commands += self._client(account, client)[0]
-            commands += [
-                {"command": "addRoleACL", "rolename": fence_of(serial), **acl}
-                for serial in sorted(account.serials)
-                for acl in _to_json(fence_acls(serial))
-            ]
             await self._run(commands)
+            await self._fence(account.serials)
             self._secrets.pop(account.name, None)
 
     async def delete(self, name: str) -> None:
@@ -200,12 +208,10 @@ class DynamicSecurity:
         """Make the broker hold exactly these accounts. Clients outside our group are not touched."""
         async with self._lock:
             roles = await self._roles()
-            listing = {"count": -1, "offset": 0}
-            listed = await self._ask({"command": "listClients", "verbose": True, **listing})
-            groups = (await self._ask({"command": "listGroups", **listing}))["groups"]
+            listed = await self._ask({"command": "listClients", "verbose": True, "count": -1, "offset": 0})
             clients = {client["username"]: client for client in listed["clients"]}
             ours = {name for name, client in clients.items() if GROUP in _names(client, "groups", "groupname")}
-            commands = self._skeleton(roles, GROUP in groups)
+            commands = self._skeleton(roles, await self._group_roles())
             locked_out: set[str] = set()
             for account in accounts:
                 if account.name in clients and account.name not in ours:
@@ -217,15 +223,11 @@ class DynamicSecurity:
                 commands += mended
                 if not works:
                     locked_out.add(account.name)
-            fences: dict[str, set[Acl]] = {f"ofh-fence-{number:02}": set() for number in range(FENCES)}
+            fences: dict[str, set[Acl]] = {name: set() for name in FENCE_ROLES}
             for account in accounts:
                 for serial in account.serials:
                     fences[fence_of(serial)] |= fence_acls(serial)
-            commands += [
-                {"command": "modifyRole", "rolename": name, "acls": _to_json(acls)}
-                for name, acls in fences.items()
-                if acls != _from_json(roles.get(name, {}))
-            ]
+            commands += [_role(name, acls) for name, acls in fences.items() if acls != _from_json(roles.get(name, {}))]
             wanted = {account.name for account in accounts}
             commands += [{"command": "deleteClient", "username": name} for name in sorted(ours - wanted)]
             commands += [
@@ -238,18 +240,45 @@ class DynamicSecurity:
             changed = [str(one.get("username") or one.get("rolename") or one.get("groupname")) for one in commands]
             return Repairs(changed=tuple(dict.fromkeys(changed)), locked_out=frozenset(locked_out))
 
+    async def _fence(self, serials: Iterable[str]) -> None:
+        """Deny these serial numbers to everybody else.
+
+        Another process may write the same fence between our reading and our writing; so look again, until all stands.
+        What slips through even so is mended by the next `reconcile`.
+        """
+        wanted: dict[str, set[Acl]] = {}
+        for serial in serials:
+            wanted.setdefault(fence_of(serial), set()).update(fence_acls(serial))
+        for _ in range(FENCE_ATTEMPTS):
+            asked: list[Command] = [{"command": "getRole", "rolename": name} for name in wanted]
+            held = {
+                name: _from_json(response["data"]["role"]) if "data" in response else frozenset()
+                for name, response in zip(wanted, await self._try(asked), strict=True)
+            }
+            commands = [_role(name, held[name] | acls) for name, acls in wanted.items() if not acls <= held[name]]
+            if not commands:
+                return
+            await self._run(commands)
+        raise DynamicSecurityError("the fences do not stand")
+
+    async def _group_roles(self) -> frozenset[tuple[str, int]] | None:
+        (response,) = await self._try([{"command": "getGroup", "groupname": GROUP}])
+        if "error" in response:
+            return None
+        return frozenset((role["rolename"], role.get("priority", 0)) for role in response["data"]["group"]["roles"])
+
     @staticmethod
-    def _skeleton(roles: Mapping[str, Any], group_stands: bool) -> list[Command]:
+    def _skeleton(roles: Mapping[str, Any], group: frozenset[tuple[str, int]] | None) -> list[Command]:
         commands: list[Command] = []
         if BASE_ROLE not in roles:
             commands.append({"command": "createRole", "rolename": BASE_ROLE, "acls": _to_json(base_acls())})
         elif _from_json(roles[BASE_ROLE]) != base_acls():
-            commands.append({"command": "modifyRole", "rolename": BASE_ROLE, "acls": _to_json(base_acls())})
-        fences = [f"ofh-fence-{number:02}" for number in range(FENCES)]
-        commands += [{"command": "createRole", "rolename": name} for name in fences if name not in roles]
-        if not group_stands:
-            held = [{"rolename": name, "priority": 1} for name in fences] + [{"rolename": BASE_ROLE, "priority": 0}]
-            commands.append({"command": "createGroup", "groupname": GROUP, "roles": held})
+            commands.append(_role(BASE_ROLE, base_acls()))
+        commands += [{"command": "createRole", "rolename": name} for name in FENCE_ROLES if name not in roles]
+        if group != GROUP_ROLES:
+            held = [{"rolename": name, "priority": priority} for name, priority in sorted(GROUP_ROLES)]
+            what = "createGroup" if group is None else "modifyGroup"
+            commands.append({"command": what, "groupname": GROUP, "roles": held})
         return commands
 
     @staticmethod
@@ -257,8 +286,8 @@ class DynamicSecurity:
         wanted = own_acls(account.serials)
         if held is not None and _from_json(held) == wanted:
             return []
-        command = "createRole" if held is None else "modifyRole"
-        return [{"command": command, "rolename": OWN_ROLE_PREFIX + account.name, "acls": _to_json(wanted)}]
+        command = _role(OWN_ROLE_PREFIX + account.name, wanted)
+        return [command if held is not None else {**command, "command": "createRole"}]
 
     def _client(self, account: BrokerAccount, held: Mapping[str, Any] | None) -> tuple[list[Command], bool]:
         """Commands that mend the client, and whether it can connect afterwards."""
@@ -359,4 +388,4 @@ def _names(holder: Mapping[str, Any], kind: str, key: str) -> set[str]:
 def _is_done_already(command: str, error: str) -> bool:
     if command.startswith("delete"):
         return error.endswith("not found")
-    return command in {"addRoleACL", "createRole", "createGroup"} and error.endswith("already exists")
+    return command in {"createRole", "createGroup"} and error.endswith("already exists")

@@ -2,8 +2,8 @@
 
 MQTT does not say who published a message. For a serial number that is bound, the access rights prove it
 (`mosquitto_dynsec.py`); for the first status message of an unbound one this is the evidence. Lines as Mosquitto 2.0.11
-writes them, those of later 2.x too, where they carry the address behind the client's name. A controller's client id is its
-account (`use_username_as_clientid`), so no client can make a line speak of another account.
+writes them, those of later 2.x too, where they carry the address behind the client's name. A controller's client id is
+its account (`use_username_as_clientid`), so no client can make a line speak of another account.
 """
 
 import re

@@ -270,6 +270,10 @@ def _foreign(data: Mapping[str, Any], key: str, name: Property, values: dict[Pro
         return
     if type(value) is not dict and type(value) is not list:
         raise bad_value(key, "is neither an object nor a list")
-    if len(orjson.dumps(value)) > MAX_FOREIGN_BYTES:
+    try:
+        size = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        raise bad_value(key, "cannot be stored") from None
+    if size > MAX_FOREIGN_BYTES:
         raise bad_value(key, "is too large")
     values[name] = value

@@ -52,9 +52,9 @@ def distance_m(longitude_deg: float, latitude_deg: float, to_longitude_deg: floa
     """
     first, second = _reduced(latitude_deg), _reduced(to_latitude_deg)
     half = _half_angle(first, second, radians(to_longitude_deg - longitude_deg))
-    if half == 0:
-        return 0.0
     angle = 2 * half
+    if half < 1e-12:  # micrometres: the terms below would divide zero by zero
+        return SEMI_MAJOR_AXIS_M * angle
     mean, difference = (first + second) / 2, (second - first) / 2
     x = (angle - sin(angle)) * (sin(mean) * cos(difference)) ** 2 / max(cos(half) ** 2, 1e-12)
     y = (angle + sin(angle)) * (cos(mean) * sin(difference)) ** 2 / sin(half) ** 2

@@ -1,4 +1,4 @@
-"""JSON as security.md, A5, wants it: UTF-8, no NaN, no duplicate keys, nothing nested too deeply, never another error."""
+"""JSON as security.md, A5, wants it: UTF-8, no NaN, no duplicate keys, not nested too deeply; one kind of error."""
 
 import json
 from typing import Any

@@ -20,7 +20,7 @@ EXTENSION = "ofh.channel"
 """The key in `scope["extensions"]`."""
 
 HIGH_WATER_BYTES = 192 * 1024
-"""What may wait for one peer before writers are told to pause (security.md, W1, allows 256 KiB with what overshoots)."""
+"""What may wait for one peer before writers are told to pause; with what overshoots, 256 KiB (security.md, W1)."""
 
 GOING_AWAY = 1001
 
@@ -62,7 +62,7 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         if not self.conn.extensions:
             self.channel = Channel(self)
-            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+            extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self.channel
 
     def write_frames(self, frames: bytes) -> None:

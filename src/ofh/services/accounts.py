@@ -20,7 +20,6 @@ from ofh.store.models import AccessToken, Membership, User, Workspace
 from .access import OPERATOR
 from .audit import Audit, Event
 from .codes import Codes, Purpose, digest, new_token
-from .control import Control
 from .mail import Letter, Letters, Mail
 from .names import (
     UNSET,
@@ -64,7 +63,6 @@ class Accounts:
         sessions: Sessions,
         limits: RateLimits,
         audit: Audit,
-        control: Control,
         mail: Mail,
         letters: Letters,
         stream_key: bytes,
@@ -76,7 +74,6 @@ class Accounts:
         self._sessions = sessions
         self._limits = limits
         self._audit = audit
-        self._control = control
         self._mail = mail
         self._letters = letters
         self._stream_key = stream_key

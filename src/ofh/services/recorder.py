@@ -182,7 +182,7 @@ class Recorder:
             return
         row.connection_id = item.bound.connection_id
         before, row.state = row.state, row.state.merge(item.report)
-        if item.report.values:
+        if not item.report.values.keys().isdisjoint(_KEPT):
             history.append(_history(row, item))
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
             events[row.workspace_id].append(
@@ -232,6 +232,20 @@ def _newer(before: DeviceState, after: DeviceState, name: Property) -> object | 
     """The value of a property where a merge brought a newer one."""
     held = after.get(name)
     return held.value if held is not None and held is not before.get(name) else None
+
+
+_KEPT = frozenset(
+    {
+        Property.FIX,
+        Property.BATTERY,
+        Property.ELEVATION,
+        Property.HEADING,
+        Property.HORIZONTAL_SPEED,
+        Property.VERTICAL_SPEED,
+        Property.MODE_CODE,
+    }
+)
+"""What the history has columns for; a report of anything else changes the state only."""
 
 
 def _history(row: DeviceRow, item: Incoming) -> HistoryRow:

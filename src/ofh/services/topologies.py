@@ -5,7 +5,7 @@ claim never takes a device away while it is online through another workspace's c
 there moves and leaves its history behind.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -59,7 +59,7 @@ class Topologies:
         self,
         database: Database,
         bus: Bus,
-        broker: Callable[[], Broker],
+        broker: Broker,
         bindings: Bindings,
         control: Control,
         audit: Audit,
@@ -108,7 +108,7 @@ class Topologies:
 
     async def _tell_broker(self, accounts: set[str]) -> None:
         for connection in await Connection.filter(public_id__in=accounts):
-            await self._broker().put_account(
+            await self._broker.put_account(
                 BrokerAccount(
                     name=connection.public_id,
                     secret=None,

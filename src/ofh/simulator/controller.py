@@ -96,10 +96,18 @@ class Controller:
         self._advanced = {aircraft.serial: self._started for aircraft in self.fleet}
         self._refusals = 0
         self._has_connected = False
+        self._is_leaving = False
         self._retry_delays = self._new_delays()
         self._notices: set[str] = set()
 
     # The link
+
+    def leave(self) -> None:
+        """Not to connect again: to be called before `run` is cancelled.
+
+        A cancellation alone may get lost, namely when the link breaks at the same moment and its error takes the place.
+        """
+        self._is_leaving = True
 
     async def run(self) -> None:
         """Connect, report, and connect again when the link breaks."""
@@ -116,7 +124,8 @@ class Controller:
                         self.stats.connected -= 1
             except* aiomqtt.MqttError as group:
                 lost = _first(group)
-            _heed_cancellation()
+            if self._is_leaving:
+                return
             if time.monotonic() - connected_at > STABLE_AFTER_S:
                 self._retry_delays = self._new_delays()
             await self._wait_to_reconnect(lost)
@@ -416,13 +425,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _heed_cancellation() -> None:
-    """End here if that was asked for: an error while disconnecting may have taken the cancellation's place."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _now_ms() -> int:

@@ -168,7 +168,8 @@ async def run_fleet(
             for index, controller in enumerate(controllers)
         ]
         await stop.wait()
-        for task in running:
+        for controller, task in zip(controllers, running, strict=True):
+            controller.leave()
             task.cancel()
     if len(refusals) == len(controllers):
         raise refusals[0]

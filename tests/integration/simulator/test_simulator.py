@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
@@ -270,3 +274,82 @@ async def test_refused_credentials_name_the_remedy() -> None:
             await asyncio.wait_for(simulation._work, PATIENCE_S)
     assert len(simulation.notices) == 2
     assert not any(account.secret in notice.split() for notice in simulation.notices for account in ACCOUNTS)
+
+
+# The command
+
+
+@asynccontextmanager
+async def a_web_server(config: dict[str, str] | None) -> AsyncIterator[str]:
+    """The hub's two login endpoints: with a configuration, or absent. Yields its URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
+        status = b"200 OK" if config is not None else b"404 Not Found"
+        body = json.dumps(config).encode()
+        writer.write(b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def start_command(*arguments: str) -> asyncio.subprocess.Process:
+    """`ofh simulate` as a process of its own."""
+    program_text = "import typer; from ofh.cli.simulate import simulate; typer.run(simulate)"
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        program_text,
+        *arguments,
+        env={**os.environ, "OFH_CONNECTION_SECRET": "s0"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def end_of(process: asyncio.subprocess.Process) -> str:
+    """What it printed on standard error; it must end well and leave standard output alone."""
+    output, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, errors
+    assert output == b""
+    return " ".join(errors.decode().split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_command_ends_cleanly_on_a_signal(broker: Daemon, number: signal.Signals) -> None:
+    async with a_hub(broker.port) as hub, a_web_server(None) as url:
+        process = await start_command(
+            "--url", url, "--connection-id", "c0", "--mqtt-url", f"mqtt://127.0.0.1:{broker.port}", "--rate", "10"
+        )
+        await hub.until(lambda: hub.about("osd", serial="1581"))
+        process.send_signal(number)
+        told = await end_of(process)
+    assert len(hub.about("status")[0]["data"]["sub_devices"]) == 3
+    assert "does not tell where its broker is" in told
+    assert "messages sent" in told
+
+
+async def test_command_takes_the_broker_from_the_hub_and_ends_after_its_duration(
+    broker: Daemon, tmp_path: Path
+) -> None:
+    file = tmp_path / "connections.json"
+    lines = [
+        json.dumps({"id": n, "connection_id": account.connection_id, "secret": "s"})
+        for n, account in enumerate(ACCOUNTS)
+    ]
+    file.write_text("\n".join(lines))
+    config = {"mqtt_url": f"tcp://127.0.0.1:{broker.port}"}
+    async with a_hub(broker.port) as hub, a_web_server(config) as url:
+        process = await start_command("--url", url, "--connections", str(file), "--rate", "10", "--duration", "3")
+        told = await end_of(process)
+        await hub.until(lambda: len({topic for topic, _ in hub.received if topic.endswith("/status")}) == 3)
+    assert "does not tell" not in told

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from inspect import isawaitable
+from itertools import pairwise
 from typing import Any, Protocol
 
 import orjson
@@ -107,6 +108,10 @@ class Member:
         self.has: _Snapshot | None = None
         """The state that it was given, until the next batch went out."""
 
+    def workspaces(self) -> set[int]:
+        """The workspace that it shows."""
+        return {self.group.join.workspace_id} if self.group is not None else set()
+
     def leave(self) -> None:
         """Get nothing more."""
         if self.group is not None:
@@ -133,8 +138,7 @@ class _Snapshot:
         return batch if len(newer) == len(batch) else newer
 
     def _holds(self, item: Any) -> bool:
-        assert self._known is not None
-        if not hasattr(item, "key"):
+        if self._known is None or not hasattr(item, "key"):
             return item in self._items
         at = self._known.get(item.key)
         return at is not None and bool(item.at <= at)
@@ -462,7 +466,7 @@ def _presented(error: Any, where: str, known: dict[str, dict[str, Any]] | None) 
 def _plan(size: int, bodies: list[bytes]) -> list[bytes]:
     """The parts between which a prefix of this size stands: header, body and header, …, body."""
     plan = [text_header(size + len(bodies[0]))]
-    for body, following in zip(bodies, bodies[1:], strict=False):
+    for body, following in pairwise(bodies):
         plan.append(body + text_header(size + len(following)))
     plan.append(bodies[-1])
     return plan

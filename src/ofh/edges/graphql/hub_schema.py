@@ -5,7 +5,7 @@ Strawberry's resolvers and no extension in between, so one path serves HTTP, web
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -211,24 +211,20 @@ class HubSchema(strawberry.Schema):
 
     def executor(self, operation: Operation, context: Any) -> FanoutExecutor | list[GraphQLError]:
         """What runs the operation, or what is wrong with its variables."""
-        built = FanoutExecutor.build(
+        return FanoutExecutor.build(  # type: ignore[return-value]
             self._schema,
             operation.document.tree,
             context_value=context,
             raw_variable_values=dict(operation.variables),
             operation_name=operation.name,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             hide_suggestions=self._hide,
         )
-        assert isinstance(built, FanoutExecutor | list)
-        return built
 
     async def run(self, executor: FanoutExecutor) -> ExecutionResult:
         """Run a query or a mutation."""
         result = executor.execute_operation()
-        found = await result if isawaitable(result) else result
-        assert isinstance(found, ExecutionResult)
-        return found
+        return await result if isawaitable(result) else result  # type: ignore[return-value]
 
     async def open(self, executor: FanoutExecutor) -> AsyncIterable[Any] | ExecutionResult:
         """Run a subscription's resolver: its events, or the errors that refuse it."""
@@ -287,13 +283,3 @@ def _chosen(operations: list[OperationDefinitionNode], name: str | None) -> Oper
         if node.name is not None and node.name.value == name:
             return node
     return GraphQLError(f"Unknown operation named '{name}'.")
-
-
-async def first(stream: AsyncIterable[Any]) -> tuple[AsyncIterator[Any], Any]:
-    """A stream's iterator and its first item.
-
-    Raises:
-        StopAsyncIteration: it has none.
-    """
-    iterator = aiter(stream)
-    return iterator, await anext(iterator)

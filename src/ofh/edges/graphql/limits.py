@@ -227,7 +227,7 @@ class _Walk:
 
     def _page(self, node: FieldNode) -> int:
         size: Any = None
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value == PAGE_ARGUMENT:
                 size = self._value(argument)
         if not isinstance(size, int | float):

@@ -33,10 +33,13 @@ def text_header(size: int) -> bytes:
 class Outlet(Protocol):
     """What a socket writes to."""
 
-    raw: bool
-    """Takes frames by `put`; else whole messages by `message` alone."""
-    paused: bool
-    """The reader lags: put in nothing that can wait."""
+    @property
+    def raw(self) -> bool:
+        """Takes frames by `put`; else whole messages by `message` alone."""
+
+    @property
+    def paused(self) -> bool:
+        """The reader lags: put in nothing that can wait."""
 
     def put(self, frames: bytes) -> None:
         """Send frames; only where `raw`."""

@@ -8,8 +8,8 @@ limits of rate, size and time. The schema, the limits and the fan-out are the sa
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,16 @@ from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
+from ofh.edges.auth import bearer_token
 from ofh.edges.errors import WIRE, hub_error, present, to_graphql_error
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.ws_protocol import EXTENSION
 
 from .context import Context, Contexts
 from .fanout import Fanout, Join, Member, Shown, encode
-from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation, first
-from .outlet import Outlet, PlainOutlet, RawOutlet, Send
+from .gate import Gate
+from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
+from .outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet, Send
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -56,26 +58,6 @@ class SocketLimits:
     recheck_s: float = 60.0
     """How often sessions and rights are looked at again, should word of their end be lost."""
     operation_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """How the edge learns who asks; `edges/auth.py` and the services fulfil it."""
-
-    origin_allowed: Callable[[str | None, str | None], bool]
-    """`Origin`, `Sec-Fetch-Site` → whether to go on."""
-    identify: Callable[[Mapping[str, str], str], Awaitable[Actor | None]]
-    """Headers by lower-case name, address → who asks, by bearer token if there is one, else by cookie."""
-    identify_bearer: Callable[[str, str], Awaitable[Actor | None]]
-    """Token, address → who asks."""
-    address_of: Callable[[Mapping[str, Any]], str]
-    """ASGI scope → the client's address."""
-    still_valid: Callable[[Actor], Awaitable[bool]]
-    """Whether the session or token is still alive."""
-    scope_of: Callable[[Actor, int], Awaitable[Hashable | None]]
-    """Workspace id → `(workspace_id, role)` as in `Join.scope`; None where the right is gone."""
-    throttle: Callable[[Actor | None, str, int], Awaitable[None]]
-    """Who, address, number of operations; raises HubError RATE_LIMITED."""
 
 
 class Sockets:
@@ -110,19 +92,21 @@ class Sockets:
         return len(self._sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = list(scope["headers"])
         address = self.gate.address_of(scope)
         connect = await receive()
         if connect["type"] != "websocket.connect":
             return
-        if not self.gate.origin_allowed(headers.get("origin"), headers.get("sec-fetch-site")):
-            await refuse(scope, send, 403, "This origin may not open a socket here.")
+        try:
+            self.gate.check_origin(headers)
+        except HubError as error:
+            await refuse(scope, send, WIRE[error.code].http, error.message)
             return
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
             await refuse(scope, send, 400, f"The subprotocol {SUBPROTOCOL} is needed.")
             return
         try:
-            actor = await self.gate.identify(headers, address)
+            actor = await self.gate.actor(headers, address)
         except HubError as error:
             await refuse(scope, send, WIRE[error.code].http, error.message)
             return
@@ -218,9 +202,11 @@ class Socket:
         "_allowance",
         "_allowance_at",
         "_closed",
+        "_grace",
         "_handshake",
         "_operations",
         "_outlet",
+        "_reader",
         "_sockets",
         "_taken",
         "_taken_at",
@@ -243,6 +229,8 @@ class Socket:
         """Who the handshake, and later `connection_init`, has shown."""
         self.counted = actor.user_id if actor else None
         self._handshake: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Task[Any] | None = None
         self._acknowledged = False
         self._closed = False
         self._operations: dict[str, Running | Member] = {}
@@ -260,41 +248,41 @@ class Socket:
         self._handshake = loop.call_later(
             self._sockets.limits.init_s, self.closing, 4408, "connection_init did not come in time"
         )
+        self._reader = asyncio.current_task()
         try:
-            while not self._closed:
-                message = await receive()
-                if message["type"] == "websocket.disconnect":
-                    break
-                await self._take(message)
+            while (message := await receive())["type"] != "websocket.disconnect":
+                if not self._closed:
+                    await self._take(message)
+        except asyncio.CancelledError:
+            if self._grace is None:
+                raise
         finally:
+            self._reader = None
             self._handshake.cancel()
-            await self._end()
-
-    async def _end(self) -> None:
-        self._closed = True
-        self._stop_operations()
-        await self._outlet.close(1000, "")
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.closing(1000, "")
+            while self._tasks:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._grace is not None:
+                self._grace.cancel()
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         text = message.get("text")
         if text is None:
-            await self.close(4400, "messages are text")
+            self.closing(4400, "messages are text")
             return
         data = text.encode()
         if len(data) > self._sockets.limits.message_bytes:
-            await self.close(1009, "this message is too long")
+            self.closing(1009, "this message is too long")
             return
         if not self._may_send():
-            await self.close(4400, "too many messages")
+            self.closing(4400, "too many messages")
             return
         try:
             await self._act(loads(data))
-        except BadJson as error:
-            await self.close(4400, str(error))
-        except _Malformed as error:
-            await self.close(4400, str(error))
+        except (BadJson, _Malformed) as error:
+            self.closing(4400, str(error))
+        except HubError as error:
+            self.closing(WIRE[error.code].ws_close or 4403, error.message)
 
     def _may_send(self) -> bool:
         limits = self._sockets.limits
@@ -326,18 +314,18 @@ class Socket:
 
     async def _init(self, payload: dict[str, Any]) -> None:
         if self._handshake is None or self._handshake.cancelled():
-            await self.close(4429, "connection_init came twice")
+            self.closing(4429, "connection_init came twice")
             return
         self._handshake.cancel()
         gate = self._sockets.gate
         offered = payload.get("authorization", payload.get("Authorization"))
         if offered is not None:
-            token = _bearer(offered)
-            self.known = await gate.identify_bearer(token, self.address) if token else None
+            token = bearer_token(offered) if isinstance(offered, str) else None
+            self.known = await gate.bearer(token, self.address) if token else None
         if self.known is None:
-            await self.close(4403, "log in first")
+            self.closing(4403, "log in first")
         elif not self._sockets.show(self, self.known):
-            await self.close(1013, "too many sockets")
+            self.closing(1013, "too many sockets")
         elif not self._closed:
             self.actor = self.known
             self._acknowledged = True
@@ -345,11 +333,11 @@ class Socket:
 
     async def _subscribe(self, id: str, payload: Any) -> None:
         if not self._acknowledged:
-            await self.close(4401, "connection_init comes first")
+            self.closing(4401, "connection_init comes first")
             return
         asked = _asked(payload)
         if id in self._operations:
-            await self.close(4409, f"Subscriber for {id} already exists")
+            self.closing(4409, f"Subscriber for {id} already exists")
             return
         if len(self._operations) >= self._sockets.limits.operations:
             limit = self._sockets.limits.operations
@@ -403,29 +391,21 @@ class Socket:
         self._finish(id, running, None)
 
     async def _run_subscription(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
-        try:
-            async with asyncio.timeout(self._sockets.limits.operation_s):
-                stream = await self._sockets.schema.open(executor)
-                if isinstance(stream, ExecutionResult):
-                    self._not_opened(id, running, stream.errors or [])
-                    return
-                events, event = await first(stream)
-        except TimeoutError:
-            raise HubError(Code.UNAVAILABLE, "This took too long.") from None
-        except StopAsyncIteration:
-            self._finish(id, running, None)
+        # No limit of time: the first event of an ordinary subscription may be hours away.
+        stream = await self._sockets.schema.open(executor)
+        if isinstance(stream, ExecutionResult):
+            self._not_opened(id, running, stream.errors or [])
             return
-        if isinstance(event, Join):
-            await _close(events)
-            self._enrol(id, running, event, executor)
-            return
-        responses = map_source_to_response_event(executor, _again(event, events))
-        try:
-            async for result in responses:
-                await self._next(id, running, result)
-        finally:
-            await _close(responses)
-            await _close(events)
+        async with closed(aiter(stream)) as events:
+            event = await anext(events, None)
+            if isinstance(event, Join):
+                self._enrol(id, running, event, executor)
+                return
+            running.is_open = True
+            if event is not None:
+                async with closed(map_source_to_response_event(executor, _again(event, events))) as results:
+                    async for result in results:
+                        await self._next(id, running, result)
         self._finish(id, running, None)
 
     def _enrol(self, id: str, running: "Running", join: Join, executor: FanoutExecutor) -> None:
@@ -489,9 +469,12 @@ class Socket:
             self._send_errors(member.id, [error.body])
 
     def end_access(self, workspace_id: int) -> None:
-        """End with FORBIDDEN what shows this workspace."""
+        """End with FORBIDDEN what shows this workspace; what is about to begin asks again."""
         for id, operation in list(self._operations.items()):
-            if workspace_id in operation.workspaces():
+            if isinstance(operation, Running) and operation.is_opening:
+                operation.leave()
+                self._start(id, operation.operation)
+            elif workspace_id in operation.workspaces():
                 del self._operations[id]
                 operation.leave()
                 self._error(id, HubError(Code.FORBIDDEN, "You may no longer see this workspace."))
@@ -506,7 +489,7 @@ class Socket:
         if actor is None or self._closed:
             return
         gate = self._sockets.gate
-        if not await gate.still_valid(actor):
+        if not await gate.sessions.still_valid(actor):
             self.closing(4403, "the session has ended")
             return
         for workspace_id in {id for operation in self._operations.values() for id in operation.workspaces()}:
@@ -536,19 +519,25 @@ class Socket:
         return now - self._taken_at >= limit_s
 
     def closing(self, code: int, reason: str) -> None:
-        """Close from where nothing can be awaited."""
-        if not self._closed:
-            task = asyncio.get_running_loop().create_task(self.close(code, reason))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close; at once nothing more is done or sent for this socket."""
+        """Close from where nothing can be awaited; at once nothing more is done or sent for this socket."""
         if self._closed:
             return
         self._closed = True
         self._stop_operations()
-        await self._outlet.close(code, reason)
+        task = asyncio.get_running_loop().create_task(self._outlet.close(code, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._shut)
+
+    def _shut(self, task: asyncio.Task[None]) -> None:
+        """The close frame is out or given up: a server that does not say so is waited for no longer."""
+        self._tasks.discard(task)
+        if self._reader is not None:
+            self._grace = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._reader.cancel)
+
+    async def close(self, code: int, reason: str) -> None:
+        """As `closing`, and wait until the close frame is out or given up."""
+        self.closing(code, reason)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _stop_operations(self) -> None:
         operations, self._operations = self._operations, {}
@@ -559,12 +548,19 @@ class Socket:
 class Running:
     """An operation with a task of its own."""
 
-    __slots__ = ("context", "operation", "task")
+    __slots__ = ("context", "is_open", "operation", "task")
 
     def __init__(self, operation: Operation, context: Context) -> None:
         self.operation = operation
         self.context = context
+        self.is_open = False
+        """A subscription's first event has come."""
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_opening(self) -> bool:
+        """A subscription whose rights may just be being looked at."""
+        return self.operation.kind is OperationType.SUBSCRIPTION and not self.is_open and not self.context.workspace_ids
 
     def workspaces(self) -> set[int]:
         """The workspaces that it depends on."""
@@ -606,17 +602,14 @@ def _asked(payload: Any) -> Asked:
     return Asked(query=payload["query"], variables=variables, operation_name=name)
 
 
-def _bearer(offered: Any) -> str | None:
-    if not isinstance(offered, str):
-        return None
-    scheme, _, token = offered.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-async def _close(stream: Any) -> None:
-    aclose = getattr(stream, "aclose", None)
-    if aclose is not None:
-        with suppress(RuntimeError):
+@asynccontextmanager
+async def closed(stream: Any) -> AsyncIterator[Any]:
+    """A stream that is closed in any case, if it can be."""
+    try:
+        yield stream
+    finally:
+        aclose = getattr(stream, "aclose", None)
+        if aclose is not None:
             await aclose()
 
 

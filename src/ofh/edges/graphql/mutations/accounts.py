@@ -102,6 +102,16 @@ class AccountMutations:
         await context.services.accounts.set_new_password(new_password, code, address=context.address)
         return True
 
+    @mutation("Put a new e-mail address in force by the code that was sent to it. Needs no log-in.")
+    async def confirm_email(
+        self,
+        info: Info,
+        code: Annotated[str, strawberry.argument(description="The code from the mail. It works once.")],
+    ) -> bool:
+        context = info.context
+        await context.services.accounts.confirm_email(code, address=context.address)
+        return True
+
     @mutation("Change the caller's account. What is left out stays as it is.")
     async def update_user(
         self,

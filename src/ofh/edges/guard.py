@@ -1,0 +1,135 @@
+"""What holds for every HTTP answer, whichever edge gives it (security.md, sections 3 and 13).
+
+One pure ASGI middleware: exactly one Host, no odd paths, a request id on the answer and in every log line, the
+security headers, and an answer without detail where one of ours fails. Streams pass through untouched.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+import structlog
+
+from .errors import report
+
+Network = IPv4Network | IPv6Network
+Scope = dict[str, Any]
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECRETS = re.compile(r"(?i)((?:^|&)[^=&]*(?:token|secret|code|password|signature)[^=&]*=)[^&]*")
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-site"),
+)
+POLICY = b"default-src 'none'; frame-ancestors 'none'"
+"""Of every answer but the pages that state their own."""
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Networks of their texts; a single address is a network of one."""
+    return tuple(ip_network(text, strict=False) for text in texts)
+
+
+def is_within(address: str, allowed: Iterable[Network]) -> bool:
+    """Whether an address lies in one of the networks; False for what is no address."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return any(parsed in network for network in allowed)
+
+
+class Guard:
+    """The outermost middleware.
+
+    Args:
+        proxies: networks whose `X-Forwarded-For` is believed (H7).
+        is_tls: whether the public URL is https: browsers are then told to stay with it.
+    """
+
+    def __init__(self, app: Any, *, proxies: tuple[Network, ...], is_tls: bool) -> None:
+        self._app = app
+        self._proxies = proxies
+        self._always = HEADERS + (((b"strict-transport-security", b"max-age=31536000"),) if is_tls else ())
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        request_id = _given_id(headers) or secrets.token_hex(8)
+        scope["client"] = (self._address(scope), 0)
+        structlog.contextvars.bind_contextvars(request=request_id)
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def answer(message: dict[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message = {**message, "headers": self._headers(message.get("headers", ()), request_id)}
+            await send(message)
+
+        if sum(name == b"host" for name, _ in headers) != 1:
+            await _plain(answer, 400, b"Exactly one Host header is needed.")
+            return
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            error_id = report(error, "http")
+            if started:
+                raise
+            await _plain(answer, 500, b"error " + error_id.encode())
+
+    def _headers(self, given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+        headers = [(name, value) for name, value in given if name.lower() not in (b"server", b"x-powered-by")]
+        names = {name.lower() for name, _ in headers}
+        headers.extend(pair for pair in self._always if pair[0] not in names)
+        if b"content-security-policy" not in names:
+            headers.append((b"content-security-policy", POLICY))
+        headers.append((b"x-request-id", request_id.encode()))
+        return headers
+
+    def _address(self, scope: Scope) -> str:
+        """The client's address: the last one in the chain that is no proxy of ours."""
+        client = scope.get("client")
+        address = client[0] if client else ""
+        if not self._proxies or not is_within(address, self._proxies):
+            return str(address)
+        hops = [
+            hop.strip()
+            for name, value in scope["headers"]
+            if name == b"x-forwarded-for"
+            for hop in value.decode("latin-1").split(",")
+        ]
+        for hop in reversed(hops):
+            if not is_within(hop, self._proxies):
+                return hop[:64]
+        return str(address)
+
+
+def without_secrets(query: str) -> str:
+    """A query string as it may be logged."""
+    return _SECRETS.sub(r"\1(hidden)", query)
+
+
+def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            return text if _REQUEST_ID.fullmatch(text) else None
+    return None
+
+
+async def _plain(send: Any, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,402 @@
+"""Builds, starts and stops the parts of one hub process.
+
+The way of a report: controller → MQTT → `Broker` → `edges/ingest` decodes it → `services/telemetry` finds out whose it
+is → `services/recorder` stores it with all others of the moment, publishes what it means on the `Bus`, and only then
+lets the broker acknowledge it → one `services/feed` per workspace in every process → `edges/graphql/fanout` executes
+each distinct subscription once and writes the same bytes to all who hold it.
+
+The way of a request: `app.py` → an edge (who asks? what?) → one service method (may they? then do it, in one
+transaction, told after its commit) → the edge shapes the answer.
+
+Read `Hub.start` from top to bottom: it is the start order, and backwards the stop order. This module alone picks
+backends by the settings.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from ofh.backends.bus_memory import MemoryBus
+from ofh.backends.ports import Broker, Bus
+from ofh.domain.errors import Code, HubError
+from ofh.edges.ingest.consumer import Consumer
+from ofh.metrics import Metrics
+from ofh.services.access import Access
+from ofh.services.accounts import Accounts
+from ofh.services.audit import Audit
+from ofh.services.bindings import Bindings
+from ofh.services.codes import Codes
+from ofh.services.connections import Connections
+from ofh.services.control import Control
+from ofh.services.feed import Feed
+from ofh.services.fleet import Fleet
+from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
+from ofh.services.passwords import Passwords
+from ofh.services.presence import Presence, PresenceRules
+from ofh.services.ratelimits import Counters as RateCounters
+from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
+from ofh.services.recorder import Recorder, RecorderRules
+from ofh.services.sessions import Sessions
+from ofh.services.telemetry import Telemetry, TelemetryRules
+from ofh.services.topologies import Topologies
+from ofh.services.workspaces import Workspaces
+from ofh.settings import Settings
+from ofh.store.database import Database, away
+
+log = structlog.get_logger(__name__)
+
+RESTART_S = 1.0
+"""Pause before a part that failed is started again."""
+SETTLE_S = 2.0
+"""How long a stop waits for reports that are on their way into the database."""
+HOUSEKEEPING_S = 3600.0
+RECONCILE_S = 60.0
+"""How often the broker's accounts are compared with the connections."""
+
+
+def now() -> datetime:
+    """The hub's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Readiness:
+    """A backend and whether it answers."""
+
+    name: str
+    check: Callable[[], Awaitable[None]]
+
+
+class AccountServices:
+    """The services that work on the database alone; the command line uses them beside a running hub.
+
+    Args:
+        bus: None at the command line: a running hub finds out by looking again.
+        broker: None likewise.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        public_url: str,
+        bus: Bus | None = None,
+        broker: Broker | None = None,
+    ) -> None:
+        self.audit = Audit(clock=now)
+        self.control = Control(bus)
+        self.access = Access(self.audit)
+        self.limits = RateLimits(_rate_counters(settings), rules=_rate_rules(settings))
+        self.passwords = Passwords(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
+        self.codes = Codes(database, clock=now)
+        self.mail = _mail(settings)
+        self.letters = Letters(public_url)
+        self.sessions = Sessions(
+            database=database,
+            passwords=self.passwords,
+            codes=self.codes,
+            limits=self.limits,
+            audit=self.audit,
+            control=self.control,
+            idle=timedelta(days=settings.session_idle_days),
+            absolute=timedelta(days=settings.session_days),
+            clock=now,
+        )
+        self.accounts = Accounts(
+            database=database,
+            passwords=self.passwords,
+            codes=self.codes,
+            sessions=self.sessions,
+            limits=self.limits,
+            audit=self.audit,
+            control=self.control,
+            mail=self.mail,
+            letters=self.letters,
+            stream_key=signing_key(settings, "stream"),
+            clock=now,
+        )
+        self.workspaces = Workspaces(
+            database=database,
+            access=self.access,
+            audit=self.audit,
+            control=self.control,
+            codes=self.codes,
+            limits=self.limits,
+            mail=self.mail,
+            letters=self.letters,
+            broker=broker,
+            clock=now,
+        )
+        self.connections = Connections(
+            database=database, access=self.access, audit=self.audit, control=self.control, broker=broker, clock=now
+        )
+
+
+class Hub:
+    """One hub process.
+
+    Args:
+        settings: checked already.
+        public_url: where people reach it.
+        instance: tells the processes of one machine apart; stays the same over restarts.
+    """
+
+    def __init__(self, settings: Settings, *, public_url: str, instance: int = 0) -> None:
+        self.settings = settings
+        self.public_url = public_url
+        self.metrics = Metrics()
+        self.database = Database(settings.database, pool_size=settings.database_pool)
+        self.bus: Bus = _bus(settings)
+        self.bindings = Bindings()
+        self.broker: Broker = self._broker(settings, instance)
+        self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
+        self.fleet = Fleet(self.database, self.people.access, now)
+        self.feed = Feed(self.bus)
+        self.recorder = Recorder(
+            self.database, self.bus, self.metrics, RecorderRules(max_pending=settings.recorder_pending)
+        )
+        self.telemetry = Telemetry(
+            self.bindings,
+            self.recorder,
+            self.metrics,
+            time.monotonic,
+            TelemetryRules(
+                clock_tolerance=timedelta(seconds=settings.clock_tolerance_s),
+                messages_per_s=settings.connection_messages_per_s,
+                burst=settings.connection_burst,
+            ),
+        )
+        self.topologies = Topologies(
+            self.database,
+            self.bus,
+            self.broker,
+            self.bindings,
+            self.people.control,
+            self.people.audit,
+            self.metrics,
+        )
+        self.presence = Presence(
+            self.database,
+            self.bus,
+            self.metrics,
+            now,
+            PresenceRules(
+                silence=timedelta(seconds=settings.presence_silence_s),
+                lost_link=timedelta(seconds=settings.presence_lost_s),
+                sweep=timedelta(seconds=settings.presence_sweep_s),
+            ),
+        )
+        self.consumer = Consumer(
+            self.broker,
+            self.topologies,
+            self.telemetry,
+            self.presence,
+            self.people.audit,
+            self.metrics,
+            now,
+            time.monotonic,
+        )
+        self.version = version("openflighthub")
+        self.backends = [
+            Readiness("database", self.database.check),
+            Readiness("bus", self.bus.check),
+            Readiness("broker", self.broker.check),
+        ]
+        self._stack = AsyncExitStack()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start every part, in this order; what fails stops what was started.
+
+        Raises:
+            HubError: UNAVAILABLE, a backend that the start cannot do without is away.
+            OSError: a port is taken.
+        """
+        async with self._stack as stack:
+            applied = await self.database.migrate()
+            if applied:
+                log.info("database migrated", migrations=applied)
+            await self.database.open()
+            stack.push_async_callback(self.database.close)
+
+            await self.bus.start()
+            stack.push_async_callback(self.bus.stop)
+            stack.push_async_callback(self.people.limits.close)
+            await self.people.mail.start()
+            stack.push_async_callback(self.people.mail.stop)
+            stack.callback(self.people.control.subscribe(self._told))
+            self._run(stack, "control", self.people.control.run)
+
+            await self.bindings.load()
+            stack.push_async_callback(self.feed.stop)
+            self._run(stack, "recorder", self.recorder.run)
+            self._run(stack, "telemetry", self.telemetry.run)
+            self._run(stack, "presence", self.presence.run)
+
+            await self.consumer.start()
+            stack.push_async_callback(self._settle)
+            stack.push_async_callback(self.consumer.stop)
+            self._run(stack, "reconcile", self._reconcile)
+            self._run(stack, "housekeeping", self._housekeep)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Stop every part, in the reverse order."""
+        await self._stack.aclose()
+
+    def _run(self, stack: AsyncExitStack, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Keep a part running: what fails is logged and begun again."""
+        task = asyncio.create_task(_supervise(name, run), name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        stack.push_async_callback(end)
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        """Word from this or another process."""
+        match message["kind"]:
+            case "bindings":
+                self._later(self.bindings.refresh(message["serials"]))
+            case "connection" | "workspace" | "interrupted":
+                self._later(self.bindings.load())
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(_logged(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _reconcile(self) -> None:
+        while True:
+            await self.broker.reconcile(await self.people.connections.accounts_for_broker())
+            await asyncio.sleep(RECONCILE_S)
+
+    async def _housekeep(self) -> None:
+        while True:
+            await self.people.sessions.prune()
+            await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _settle(self) -> None:
+        """Store what has come in; a database that is away is not waited for, the broker delivers again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                await self.recorder.settled()
+
+    async def _authenticate(self, public_id: str, secret: str) -> bool:
+        return await self.people.connections.check_credentials(public_id, secret) is not None
+
+    def _broker(self, settings: Settings, instance: int) -> Broker:
+        if settings.mqtt_url is None:
+            from ofh.backends.broker_embedded import EmbeddedBroker
+
+            listeners: list[tuple[str, int, SSLContext | None]] = [(settings.mqtt_host, settings.mqtt_port, None)]
+            if settings.mqtt_tls_certificate is not None:
+                context = SSLContext(PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(settings.mqtt_tls_certificate, settings.mqtt_tls_key)
+                listeners.append((settings.mqtt_host, settings.mqtt_tls_port, context))
+            return EmbeddedBroker(listeners, self._authenticate, self.bindings.serials)
+        from ofh.backends.broker_remote import RemoteBroker
+        from ofh.dji.topics import SUBSCRIPTIONS
+
+        return RemoteBroker(settings.mqtt_url, SUBSCRIPTIONS, client_id=f"{client_id(settings)}-{instance}")
+
+
+async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+            return
+        except Exception as error:
+            if away(error) is None and not (isinstance(error, HubError) and error.code is Code.UNAVAILABLE):
+                log.exception("a part failed and starts again", part=name)
+            else:
+                log.warning("a backend is away", part=name)
+        await asyncio.sleep(RESTART_S)
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("work in the background failed")
+
+
+def _bus(settings: Settings) -> Bus:
+    if settings.redis_url is None:
+        return MemoryBus()
+    from ofh.backends.bus_redis import RedisBus
+
+    return RedisBus(settings.redis_url, prefix=settings.redis_prefix)
+
+
+def _rate_counters(settings: Settings) -> RateCounters:
+    if settings.redis_url is None:
+        return MemoryCounters()
+    return RedisCounters(settings.redis_url, prefix=f"{settings.redis_prefix}limits")
+
+
+def _rate_rules(settings: Settings) -> Rules:
+    return Rules(
+        session=Rate(per_second=settings.session_requests_per_s, burst=settings.session_requests_burst),
+        anonymous=Rate(per_second=settings.address_requests_per_s, burst=settings.address_requests_burst),
+    )
+
+
+def _mail(settings: Settings) -> Mail:
+    if settings.smtp_url is None:
+        return LogMail(settings.data / "outbox")
+    parts = urlsplit(settings.smtp_url.get_secret_value())
+    return SmtpMail(
+        host=parts.hostname or "localhost",
+        port=parts.port or (465 if parts.scheme == "smtps" else 587),
+        sender=settings.mail_from,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        security="tls" if parts.scheme == "smtps" else "starttls",
+    )
+
+
+def signing_key(settings: Settings, purpose: str) -> bytes:
+    """A key for one purpose, made from the hub's secret: of the settings, else of a file in the data folder."""
+    if settings.secret_key is not None:
+        secret = settings.secret_key.get_secret_value().encode()
+    else:
+        secret = _kept(settings.data / "secret.key")
+    return hmac.digest(secret, purpose.encode(), hashlib.sha256)
+
+
+def client_id(settings: Settings) -> str:
+    """The hub's client id at an outside broker: random, secret, and the same after a restart (security.md, M5)."""
+    return settings.mqtt_client_id or f"ofh-{_kept(settings.data / 'mqtt-client-id').decode()[:24]}"
+
+
+def _kept(path: Path) -> bytes:
+    """Random text of a file that only its owner can read, made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, "xb", opener=_private) as file:
+            file.write(secrets.token_hex(32).encode())
+    except FileExistsError:
+        pass
+    return path.read_bytes()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
