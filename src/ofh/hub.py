@@ -56,9 +56,11 @@ from ofh.services.topologies import Topologies
 from ofh.services.workspaces import Workspaces
 from ofh.settings import Settings
 from ofh.store.database import Database, away
+from ofh.store.models import User
 
 log = structlog.get_logger(__name__)
 
+FIRST_USER = "admin@localhost"
 RESTART_S = 1.0
 """Pause before a part that failed is started again."""
 SETTLE_S = 2.0
@@ -258,6 +260,13 @@ class Hub:
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
         await self._stack.aclose()
+
+    async def first_login(self) -> str | None:
+        """On a hub without users, make the first one; the code that logs them in once. None where there are users."""
+        if await User.exists():
+            return None
+        user = await self.people.accounts.create_user(FIRST_USER, name="Administrator")
+        return await self.people.sessions.issue_login_token(user.id)
 
     def _run(self, stack: AsyncExitStack, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep a part running: what fails is logged and begun again."""

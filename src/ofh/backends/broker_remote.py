@@ -1,10 +1,10 @@
 """The MQTT side with Mosquitto as the broker: `Broker` over one MQTT 5 connection per hub process.
 
-Each process has a session of its own, which stays while it is away, and takes its part of what devices publish by a shared
-subscription. A message is acknowledged when its `ack` is called, not on arrival; what was not is delivered again after a
-reconnect. aiomqtt acknowledges on arrival, so paho itself is driven here by the loop's readiness callbacks. Control
-answers, log lines and the processes' notices to each other come by ordinary subscriptions with QoS 0, which the window of
-unacknowledged messages cannot hold back.
+Each process has a session of its own, which stays while it is away, and takes its part of what devices publish by a
+shared subscription. A message is acknowledged when its `ack` is called, not on arrival; what was not is delivered again
+after a reconnect. aiomqtt acknowledges on arrival, so paho itself is driven here by the loop's readiness callbacks.
+Control answers, log lines and the processes' notices to each other come by ordinary subscriptions with QoS 0, which the
+window of unacknowledged messages cannot hold back.
 """
 
 import asyncio
@@ -77,12 +77,12 @@ class _Link:
         client.on_unsubscribe = self._acknowledged
         client.on_message = self._message
         client.on_socket_close = lambda *_: self._unwatch()
-        client.on_socket_register_write = lambda *_: self._loop.call_soon_threadsafe(self._watch_writing)
-        client.on_socket_unregister_write = lambda *_: self._loop.call_soon_threadsafe(self._watch_writing)
+        client.on_socket_register_write = self._writing_changed
+        client.on_socket_unregister_write = self._writing_changed
 
     async def open(self, host: str, port: int, *, expiry_s: int, window: int, timeout_s: float) -> bool:
         """Connect; tells whether the broker still had our session."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = expiry_s
         properties.ReceiveMaximum = window
         self._client.connect_timeout = timeout_s
@@ -111,8 +111,9 @@ class _Link:
                 raise LinkError(str(code))
 
     async def subscribe(self, filters: Sequence[str], qos: int) -> None:
-        """Subscribe; every filter has to be granted."""
-        options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        """Subscribe, with QoS 1 to shared filters and with QoS 0 to others; every filter has to be granted."""
+        # Not what we publish ourselves; with shared subscriptions the standard forbids to ask for that.
+        options = SubscribeOptions(qos=qos, noLocal=qos == 0, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         rc, mid = self._client.subscribe([(name, options) for name in filters])
         if rc != paho.MQTT_ERR_SUCCESS or mid is None:
             raise LinkError(paho.error_string(rc))
@@ -197,6 +198,9 @@ class _Link:
         elif not wanted and self._writing:
             self._loop.remove_writer(self._fd)
         self._writing = wanted
+
+    def _writing_changed(self, *_: Any) -> None:
+        self._loop.call_soon_threadsafe(self._watch_writing)
 
     def _unwatch(self) -> None:
         """Paho is about to close its socket, or we are: the loop must not go on watching the number."""
@@ -290,9 +294,10 @@ class RemoteBroker:
         self._parked: dict[str, deque[Message]] = {}
         self._parking: set[asyncio.Task[None]] = set()
         self._unacknowledged: set[tuple[_Link, int]] = set()
+        self._settled = asyncio.Event()
         self._serials: dict[str, str] = {}
-        self._handler: Handler | None = None
-        self._on_session: SessionHandler | None = None
+        self._handler: Handler = _not_started
+        self._on_session: SessionHandler = _nothing
         self.locked_out: frozenset[str] = frozenset()
         """Accounts that the broker does not have or has with an older secret, as of the last `reconcile`."""
         self.dropped = 0
@@ -328,7 +333,8 @@ class RemoteBroker:
                 async with asyncio.timeout(self._timeout_s):
                     await link.unsubscribe(self._shared)
                     while any(held is link for held, _ in self._unacknowledged):
-                        await asyncio.sleep(0.02)
+                        self._settled.clear()
+                        await self._settled.wait()
             except (LinkError, TimeoutError) as error:
                 log.warning("mqtt could not leave in order", error=str(error) or "timeout")
         tasks, self._tasks = [*self._tasks, *self._parking], []
@@ -355,7 +361,7 @@ class RemoteBroker:
         """See `Broker.put_account`.
 
         Raises:
-            HubError: UNAVAILABLE, the broker is away or refuses; `reconcile` mends it. A secret is remembered till then.
+            HubError: UNAVAILABLE, the broker is away or refuses; `reconcile` mends it, with the secret if it was given.
         """
         await self._administer(self._security.put(account))
         self._bind(account.name, account.serials)
@@ -522,6 +528,7 @@ class RemoteBroker:
         def ack() -> None:
             if held in self._unacknowledged:
                 self._unacknowledged.discard(held)
+                self._settled.set()
                 link.ack(message_id)
 
         return ack
@@ -534,7 +541,7 @@ class RemoteBroker:
         if event.change is SessionChange.REFUSED:
             self.refused_logins += 1
             return
-        if event.account != self._username and self._on_session is not None:
+        if event.account != self._username:
             self._on_session(
                 Session(account=event.account, change=event.change, at=datetime.now(UTC), address=event.address)
             )
@@ -549,23 +556,24 @@ class RemoteBroker:
     async def _dispatch(self) -> None:
         """Hand messages to the handler one after the other, except that those of a serial number whose first status
         message still waits for evidence stand aside until it has gone first."""
+        handled = 0
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
+                handled += 1
+                if handled % 50 == 0:
+                    await asyncio.sleep(0)  # a handler that never waits must not keep the loop from everybody else
                 message = self._waiting.popleft()
                 serial = _serial(message.topic)
                 if serial in self._parked:
                     self._parked[serial].append(message)
                     continue
-                account = self._publisher(serial)
+                account = self._serials.get(serial)
                 if account is None and message.topic.endswith("/status"):
                     self._park(serial, message)
                 else:
                     await self._handle(message, account)
-
-    def _publisher(self, serial: str) -> str | None:
-        return self._serials.get(serial)
 
     def _park(self, serial: str, message: Message) -> None:
         self._parked[serial] = deque([message])
@@ -578,7 +586,7 @@ class RemoteBroker:
         account = await self._evidence(serial)
         while self._parked[serial]:
             message = self._parked[serial].popleft()
-            bound = self._publisher(serial)
+            bound = self._serials.get(serial)
             status = message.topic.endswith("/status")
             if status and bound is None and account is None:
                 self.unattributed += 1
@@ -589,7 +597,7 @@ class RemoteBroker:
     async def _evidence(self, serial: str) -> str | None:
         deadline = time.monotonic() + self._evidence_s
         while True:
-            account = self._publisher(serial) or self._watch.publisher(serial, time.monotonic())
+            account = self._serials.get(serial) or self._watch.publisher(serial, time.monotonic())
             left_s = deadline - time.monotonic()
             if account is not None or left_s <= 0:
                 return account
@@ -600,7 +608,6 @@ class RemoteBroker:
 
     async def _handle(self, message: Message, account: str | None) -> None:
         """Await the handler; while a backend is away, try again rather than lose the message."""
-        assert self._handler is not None
         delay_s = RETRY_S[0]
         while True:
             try:
@@ -621,8 +628,12 @@ class RemoteBroker:
             delay_s = min(delay_s * 2, RETRY_S[1])
 
 
-def _nothing() -> None:
-    """With QoS 0 there is nothing to acknowledge."""
+def _nothing(*_: Any) -> None:
+    """With QoS 0 there is nothing to acknowledge; before the start nobody to tell of sessions."""
+
+
+async def _not_started(message: Message) -> None:
+    raise RuntimeError("the broker was not started")
 
 
 def _serial(topic: str) -> str:

@@ -7,9 +7,9 @@ serial number that is bound. So whoever publishes for a bound serial number is t
 
 Tried with 2.0.11: `modifyRole` holds at once and disconnects nobody. `addRoleACL`, `addClientRole`, `addGroupRole` and
 `setClientPassword` disconnect whoever has the role (`addRoleACL` only after a restart of the broker, so that it seems
-harmless), and so does `modifyClient` with roles, groups or a password. Hence roles are always written whole, and clients
-only when their secret or their roles differ. The digest of the secret stands in the client's description: a secret that
-was changed meanwhile is noticed.
+harmless), and so does `modifyClient` with roles, groups or a password. Hence roles are always written whole, and
+clients only when their secret or their roles differ. The digest of the secret stands in the client's description: a
+secret that was changed meanwhile is noticed.
 """
 
 import asyncio

@@ -46,25 +46,30 @@ class LogWatch:
     def __init__(self, *, window_s: float) -> None:
         self._window_s = window_s
         self._connected: set[str] = set()
-        self._gone_at: dict[str, float] = {}
+        self._away: set[str] = set()
         self._unknown: set[str] = set()
+        self._gone_at: dict[str, float] = {}
         self._claims: dict[str, set[str]] = {}
 
     def expect(self, accounts: Iterable[str]) -> None:
         """Accounts that exist and of which no line has told yet: each may be connected."""
-        self._unknown = set(accounts) - self._connected - self._gone_at.keys()
+        self._unknown = set(accounts) - self._connected - self._away
 
     def forget(self, account: str) -> None:
         """The account exists no more."""
-        self._unknown.discard(account)
-        self._connected.discard(account)
+        for known in (self._unknown, self._connected, self._away):
+            known.discard(account)
         self._gone_at.pop(account, None)
-        self._drop_claims(account)
+        for serial in [serial for serial, claimants in self._claims.items() if account in claimants]:
+            self._claims[serial].discard(account)
+            if not self._claims[serial]:
+                del self._claims[serial]
 
     def interrupted(self) -> None:
         """Lines may have been missed: what was known is unknown again. Claims stay, they are checked by the rights."""
-        self._unknown |= self._connected | self._gone_at.keys()
+        self._unknown |= self._connected | self._away
         self._connected.clear()
+        self._away.clear()
         self._gone_at.clear()
 
     def line(self, topic: str, text: str, now_s: float) -> LogEvent | None:
@@ -79,6 +84,7 @@ class LogWatch:
             if client != account:
                 return None  # not on the controllers' listener
             self._unknown.discard(account)
+            self._away.discard(account)
             self._gone_at.pop(account, None)
             self._connected.add(account)
             return LogEvent(account, SessionChange.CONNECTED, address)
@@ -105,11 +111,6 @@ class LogWatch:
             return None
         self._connected.discard(account)
         self._unknown.discard(account)
+        self._away.add(account)
         self._gone_at[account] = now_s
         return LogEvent(account, change)
-
-    def _drop_claims(self, account: str) -> None:
-        for serial in [serial for serial, claimants in self._claims.items() if account in claimants]:
-            self._claims[serial].discard(account)
-            if not self._claims[serial]:
-                del self._claims[serial]

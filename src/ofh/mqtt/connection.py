@@ -196,6 +196,9 @@ class Connection:
         elif not self._holds & ~_WRITE and now - self._heard > self._silence_s:
             self._server.counters.keep_alive_timeouts += 1
             self.end(Reason.KEEP_ALIVE_TIMEOUT)
+        elif self._link.buffered_bytes() > 4 * self._limits.max_write_buffer_bytes:
+            self._server.counters.slow_clients_closed += 1
+            self.end(None)
         else:
             self.pump_out()  # for links that do not say when they are empty again
 
@@ -291,11 +294,12 @@ class Connection:
         if not self._holds & why:
             return
         self._holds &= ~why
-        if self._holds or self._closed:
+        if self._lost and not self._holds & (_HANDLER | _TURN):
+            self._pump()
+        if self._holds or self._closed or self._lost:
             return
         self._heard = self._server.clock()
-        if not self._lost:
-            self._link.resume()
+        self._link.resume()
         self._wake()
         self._pump()
 

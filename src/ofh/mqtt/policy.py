@@ -63,6 +63,8 @@ class Limits:
     """How long a session without its client is kept at most; of MQTT 3.1.1 every session that is to survive."""
     max_subscriptions: int = 100
     """Per session."""
+    max_filters_per_packet: int = 100
+    """Of one SUBSCRIBE; the rest is refused."""
     max_in_flight: int = 64
     """QoS 1 messages sent to one client and not yet acknowledged; a client's receive maximum lowers it."""
     max_queued_messages: int = 1000
@@ -76,7 +78,8 @@ class Limits:
     max_unreleased: int = 1024
     """QoS 2 packet ids of one session between PUBLISH and PUBREL. Beyond it the connection ends."""
     max_write_buffer_bytes: int = 1024 * 1024
-    """Bytes a client has not taken yet. Beyond it QoS 0 is skipped, QoS 1 waits, and the client is not read."""
+    """Bytes a client has not taken yet. Beyond it QoS 0 is skipped, QoS 1 waits, and over TCP the client is not read.
+    Beyond four times as much, which only answers can fill, the connection is closed."""
     max_unread_bytes: int = 1024 * 1024
     """Bytes received while the client is not read; a listener that cannot pause is closed beyond it."""
     max_packets_per_turn: int = 500
@@ -183,6 +186,8 @@ class Counters:
     """An in-process subscriber raised: the message stays unacknowledged."""
     qos0_skipped: int = 0
     """The receiver was too slow."""
+    slow_clients_closed: int = 0
+    """Beyond four times `max_write_buffer_bytes`."""
     too_large_skipped: int = 0
     """The receiver's maximum packet size was too small."""
     expired: int = 0

@@ -83,8 +83,10 @@ class Router:
         reasons: list[int] = []
         retained: list[Outgoing] = []
         v5 = session.connection is not None and session.connection.version == V5
-        for request in packet.requests:
-            reason = self._refusal(session, request.topic_filter)
+        for number, request in enumerate(packet.requests):
+            # One packet can name the same filter ten thousand times, and each costs a search for retained messages.
+            too_many = number >= self._limits.max_filters_per_packet
+            reason = Reason.QUOTA_EXCEEDED if too_many else self._refusal(session, request.topic_filter)
             if reason is not None:
                 self._counters.subscribe_refused += 1
                 reasons.append(reason if v5 else Reason.UNSPECIFIED)
@@ -329,14 +331,12 @@ class Router:
 
     def _retained_for(self, topic_filter: str, subscription: Subscription) -> list[Outgoing]:
         identifiers = () if subscription.identifier is None else (subscription.identifier,)
+        if "+" in topic_filter or "#" in topic_filter:
+            found = [kept for topic, kept in self._retained.items() if matches(topic_filter, topic)]
+        else:
+            found = [self._retained[topic_filter]] if topic_filter in self._retained else []
         return [
-            Outgoing(
-                publication=kept.publication,
-                qos=min(kept.qos, subscription.qos),
-                retain=True,
-                identifiers=identifiers,
-                expires_at=kept.expires_at,
-            )
-            for topic, kept in self._retained.items()
-            if matches(topic_filter, topic) and self.may_read(subscription.session, topic)
+            replace(kept, qos=min(kept.qos, subscription.qos), identifiers=identifiers)
+            for kept in found
+            if self.may_read(subscription.session, kept.publication.topic)
         ]

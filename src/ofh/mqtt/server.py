@@ -113,8 +113,10 @@ class MqttServer:
         """Send as the hub itself, to clients and to in-process subscribers. With QoS 2 clients get QoS 1.
 
         Raises:
-            ValueError: this is no topic name, or the QoS is none.
+            ValueError: this is no topic name, the QoS is none, or the payload is larger than a client may send.
         """
+        if len(payload) > self.limits.max_packet_bytes:
+            raise ValueError(f"cannot publish {len(payload)} bytes")
         if not is_topic(topic) or len(topic.encode()) > 0xFFFF or qos not in (0, 1, 2):
             raise ValueError(f"cannot publish under {topic!r} with QoS {qos}")
         self.router.route(

@@ -20,6 +20,7 @@ from ofh.store.models import AccessToken, Membership, User, Workspace
 from .access import OPERATOR
 from .audit import Audit, Event
 from .codes import Codes, Purpose, digest, new_token
+from .control import Control
 from .mail import Letter, Letters, Mail
 from .names import (
     UNSET,
@@ -63,6 +64,7 @@ class Accounts:
         sessions: Sessions,
         limits: RateLimits,
         audit: Audit,
+        control: Control,
         mail: Mail,
         letters: Letters,
         stream_key: bytes,
@@ -74,6 +76,7 @@ class Accounts:
         self._sessions = sessions
         self._limits = limits
         self._audit = audit
+        self._control = control
         self._mail = mail
         self._letters = letters
         self._stream_key = stream_key
@@ -121,24 +124,25 @@ class Accounts:
         """
         check_id(user_id, "user")
         async with self._database.transaction():
-            owned = (
-                await Membership.filter(user_id=user_id, role=Role.OWNER.value)
-                .order_by("workspace_id")
-                .values_list("workspace_id", flat=True)
-            )
+            memberships = await Membership.filter(user_id=user_id).order_by("workspace_id")
             # The workspaces' rows are the lock that every change of membership takes, in the order of their ids.
-            for workspace_id in owned:
-                await Workspace.filter(id=workspace_id).select_for_update().get_or_none()
-                others = Membership.filter(workspace_id=workspace_id, role=Role.OWNER.value)
-                if not await others.exclude(user_id=user_id).exists():
+            for held in memberships:
+                if held.role != Role.OWNER.value:
+                    continue
+                await Workspace.filter(id=held.workspace_id).select_for_update().get_or_none()
+                owners = Membership.filter(workspace_id=held.workspace_id, role=Role.OWNER.value)
+                if not await owners.exclude(user_id=user_id).exists():
                     raise HubError(
                         Code.CONFLICT,
-                        f"This user is the last owner of workspace {workspace_id}. Delete it or give it another owner.",
+                        f"This user is the last owner of workspace {held.workspace_id}. "
+                        "Delete it or give it another owner.",
                     )
             if not await User.filter(id=user_id).delete():
                 raise gone("user")
             await self._audit.by(actor, Event.USER_DELETED, object=f"user:{user_id}")
         await self._sessions.announce(SessionEnded(user_id=user_id))
+        for held in memberships:
+            await self._control.publish("membership", workspace_id=held.workspace_id, user_id=user_id)
 
     async def issue_reset_code(self, user_id: int, *, actor: Actor = OPERATOR) -> str:
         """A code for a new password, to be handed over by the operator.

@@ -13,6 +13,8 @@ from enum import StrEnum
 from ofh.store.database import Database
 from ofh.store.models import OneTimeToken, User
 
+from .names import is_id
+
 MAX_TOKEN_LENGTH = 128
 """Characters of the longest token that is looked up; all of ours are shorter."""
 
@@ -65,6 +67,8 @@ class Codes:
 
     async def issue(self, user_id: int, purpose: Purpose) -> str | None:
         """A new code, good for its purpose's lifetime; None where there is no such user any more."""
+        if not is_id(user_id):
+            return None
         code = new_token()
         async with self._database.transaction():
             # The user's row is the lock: of two codes issued at once the later one stays.

@@ -128,11 +128,12 @@ class RateLimits:
         async with self._gate(key) as gate:
             async with _closed():
                 await self._check_login(key, address)
-                gate.allow(max(1, self._rules.failures_per_account - (await self._counters.read(f"fail:{key}")).hits))
+                if not gate.is_set:
+                    gate.allow(self._left((await self._counters.read(f"fail:{key}")).hits))
             async with gate.turn():
                 async with _closed():
                     await self._check_login(key, address)
-                yield Attempt(self, key, address)
+                yield Attempt(self, gate, key, address)
 
     async def check_code(self, address: str, *, is_login: bool) -> None:
         """Refuse where too many wrong codes came from an address.
@@ -208,11 +209,16 @@ class RateLimits:
             await self._counters.read(f"fail:address:{network_of(address)}"), self._rules.failures_per_address
         )
 
-    async def _failed(self, key: str, address: str) -> bool:
+    def _left(self, failures: int) -> int:
+        """How many attempts on an account may be under way after so many failures."""
+        return max(1, self._rules.failures_per_account - failures)
+
+    async def _failed(self, gate: "_Gate", key: str, address: str) -> bool:
         """Count a failure; whether it locked the account."""
         async with _closed():
             await self._counters.add(f"fail:address:{network_of(address)}", QUARTER_HOUR_S)
             failures = await self._counters.add(f"fail:{key}", QUARTER_HOUR_S)
+            gate.allow(self._left(failures.hits))
             strikes = (await self._counters.read(f"strikes:{key}")).hits
             if not strikes and failures.hits < self._rules.failures_per_account:
                 return False
@@ -222,7 +228,8 @@ class RateLimits:
             await self._renew(f"lock:{key}", lock_s, 1)
             return True
 
-    async def _succeeded(self, key: str) -> None:
+    async def _succeeded(self, gate: "_Gate", key: str) -> None:
+        gate.allow(self._left(0))
         async with _open():
             await self._counters.clear(f"fail:{key}")
             await self._counters.clear(f"strikes:{key}")
@@ -246,18 +253,19 @@ class RateLimits:
 class Attempt:
     """One attempt to log in that is under way."""
 
-    def __init__(self, limits: RateLimits, key: str, address: str) -> None:
+    def __init__(self, limits: RateLimits, gate: "_Gate", key: str, address: str) -> None:
         self._limits = limits
+        self._gate = gate
         self._key = key
         self._address = address
 
     async def failed(self) -> bool:
         """The secret was wrong; returns whether the account is locked by that."""
-        return await self._limits._failed(self._key, self._address)
+        return await self._limits._failed(self._gate, self._key, self._address)
 
     async def succeeded(self) -> None:
         """The secret was right: what failed before no longer counts against the account."""
-        await self._limits._succeeded(self._key)
+        await self._limits._succeeded(self._gate, self._key)
 
 
 class _Gate:
@@ -268,12 +276,15 @@ class _Gate:
 
     def __init__(self) -> None:
         self.users = 0
+        self.is_set = False
+        """Whether it has been told how many to let through."""
         self._allowed = 1
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def allow(self, count: int) -> None:
         """Let so many through at a time from now on."""
+        self.is_set = True
         self._allowed = count
         self._wake()
 
@@ -380,13 +391,13 @@ class RedisCounters:
     """Counters that all processes share.
 
     Args:
-        url: `redis://…` or `rediss://…`.
+        url: `redis://…`, `rediss://…` or `unix://…`.
         prefix: begins every key.
     """
 
     def __init__(self, url: str, *, prefix: str = "ofh:limits") -> None:
         self._storage = RedisStorage(
-            f"async+{url}",
+            f"async+redis+{url}" if url.startswith("unix:") else f"async+{url}",
             implementation="redispy",
             key_prefix=prefix,
             socket_timeout=REDIS_PATIENCE_S,

@@ -127,21 +127,21 @@ class Topologies:
                 return outcome
             outcome.workspace_id = connection.workspace_id
             wanted = [gateway, *(sub.serial for sub in topology.sub_devices)]
-            held = await Binding.filter(serial_number__in=wanted).select_for_update().select_related("connection")
-            taken = {
-                binding.serial_number
-                for binding in held
-                if binding.connection.workspace_id != connection.workspace_id and await _is_online(binding)
-            }
+            held = await Binding.filter(serial_number__in=wanted).order_by("id").select_for_update()
+            owners = await Connection.in_bulk([binding.connection_id for binding in held], "id")
+            elsewhere = [
+                binding for binding in held if owners[binding.connection_id].workspace_id != connection.workspace_id
+            ]
+            taken = {binding.serial_number for binding in elsewhere if await _is_online(binding)}
             outcome.conflicts = sorted(taken)
             if gateway in taken:
                 return outcome
             outcome.accepted = True
-            for binding in held:
-                if binding.connection.workspace_id != connection.workspace_id and binding.serial_number not in taken:
+            for binding in elsewhere:
+                if binding.serial_number not in taken:
                     await binding.delete()
                     outcome.serials.add(binding.serial_number)
-                    outcome.accounts.add(binding.connection.public_id)
+                    outcome.accounts.add(owners[binding.connection_id].public_id)
             await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
         return outcome
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from .accounts import Account
 from .errors import SimulatorError
-from .pilot import Account
 
 _PLAIN, _TLS = {"mqtt", "tcp"}, {"mqtts", "ssl"}
 KEEP_ALIVE_S = 30

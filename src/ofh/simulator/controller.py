@@ -27,11 +27,11 @@ from ofh.dji.topology import UPDATE_TOPO
 from ofh.domain.geodesy import offset
 
 from . import messages
+from .accounts import Account
 from .aircraft import Aircraft, Base
 from .broker import BrokerAddress, is_refusal
 from .errors import refused
 from .models import ControllerModel
-from .pilot import Account
 
 WINDOW = 200
 """QoS 1 messages of one controller that may wait for their acknowledgement; further osd is left out."""

@@ -5,12 +5,13 @@ dji-pilot-2.md, section 1.9. A hub that does not offer these two endpoints answe
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
+from .accounts import Account
 from .errors import SimulatorError, refused
 
 LOGIN_PATH = "/api/connection-link/auth/login"
@@ -18,28 +19,6 @@ CONFIG_PATH = "/api/connection-link/dji-pilot-2/sdk-config"
 REQUEST_TIMEOUT_S = 15.0
 MAX_RETRY_AFTER_S = 60.0
 ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A connection and what it logs in with at the broker."""
-
-    connection_id: str
-    secret: str = field(repr=False)
-    mqtt_username: str | None = None
-    """None: the connection's id."""
-    mqtt_password: str | None = field(default=None, repr=False)
-    """None: the connection's secret."""
-
-    @property
-    def username(self) -> str:
-        """For the broker."""
-        return self.mqtt_username or self.connection_id
-
-    @property
-    def password(self) -> str:
-        """For the broker."""
-        return self.mqtt_password or self.secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,14 +51,17 @@ class Database:
         return Path(unquote(urlsplit(self.url).path))
 
     def config(self, **pragmas: Any) -> dict[str, Any]:
-        """Tortoise's configuration; `pragmas` override those of SQLite."""
+        """Tortoise's configuration; `pragmas` override those of SQLite.
+
+        The connection is named after the kind of database: Tortoise caches statements by that name, in the process.
+        """
         return {
-            "connections": {"default": self._connection(pragmas)},
+            "connections": {self.dialect: self._connection(pragmas)},
             "apps": {
                 APP: {
                     "models": ["ofh.store.models"],
                     "migrations": "ofh.migrations",
-                    "default_connection": "default",
+                    "default_connection": self.dialect,
                 }
             },
             "use_tz": True,
@@ -134,7 +137,7 @@ class Database:
         """Tortoise's client, for the hand-written statements of this floor."""
         if self._context is None:
             raise HubError(Code.UNAVAILABLE, "The database is not open.")
-        return self._context.db("default")
+        return self._context.db(self.dialect)
 
     async def migrate(self) -> list[str]:
         """Bring the schema up to date; before `open`. Returns what was applied."""
@@ -144,7 +147,7 @@ class Database:
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A transaction; on SQLite it holds the write lock from its beginning."""
-        return in_transaction("default")
+        return in_transaction(self.dialect)
 
 
 _AWAY = (

@@ -45,7 +45,7 @@ async def pending(database: Database) -> list[str]:
     """The names of the migrations that `migrate` would apply."""
     async with TortoiseContext() as context:
         await context.init(config=database.config())
-        executor = MigrationExecutor(get_connections().get("default"), {APP: database.config()["apps"][APP]})
+        executor = MigrationExecutor(get_connections().get(database.dialect), {APP: database.config()["apps"][APP]})
         return [step.migration.name for step in await executor.plan()]
 
 
@@ -58,7 +58,7 @@ async def _apply(config: dict[str, Any]) -> list[str]:
 
     async with TortoiseContext() as context:
         await context.init(config=config)
-        executor = MigrationExecutor(get_connections().get("default"), {APP: config["apps"][APP]})
+        executor = MigrationExecutor(get_connections().get(config["apps"][APP]["default_connection"]), {APP: config["apps"][APP]})
         await executor.migrate(direction="forward", progress=note)
     return applied
 

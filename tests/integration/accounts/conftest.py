@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ofh.store.database import Database
-
 from tests.integration.accounts.house import House
 
 

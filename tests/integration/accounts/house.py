@@ -62,7 +62,10 @@ class KeptMail(PostOffice):
     async def code(self, to: str) -> str:
         """The code in the one letter with a link that came for somebody."""
         (found,) = [
-            match[1] for letter in await self.read() if letter.to == to if (match := re.search(r"=([\w-]{43})", letter.body))
+            match[1]
+            for letter in await self.read()
+            if letter.to == to
+            if (match := re.search(r"=([\w-]{43})", letter.body))
         ]
         return found
 
@@ -124,6 +127,7 @@ class House:
             sessions=self.sessions,
             limits=self.limits,
             audit=self.audit,
+            control=self.control,
             mail=self.mail,
             letters=letters,
             stream_key=b"k" * 32,
@@ -178,6 +182,9 @@ class House:
         actor = await self.person(name)
         await Membership.create(workspace=workspace, user_id=actor.user_id, role=role.value, since=self.clock())
         return actor
+
+    async def audit_rows(self) -> list[AuditEntry]:
+        return await AuditEntry.all().order_by("id")
 
     async def recorded(self, action: str) -> list[AuditEntry]:
         return await AuditEntry.filter(action=action).order_by("id")

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
@@ -11,7 +13,6 @@ from ofh.services.audit import Event
 from ofh.services.codes import Purpose, digest
 from ofh.services.passwords import Passwords
 from ofh.store.models import AccessToken, OneTimeToken, User, UserSession
-
 from tests.integration.accounts.house import OTHER_PASSWORD, PASSWORD, House, code_of
 
 
@@ -53,13 +54,13 @@ async def test_what_an_account_is_compared_with_costs_the_same_when_it_does_not_
     await house.user("ada")
     await house.user("bob", None)
     compared: list[str] = []
-    real = house.passwords._hasher.verify
 
-    def verify(stored: str, password: str) -> bool:
-        compared.append(stored.rsplit("$", 2)[0])
-        return real(stored, password)
+    class Spy(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            compared.append(str(hash).rsplit("$", 2)[0])
+            return super().verify(hash, password)
 
-    monkeypatch.setattr(house.passwords._hasher, "verify", verify)
+    monkeypatch.setattr(house.passwords, "_hasher", Spy(time_cost=1, memory_cost=64, parallelism=1))
     for name in ("ada", "bob", "nobody"):
         with pytest.raises(HubError):
             await house.sessions.login(f"{name}@example.org", OTHER_PASSWORD)
@@ -172,9 +173,7 @@ async def test_logging_out_ends_the_session_at_once_and_tells_the_sockets(house:
 async def test_a_login_token_works_once_even_when_two_use_it_at_once(house: House) -> None:
     user = await house.user("ada", None)
     token = await house.sessions.issue_login_token(user.id)
-    results = await asyncio.gather(
-        *(house.sessions.login_with_token(token) for _ in range(4)), return_exceptions=True
-    )
+    results = await asyncio.gather(*(house.sessions.login_with_token(token) for _ in range(4)), return_exceptions=True)
     assert sum(not isinstance(result, BaseException) for result in results) == 1
     assert {r.code for r in results if isinstance(r, HubError)} == {Code.UNAUTHENTICATED}
     assert await UserSession.all().count() == 1
@@ -261,9 +260,7 @@ async def test_accounts_that_do_not_exist_are_locked_alike(house: House) -> None
 
 async def test_guesses_sent_all_at_once_count_like_guesses_one_by_one(house: House) -> None:
     user = await house.user("ada")
-    results = await asyncio.gather(
-        *(house.login(user, OTHER_PASSWORD) for _ in range(30)), return_exceptions=True
-    )
+    results = await asyncio.gather(*(house.login(user, OTHER_PASSWORD) for _ in range(30)), return_exceptions=True)
     codes = [result.code for result in results if isinstance(result, HubError)]
     assert codes.count(Code.UNAUTHENTICATED) == 10
     assert codes.count(Code.RATE_LIMITED) == 20

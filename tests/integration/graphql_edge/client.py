@@ -21,7 +21,9 @@ class Closed(Exception):
 class Client:
     """Speaks ASGI to an application; `hold` makes it a reader that takes nothing."""
 
-    def __init__(self, app: Any, *, headers: Mapping[str, str], subprotocols: list[str], extension: bool = True) -> None:
+    def __init__(
+        self, app: Any, *, headers: Mapping[str, str], subprotocols: list[str], extension: bool = True
+    ) -> None:
         self._app = app
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import strawberry
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
-from ofh.edges.auth import Origins
+from ofh.edges.auth import Origins, ended_cookie, session_cookie
 from ofh.edges.graphql.context import Context, Contexts, Services
 from ofh.edges.graphql.fanout import Fanout, Join
 from ofh.edges.graphql.gate import Gate
 from ofh.edges.graphql.hub_schema import HubSchema
+from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
+from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.limits import Limits
 from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.services.sessions import Sessions
@@ -92,7 +96,9 @@ class Toy:
     """The state behind the toy schema, and what it has been asked."""
 
     topics: dict[int, Topic] = field(default_factory=dict)
-    roles: dict[tuple[int, int], str] = field(default_factory=lambda: {(1, 1): "ADMIN", (2, 1): "ADMIN", (3, 1): "VIEWER"})
+    roles: dict[tuple[int, int], str] = field(
+        default_factory=lambda: {(1, 1): "ADMIN", (2, 1): "ADMIN", (3, 1): "VIEWER"}
+    )
     sessions: dict[str, Actor] = field(
         default_factory=lambda: {
             f"s{number}": Actor(user_id=number, credential="session", credential_id=number) for number in (1, 2, 3)
@@ -181,9 +187,7 @@ class Position:
 
 
 def shown(item: Item) -> Position:
-    return Position(
-        drone_id=strawberry.ID(str(item.drone_id)), number=item.number, text=item.text, at=item.at
-    )
+    return Position(drone_id=strawberry.ID(str(item.drone_id)), number=item.number, text=item.text, at=item.at)
 
 
 @strawberry.type
@@ -337,9 +341,7 @@ async def join_of(info: Info, drone_id: str, *, per_item: bool) -> Join:
     if scope is None or drone_id == "404":
         raise gone("drone")
     topic = state.topic(int(drone_id))
-    return Join(
-        key=("position", drone_id), open=topic.open, per_item=per_item, scope=scope, workspace_id=1, show=shown
-    )
+    return Join(key=("position", drone_id), open=topic.open, per_item=per_item, scope=scope, workspace_id=1, show=shown)
 
 
 @dataclass
@@ -360,6 +362,7 @@ def build(
     limits: Limits | None = None,
     sockets: SocketLimits | None = None,
     introspection: bool = True,
+    public_url: str = "https://hub.example.org",
     address_of: Callable[[Mapping[str, Any]], str] = lambda scope: (scope.get("client") or ("test", 0))[0],
 ) -> Edge:
     state = state or Toy()
@@ -368,7 +371,7 @@ def build(
     fanout = Fanout(contexts)
     gate = Gate(
         sessions=cast(Sessions, state),
-        origins=Origins(public_url="https://hub.example.org", port=8000),
+        origins=Origins(public_url=public_url, port=8000),
         address_of=address_of,
         scope_of=state.scope_of,
         throttle=state.throttle,
@@ -385,3 +388,27 @@ async def running(edge: Edge) -> AsyncIterator[Edge]:
     finally:
         await edge.sockets.stop()
         await edge.fanout.stop()
+
+
+def application(edge: Edge, *, ide: Ide | None = None, limits: HttpLimits | None = None) -> Starlette:
+    """HTTP and websocket on one path, as the hub mounts them."""
+    http = GraphQLHttp(edge.schema, edge.contexts, edge.gate, cookie=cookie, ide=ide, limits=limits)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with running(edge):
+            yield
+
+    routes = [
+        Route("/graphql", http),
+        WebSocketRoute("/graphql", edge.sockets),
+        Route("/graphql/ide/{name}", IdeFiles()),
+    ]
+    if ide is not None:
+        routes.append(Route("/", ide))
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def cookie(token: str | None) -> str:
+    """As `edges/auth.py` makes it."""
+    return session_cookie(token, lifetime=timedelta(days=1), secure=True) if token else ended_cookie(secure=True)

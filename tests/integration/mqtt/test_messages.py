@@ -165,6 +165,17 @@ async def test_answers_keep_the_order_of_the_messages() -> None:
         raw.drop()
 
 
+async def test_a_flood_of_filters_in_one_packet_is_cut() -> None:
+    async with house(max_filters_per_packet=5) as here:
+        here.server.publish("t", b"kept", retain=True)
+        raw = await enter(here.port)
+        assert await raw.subscribe(*["t"] * 8, qos=0) == (0,) * 5 + (Reason.QUOTA_EXCEEDED,) * 3
+        for _ in range(5):
+            await raw.expect(Publish)
+        await raw.silent()
+        raw.drop()
+
+
 async def test_qos_0_needs_no_answer() -> None:
     async with house(max_unacknowledged=2) as here:
         inbox = Inbox(acks=False)
@@ -192,6 +203,8 @@ async def test_an_unsubscribed_handler_is_left_alone() -> None:
         for bad in ("a/#", "", "t" * 70_000):
             with pytest.raises(ValueError, match="publish"):
                 here.server.publish(bad, b"")
+        with pytest.raises(ValueError, match="publish"):
+            here.server.publish("t", bytes(1_000_000))
 
 
 @VERSIONS
@@ -356,6 +369,24 @@ async def test_what_was_received_before_the_loss_is_still_read() -> None:
         await until(lambda: here.story == ["connected", "disconnected"])
         assert inbox.payloads == [b"x"]
         assert here.events[-1].clean
+
+
+async def test_a_lost_client_does_not_stay_because_it_is_unanswered() -> None:
+    async with house(max_unacknowledged=1) as here:
+        gate = asyncio.Event()
+
+        async def work(delivery: Delivery) -> None:
+            await gate.wait()  # and never acknowledges
+
+        here.server.subscribe("t", work)
+        connection = here.server.attach(lambda _: None, lambda: None, "")
+        connection.data_received(encode(connect_packet(V3), V3))
+        await connection.ready()
+        connection.data_received(encode(message(1), V3) + encode(message(2), V3))
+        connection.connection_lost(None)
+        gate.set()
+        await until(lambda: here.story == ["connected", "disconnected"])
+        assert not here.server._connections
 
 
 async def test_a_client_is_not_read_while_too_much_of_it_is_held() -> None:
@@ -526,6 +557,22 @@ async def test_a_client_that_asks_and_never_listens_is_not_read_on() -> None:
         sending.cancel()
         await asyncio.wait([sending])
         raw.drop()
+
+
+async def test_a_listener_that_cannot_say_stop_loses_a_client_that_never_listens() -> None:
+    async with house(max_write_buffer_bytes=1000) as here:
+        waiting, closed = 0, []
+        connection = here.server.attach(lambda _: None, lambda: closed.append(True), "", waiting_bytes=lambda: waiting)
+        connection.data_received(encode(connect_packet(V3), V3))
+        await connection.ready()
+        waiting = 3000
+        here.pass_time(1)
+        assert not closed
+        waiting = 5000
+        here.pass_time(1)
+        assert closed
+        assert here.server.counters.slow_clients_closed == 1
+        connection.connection_lost(None)
 
 
 async def test_sharing_skips_who_is_away() -> None:
@@ -709,3 +756,35 @@ async def test_a_stop_waits_for_work_and_then_ends_it() -> None:
         await until(lambda: bool(begun))
         here.server.publish("t", b"from the hub itself")
         raw.drop()
+
+
+def test_the_same_under_uvloop() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def story() -> None:
+        async with house(max_unacknowledged=2, max_write_buffer_bytes=10_000) as here:
+            inbox = Inbox(acks=False)
+            here.server.subscribe("t", inbox)
+            raw = await enter(here.port)
+            assert here.events[0].address == "127.0.0.1"
+            await raw.subscribe("t", "big")
+            await raw.send(*(message(number) for number in range(1, 5)))
+            for number in range(4):
+                await inbox.count(number + 1)
+                inbox.deliveries[number].ack()
+            packets = [await raw.next() for _ in range(8)]
+            assert [p.packet_id for p in packets if isinstance(p, PubAck)] == [1, 2, 3, 4]
+            for packet in packets:
+                if isinstance(packet, Publish):
+                    await raw.send(PubAck(packet_id=packet.packet_id or 0))
+            for _ in range(20):  # more than the write buffer holds: the rest waits its turn
+                here.server.publish("big", bytes(200_000), qos=1)
+            for _ in range(20):
+                packet = await raw.expect(Publish)
+                await raw.send(PubAck(packet_id=packet.packet_id or 0))
+            await raw.silent()
+            await raw.send(message(None, "a/+"))
+            assert (await raw.expect(Disconnect)).reason == Reason.BAD_TOPIC
+            await raw.closed()
+
+    uvloop.run(story())

@@ -16,10 +16,11 @@ import pytest
 from ofh.dji import envelope, topics
 from ofh.domain.geodesy import distance_m
 from ofh.simulator import controller
+from ofh.simulator.accounts import Account
 from ofh.simulator.controller import Stats
 from ofh.simulator.errors import SimulatorError
-from ofh.simulator.fleet import make_fleet, run_fleet
-from ofh.simulator.pilot import Account
+from ofh.simulator.fleet import make_fleet
+from ofh.simulator.run import run_fleet
 from tests.support.services import Daemon, folder_for, free_port, program, unprivileged
 
 pytestmark = pytest.mark.services

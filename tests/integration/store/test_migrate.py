@@ -37,7 +37,7 @@ async def test_the_migrated_tables_are_those_that_the_models_would_make(database
     async with TortoiseContext() as context:
         await context.init(config=fresh.config())
         await context.generate_schemas(safe=False)
-        generated = await shape(fresh, context.db("default"))
+        generated = await shape(fresh, context.db(fresh.dialect))
     assert migrated == generated
     assert "telemetry" in migrated
 

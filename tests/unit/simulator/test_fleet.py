@@ -5,9 +5,9 @@ import pytest
 from ofh.dji.topics import is_serial
 from ofh.dji.topology import MAX_SUB_DEVICES
 from ofh.domain.geodesy import distance_m
+from ofh.simulator.accounts import Account
 from ofh.simulator.errors import SimulatorError
 from ofh.simulator.fleet import PLACE, make_fleet
-from ofh.simulator.pilot import Account
 
 
 def accounts(count: int) -> list[Account]:

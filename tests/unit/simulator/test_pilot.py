@@ -6,9 +6,10 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from ofh.simulator.accounts import Account
 from ofh.simulator.broker import parse_mqtt_url
 from ofh.simulator.errors import SimulatorError
-from ofh.simulator.pilot import CONFIG_PATH, LOGIN_PATH, Account, LinkConfig, fallback_mqtt_url, log_in
+from ofh.simulator.pilot import CONFIG_PATH, LOGIN_PATH, LinkConfig, fallback_mqtt_url, log_in
 
 ACCOUNT = Account(connection_id="c1", secret="s1")
 

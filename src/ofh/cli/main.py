@@ -1,0 +1,75 @@
+"""The command `ofh`. Each command stands in a module of its own; heavy parts are imported when it runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ofh.store.migrate import MigrationRefused, migrate
+
+from . import admin, demo, doctor, serve, simulate
+from .common import clear_errors, fail, run, settings_of
+
+app = typer.Typer(
+    name="ofh",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="OpenFlightHub: the open hub that drone fleets report to. Start with: ofh demo",
+)
+
+serve.register(app)
+demo.register(app)
+simulate.register(app)
+admin.register(app)
+doctor.register(app)
+
+
+@app.command("migrate")
+def migrate_database(
+    data: Annotated[str | None, typer.Option("--data", help="The hub's data folder.", metavar="DIR")] = None,
+) -> None:
+    """Bring the database's schema up to date. `ofh serve` does it too when it starts."""
+    from ofh.store.database import Database
+
+    settings = settings_of(data=data)
+    with clear_errors():
+        try:
+            applied = run(migrate(Database(settings.database)))
+        except MigrationRefused as error:
+            fail(str(error))
+    typer.echo("\n".join(applied) if applied else "Nothing to do.")
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from ofh.edges.graphql.schema import print_sdl
+
+    sys.stdout.write(print_sdl())
+
+
+@app.command("settings")
+def settings_page() -> None:
+    """Print every setting with its default and meaning, as Markdown."""
+    from ofh.settings import documentation
+
+    sys.stdout.write(documentation())
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    typer.echo(version("openflighthub"))
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""`ofh serve`: the hub, in one process or in several."""
+
+import asyncio
+import errno
+import gc
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from ofh import logs
+from ofh.domain.errors import HubError
+from ofh.settings import Settings
+
+from .common import fail, settings_of
+
+log = structlog.get_logger(__name__)
+
+STOP_S = 5.0
+"""How long a stop may take."""
+RESTART_S = 1.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address for HTTP.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port for HTTP.  [default: 8000]")] = None,
+    mqtt_host: Annotated[
+        str | None, typer.Option("--mqtt-host", help="Address for MQTT, with the broker inside.  [default: 127.0.0.1]")
+    ] = None,
+    mqtt_port: Annotated[
+        int | None, typer.Option("--mqtt-port", help="Port for MQTT, with the broker inside.  [default: 1883]")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="The data folder.  [default: ./ofh-data]")
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", metavar="URL", help="Where browsers and controllers reach the hub.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes; more than one needs PostgreSQL, Redis and a broker.")
+    ] = None,
+) -> None:
+    """Run the hub.
+
+    On an empty database it creates the first user and prints a link that logs in once. All settings, also those
+    without a flag here: docs/settings.md, or `ofh settings`.
+    """
+    settings = settings_of(
+        host=host,
+        port=port,
+        mqtt_host=mqtt_host,
+        mqtt_port=mqtt_port,
+        data=data,
+        public_url=public_url,
+        workers=workers,
+    )
+    logs.configure(settings.log_level, settings.log_format)
+    listener = listen(settings)
+    if settings.workers == 1:
+        run_process(settings, listener, 0, announce)
+    else:
+        _supervise(settings, listener)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The HTTP listener; a taken port ends the command with the setting's name."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            fail(f"Port {settings.port} is taken. Choose another with --port or OFH_PORT.")
+        fail(f"Cannot listen on {settings.host}:{settings.port} (--host or OFH_HOST): {error.strerror}.")
+    listener.listen(2048)
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(settings: Settings, listener: socket.socket) -> str:
+    """Where people reach this hub: the configured URL, else this machine's."""
+    if settings.public_url:
+        return settings.public_url
+    host = settings.host
+    shown = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "::1") else host  # noqa: S104, a comparison
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
+
+
+Announce = Callable[[Any, str], Coroutine[Any, Any, None]]
+"""Called with the hub and its URL once it is ready."""
+
+
+def run_process(settings: Settings, listener: socket.socket, instance: int, announce: Announce | None) -> None:
+    """Run one hub process until it is told to stop."""
+    import uvloop
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_hub(settings, listener, instance=instance, announce=announce))
+    except HubError as error:
+        fail(error.message)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(f"The MQTT port {settings.mqtt_port} is taken. Choose another with --mqtt-port or OFH_MQTT_PORT.")
+        fail(str(error))
+
+
+async def serve_hub(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    instance: int = 0,
+    announce: Announce | None = None,
+    beside: Callable[[Any, str, asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """Start the hub, serve HTTP on the listener, stop on SIGTERM or SIGINT.
+
+    Args:
+        beside: runs while the hub serves; its event is set when the hub is to stop.
+    """
+    import uvicorn
+
+    from ofh.app import build_app
+    from ofh.edges.ws_protocol import HubWebSocketProtocol
+    from ofh.hub import Hub
+
+    url = url_of(settings, listener)
+    hub = Hub(settings, public_url=url, instance=instance)
+    await hub.start()
+    try:
+        app = build_app(hub, port=listener.getsockname()[1])
+        config = uvicorn.Config(
+            app,
+            ws=HubWebSocketProtocol,
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=3,
+        )
+        server = _quiet_server(config)
+        await app.start()
+        stopping = asyncio.Event()
+        companion = asyncio.create_task(beside(hub, url, stopping)) if beside else None
+        try:
+            if announce is not None:
+                await announce(hub, url)
+            _settle_garbage()
+            await _serve(server, app, listener, stopping)
+        finally:
+            stopping.set()
+            if companion is not None:
+                await asyncio.wait([companion], timeout=2)
+                companion.cancel()
+            await app.stop()
+    finally:
+        await hub.stop()
+
+
+def _quiet_server(config: Any) -> Any:
+    """uvicorn's server, which leaves the signals to us: websockets are closed before it stops."""
+    import uvicorn
+
+    class QuietServer(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    return QuietServer(config)
+
+
+async def _serve(server: Any, app: Any, listener: socket.socket, stopping: asyncio.Event) -> None:
+    """Serve until a signal comes; sockets are told first, so that their clients come back elsewhere."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(server.serve([listener]))
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await app.stop()
+    await serving
+    stopped.cancel()
+
+
+def _settle_garbage() -> None:
+    """What start-up made stays; looking through it again and again would double the cost of a delivery."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+async def announce(hub: Any, url: str) -> None:
+    """Say where the hub is; on an empty database make the first user and show how to log in."""
+    typer.echo(f"OpenFlightHub is at {url}", err=True)
+    token = await hub.first_login()
+    if token is not None:
+        typer.echo("The first user, admin@localhost, can log in once, within 10 minutes, at:", err=True)
+        typer.echo(hub.people.letters.login_link(token))
+
+
+def _supervise(settings: Settings, listener: socket.socket) -> None:
+    """Run several processes; one that ends unasked is started again."""
+    stop = False
+
+    def told(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="ofh-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        processes = [_start(context, settings, listener, number) for number in range(settings.workers)]
+        while not stop:
+            time.sleep(0.2)
+            for number, process in enumerate(processes):
+                if not process.is_alive() and not stop:
+                    log.error("a hub process ended and is started again", instance=number, code=process.exitcode)
+                    time.sleep(RESTART_S)
+                    processes[number] = _start(context, settings, listener, number)
+        for process in processes:
+            process.terminate()
+        until = time.monotonic() + STOP_S
+        for process in processes:
+            process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+
+
+def _start(context: Any, settings: Settings, listener: socket.socket, number: int) -> BaseProcess:
+    process: BaseProcess = context.Process(target=_worker, args=(settings, listener, number), name=f"hub {number}")
+    process.start()
+    return process
+
+
+def _worker(settings: Settings, listener: socket.socket, number: int) -> None:
+    """One of several processes; the first one announces."""
+    logs.configure(settings.log_level, settings.log_format)
+    run_process(settings, listener, number, announce if number == 0 else None)

@@ -1,0 +1,63 @@
+"""How many SQL statements a query takes: a fixed number, however much there is (graphql.md, 'No N+1')."""
+
+import logging
+
+import pytest
+
+from ofh.store.models import Connection, Workspace
+from tests.integration.graphql_api.world import Api, World, make_connection, make_drone
+
+FLEET = """query ($id: ID!) { workspace(id: $id) { name drones { id serialNumber name online
+    position { longitude latitude height reportedAt } battery { capacityPercentLeft }
+    telemetry { heading flightMode } lastConnection { id name remoteController { serialNumber } } } } }"""
+
+EVERYTHING = """{ workspaces { name role members { user { name } email } connections { name drone { name } }
+    remoteControllers { serialNumber } drones { lastConnection { workspace { name } } } } }"""
+
+
+async def grow(workspace: Workspace, first: int, count: int) -> Connection:
+    """Add drones, each with a connection of its own."""
+    connection = await make_connection(workspace, f"Van {first}")
+    for index in range(first, first + count):
+        await make_drone(workspace, await make_connection(workspace, f"Van {index}"), f"GROWN{index}")
+    return connection
+
+
+async def statements(api: Api, world: World, caplog: pytest.LogCaptureFixture, document: str, **variables: str) -> int:
+    """The number that a query takes."""
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+        answer = await api.ask(world.member, document, **variables)
+    assert answer.errors == []
+    return sum(record.name == "tortoise.db_client" for record in caplog.records)
+
+
+async def test_a_fleet_takes_the_same_statements_whatever_its_size(
+    api: Api, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables = {"id": str(world.workspace.id)}
+    few = await statements(api, world, caplog, FLEET, **variables)
+    await grow(world.workspace, 1, 40)
+    assert await statements(api, world, caplog, FLEET, **variables) == few
+    assert 0 < few < 10
+
+
+async def test_all_of_all_workspaces_takes_the_same_statements_whatever_their_size(
+    api: Api, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = await statements(api, world, caplog, EVERYTHING)
+    await grow(world.workspace, 1, 40)
+    assert await statements(api, world, caplog, EVERYTHING) == few
+    assert 0 < few < 12
+
+
+async def test_the_counter_counts(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    one = await statements(api, world, caplog, "query ($id: ID!) { a: drone(id: $id) { id } }", id=str(world.drone.id))
+    two = await statements(
+        api,
+        world,
+        caplog,
+        "query ($id: ID!) { a: drone(id: $id) { id } b: drone(id: $id) { id } }",
+        id=str(world.drone.id),
+    )
+    assert two == 2 * one > 0

@@ -1,0 +1,246 @@
+"""Stored, published, acknowledged: in that order, once, and by the right controller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ofh.domain.devices import DeviceState, Fix, Property
+from ofh.domain.errors import Code, HubError
+from ofh.domain.events import BatteryReported, DronePositioned, PresenceChanged
+from ofh.services import recorder as recorder_module
+from ofh.store import bulk
+from ofh.store.database import Database
+from ofh.store.models import Drone, TelemetryRow
+from tests.support.fleet import START, FleetBench, charge, position, seconds
+
+GATEWAY, AIRCRAFT = "RC1", "AC1"
+
+
+@pytest.fixture
+async def bench(database: Database) -> AsyncIterator[FleetBench]:
+    async with FleetBench(database).running() as running:
+        yield running
+
+
+@pytest.fixture
+async def workspace_id(bench: FleetBench) -> int:
+    """A workspace with one connection, whose controller has announced one aircraft."""
+    found = await bench.workspace()
+    await bench.connection(found, "c-1")
+    assert await bench.announce("c-1", GATEWAY, AIRCRAFT)
+    return found
+
+
+async def test_a_report_is_stored_published_and_acknowledged(bench: FleetBench, workspace_id: int) -> None:
+    async with bench.listening(workspace_id) as heard:
+        await bench.report(AIRCRAFT, {**position(), **charge(70)}, sent_at=START)
+        await asyncio.sleep(0)
+    assert bench.acks == [1]
+    [row] = await bench.history(AIRCRAFT, workspace_id)
+    assert (row.longitude, row.latitude, row.height, row.battery_percent) == (9.95, 50.49, 1000.0, 70)
+    assert row.reported_at == START
+    kinds = [type(event) for event in heard]
+    assert kinds == [DronePositioned, BatteryReported]
+
+
+async def test_a_redelivered_message_changes_nothing(bench: FleetBench, workspace_id: int) -> None:
+    for _ in range(3):
+        await bench.report(AIRCRAFT, position(), sent_at=START, digest=77)
+    assert len(await bench.history(AIRCRAFT, workspace_id)) == 1
+    assert len(bench.acks) == 3
+
+
+async def test_a_redelivered_message_of_a_wrong_clock_changes_nothing(bench: FleetBench, workspace_id: int) -> None:
+    for _ in range(3):
+        await bench.report(AIRCRAFT, position(), sent_at=START - timedelta(days=400), digest=77)
+        bench.now += seconds(1)
+    [row] = await bench.history(AIRCRAFT, workspace_id)
+    assert row.reported_at == START
+    assert row.device_clock == START - timedelta(days=400)
+
+
+async def test_a_stuck_clock_loses_no_report(bench: FleetBench, workspace_id: int) -> None:
+    for n in range(3):
+        await bench.report(AIRCRAFT, position(height=1000 + n), sent_at=START, digest=n)
+    assert len(await bench.history(AIRCRAFT, workspace_id)) == 3
+
+
+async def test_a_late_fix_goes_to_history_only(bench: FleetBench, workspace_id: int) -> None:
+    await bench.report(AIRCRAFT, position(longitude=10.0), sent_at=START)
+    async with bench.listening(workspace_id) as heard:
+        await bench.report(AIRCRAFT, position(longitude=9.0), sent_at=START - seconds(30))
+        await asyncio.sleep(0)
+    assert heard == []
+    assert [row.longitude for row in await bench.history(AIRCRAFT, workspace_id)] == [9.0, 10.0]
+    held = DeviceState.from_json((await bench.drone(AIRCRAFT, workspace_id)).state).get(Property.FIX)
+    assert held is not None
+    assert isinstance(held.value, Fix)
+    assert held.value.longitude_deg == 10.0
+
+
+async def test_properties_of_different_messages_are_merged(bench: FleetBench, workspace_id: int) -> None:
+    await bench.report(AIRCRAFT, charge(50), sent_at=START + seconds(2))
+    await bench.report(AIRCRAFT, {**position(), Property.HEADING: 90.0}, sent_at=START)
+    state = DeviceState.from_json((await bench.drone(AIRCRAFT, workspace_id)).state)
+    assert set(state.properties) == {Property.BATTERY, Property.FIX, Property.HEADING}
+
+
+async def test_two_processes_that_take_turns_end_in_one_state(database: Database) -> None:
+    async with FleetBench(database).running() as one, FleetBench(database, one.bus).running() as other:
+        workspace_id = await one.workspace()
+        await one.connection(workspace_id, "c-1")
+        await one.announce("c-1", GATEWAY, AIRCRAFT)
+        await one.report(AIRCRAFT, {**position(longitude=1.0), **charge(90)}, sent_at=START)
+        await other.report(AIRCRAFT, position(longitude=3.0), sent_at=START + seconds(2))
+        await one.report(AIRCRAFT, {**position(longitude=2.0), **charge(89)}, sent_at=START + seconds(1))
+        state = DeviceState.from_json((await one.drone(AIRCRAFT, workspace_id)).state)
+    fix, battery = state.get(Property.FIX), state.get(Property.BATTERY)
+    assert fix is not None
+    assert battery is not None
+    assert fix.at == START + seconds(2)
+    assert battery.at == START + seconds(1)
+
+
+async def test_the_controller_that_counts_stays_for_ten_seconds(bench: FleetBench, workspace_id: int) -> None:
+    await bench.connection(workspace_id, "c-2")
+    await bench.announce("c-2", "RC2", AIRCRAFT)
+    await bench.report(AIRCRAFT, position(longitude=1.0), gateway=GATEWAY, sent_at=START)
+    await bench.report(AIRCRAFT, position(longitude=2.0), gateway="RC2", sent_at=START + seconds(5))
+    assert bench.counts.drops["other_controller"] == 1
+    await bench.report(AIRCRAFT, position(longitude=3.0), gateway="RC2", sent_at=START + seconds(11))
+    assert [row.longitude for row in await bench.history(AIRCRAFT, workspace_id)] == [1.0, 3.0]
+
+
+async def test_a_report_brings_a_silent_drone_online_again(bench: FleetBench, workspace_id: int) -> None:
+    bench.now += seconds(61)
+    await bench.presence.sweep()
+    assert not (await bench.drone(AIRCRAFT, workspace_id)).online
+    async with bench.listening(workspace_id) as heard:
+        await bench.report(AIRCRAFT, position(), sent_at=bench.now)
+        await asyncio.sleep(0)
+    assert (await bench.drone(AIRCRAFT, workspace_id)).online
+    assert [event.online for event in heard if isinstance(event, PresenceChanged)] == [True]
+
+
+async def test_a_report_from_before_it_left_does_not_bring_it_back(bench: FleetBench, workspace_id: int) -> None:
+    await bench.announce("c-1", GATEWAY, at=START + seconds(10))
+    await bench.report(AIRCRAFT, position(), sent_at=START + seconds(9))
+    assert not (await bench.drone(AIRCRAFT, workspace_id)).online
+    await bench.report(AIRCRAFT, position(), sent_at=START + seconds(11))
+    assert (await bench.drone(AIRCRAFT, workspace_id)).online
+
+
+async def test_nothing_is_acknowledged_before_the_database_has_it(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+    real = bulk.write_history
+
+    async def away_twice(*arguments: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        assert bench.acks == []
+        if attempts <= 2:
+            raise ConnectionResetError
+        await real(*arguments)
+
+    monkeypatch.setattr(recorder_module.bulk, "write_history", away_twice)
+    await bench.report(AIRCRAFT, position(), sent_at=START)
+    assert attempts == 3
+    assert bench.acks == [1]
+    assert await TelemetryRow.all().count() == 1
+
+
+async def test_one_report_that_cannot_be_stored_costs_itself_alone(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bulk.write_history
+
+    async def poisoned(database: Any, client: Any, rows: list[bulk.HistoryRow]) -> None:
+        if any(row.height == 13 for row in rows):
+            raise ValueError("poison")
+        await real(database, client, rows)
+
+    monkeypatch.setattr(recorder_module.bulk, "write_history", poisoned)
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    for n, height in enumerate([12.0, 13.0, 14.0]):
+        await bench.telemetry.take(
+            bound,
+            position(height=height),
+            sent_at=START + seconds(n),
+            received_at=bench.now,
+            digest=n,
+            ack=lambda: bench.acks.append(1),
+        )
+    await bench.recorder.settled()
+    assert [row.height for row in await bench.history(AIRCRAFT, workspace_id)] == [12.0, 14.0]
+    assert len(bench.acks) == 3
+    assert bench.counts.drops["not_storable"] == 1
+
+
+async def test_a_bus_that_is_away_keeps_nothing_from_being_stored(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_channel: str, _data: bytes) -> None:
+        raise HubError(Code.UNAVAILABLE, "away")
+
+    monkeypatch.setattr(bench.bus, "publish", away)
+    await bench.report(AIRCRAFT, position(), sent_at=START)
+    assert bench.acks == [1]
+    assert bench.counts.drops["bus_away"] >= 1
+
+
+async def test_many_reports_at_once_go_by_copy_and_are_kept_once(bench: FleetBench, workspace_id: int) -> None:
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    for _ in range(2):
+        for n in range(200):
+            await bench.telemetry.take(
+                bound,
+                position(height=n),
+                sent_at=START + seconds(n / 10),
+                received_at=bench.now,
+                digest=n,
+                ack=lambda: bench.acks.append(1),
+            )
+    await bench.recorder.settled()
+    assert await TelemetryRow.all().count() == 200
+    assert len(bench.acks) == 400
+
+
+async def test_a_connection_over_its_limit_keeps_its_newest_position(bench: FleetBench, workspace_id: int) -> None:
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    for n in range(600):
+        await bench.telemetry.take(
+            bound,
+            position(height=n),
+            sent_at=START + seconds(n / 10),
+            received_at=bench.now,
+            digest=n,
+            ack=lambda: bench.acks.append(1),
+        )
+    async with asyncio.timeout(20):
+        while len(bench.acks) < 600:
+            await asyncio.sleep(0.05)
+    rows = await bench.history(AIRCRAFT, workspace_id)
+    assert len(rows) == 501
+    assert rows[-1].height == 599
+    assert bench.counts.drops["shed"] == 99
+
+
+async def test_a_drone_of_a_deleted_workspace_is_acknowledged_and_forgotten(
+    bench: FleetBench, workspace_id: int
+) -> None:
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    await Drone.filter(workspace_id=workspace_id).delete()
+    await bench.telemetry.take(
+        bound, position(), sent_at=START, received_at=bench.now, digest=1, ack=lambda: bench.acks.append(1)
+    )
+    await bench.recorder.settled()
+    assert bench.acks == [1]

@@ -1,0 +1,220 @@
+"""The telemetry services on a real database, with a bus in memory, a clock that tests set, and a broker that listens."""
+
+import asyncio
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ofh.backends.bus_memory import MemoryBus
+from ofh.backends.ports import BrokerAccount, Handler, Message, SessionHandler
+from ofh.dji.topology import decode_topology
+from ofh.domain.devices import Battery, Fix, Property, Value
+from ofh.domain.events import Event, decode
+from ofh.edges.ingest.consumer import Consumer
+from ofh.services.audit import Audit
+from ofh.services.bindings import Bindings
+from ofh.services.control import Control
+from ofh.services.feed import Feed, channel
+from ofh.services.presence import Presence
+from ofh.services.recorder import Recorder
+from ofh.services.telemetry import Telemetry
+from ofh.services.topologies import Topologies
+from ofh.store.database import Database
+from ofh.store.models import Connection, Drone, TelemetryRow, Workspace
+
+START = datetime(2026, 6, 1, 8, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class Counts:
+    """Counters that tests read."""
+
+    drops: Counter[str] = field(default_factory=Counter)
+
+    def received(self, kind: str) -> None: ...
+
+    def stored(self, number: int) -> None: ...
+
+    def dropped(self, reason: str, number: int = 1) -> None:
+        self.drops[reason] += number
+
+    def retried(self, backend: str) -> None: ...
+
+
+@dataclass
+class ListeningBroker:
+    """Keeps what the hub asks of a broker."""
+
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    accounts: dict[str, BrokerAccount] = field(default_factory=dict)
+
+    async def start(self, handler: Handler, on_session: SessionHandler) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+        self.published.append((topic, payload))
+
+    async def put_account(self, account: BrokerAccount) -> None:
+        self.accounts[account.name] = account
+
+    async def delete_account(self, name: str) -> None: ...
+
+    async def end_sessions(self, name: str) -> None: ...
+
+    async def reconcile(self, accounts: list[BrokerAccount]) -> None: ...
+
+    async def check(self) -> None: ...
+
+
+class FleetBench:
+    """Everything between the broker and the bus."""
+
+    def __init__(self, database: Database, bus: MemoryBus | None = None) -> None:
+        self.now = START
+        self.database = database
+        self.bus = bus or MemoryBus()
+        self.counts = Counts()
+        self.broker = ListeningBroker()
+        self.bindings = Bindings()
+        self.audit = Audit(clock=lambda: self.now)
+        self.control = Control(self.bus)
+        self.recorder = Recorder(database, self.bus, self.counts)
+        self.telemetry = Telemetry(self.bindings, self.recorder, self.counts, lambda: 0.0)
+        self.topologies = Topologies(
+            database, self.bus, self.broker, self.bindings, self.control, self.audit, self.counts
+        )
+        self.presence = Presence(database, self.bus, self.counts, lambda: self.now)
+        self.feed = Feed(self.bus)
+        self.consumer = Consumer(
+            self.broker,
+            self.topologies,
+            self.telemetry,
+            self.presence,
+            self.audit,
+            self.counts,
+            lambda: self.now,
+            lambda: 0.0,
+        )
+        self.acks: list[int] = []
+        self.events: list[Event] = []
+        self._digests = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["FleetBench"]:
+        """With the recorder at work."""
+        await self.bus.start()
+        tasks = [asyncio.create_task(self.recorder.run()), asyncio.create_task(self.telemetry.run())]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.feed.stop()
+            await self.bus.stop()
+
+    async def workspace(self, name: str = "W") -> int:
+        row = await Workspace.create(uuid=uuid.uuid4(), name=name, created_at=self.now)
+        return row.id
+
+    async def connection(self, workspace_id: int, name: str) -> Connection:
+        return await Connection.create(
+            public_id=name, workspace_id=workspace_id, name=name, secret_digest="0" * 64, created_at=self.now
+        )
+
+    async def announce(self, account: str, gateway: str, *aircraft: str, at: datetime | None = None) -> bool:
+        """A controller's topology."""
+        topology = decode_topology(
+            {
+                "domain": 2,
+                "type": 119,
+                "sub_type": 0,
+                "sub_devices": [{"sn": sn, "domain": 0, "type": 67, "sub_type": 1, "index": "A"} for sn in aircraft],
+            }
+        )
+        return await self.topologies.announce(account, gateway, topology, at=at or self.now, received_at=self.now)
+
+    async def report(
+        self,
+        serial: str,
+        values: Mapping[Property, Value],
+        *,
+        gateway: str | None = None,
+        account: str | None = None,
+        sent_at: datetime | None = None,
+        digest: int | None = None,
+    ) -> None:
+        """One report, stored when this returns."""
+        bound = await self.telemetry.find(serial, gateway, account)
+        assert bound is not None
+        self._digests += 1
+        number = self._digests
+        await self.telemetry.take(
+            bound,
+            values,
+            sent_at=sent_at,
+            received_at=self.now,
+            digest=number if digest is None else digest,
+            ack=lambda: self.acks.append(number),
+        )
+        await self.recorder.settled()
+
+    async def message(self, topic: str, payload: bytes, account: str | None) -> bool:
+        """One message of a device through the consumer; whether it was acknowledged."""
+        acked: list[bool] = []
+        await self.consumer.handle(
+            Message(
+                topic=topic,
+                payload=payload,
+                qos=1,
+                received_at=self.now,
+                account=account,
+                ack=lambda: acked.append(True),
+            )
+        )
+        await self.recorder.settled()
+        return bool(acked)
+
+    @contextlib.asynccontextmanager
+    async def listening(self, workspace_id: int) -> AsyncIterator[list[Event]]:
+        """What is published for a workspace."""
+        heard: list[Event] = []
+
+        async def read(messages: Any) -> None:
+            async for message in messages:
+                heard.extend(decode(message))
+
+        async with self.bus.subscribe(channel(workspace_id)) as messages:
+            task = asyncio.create_task(read(messages))
+            try:
+                yield heard
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def drone(self, serial: str, workspace_id: int) -> Drone:
+        return await Drone.get(serial_number=serial, workspace_id=workspace_id)
+
+    async def history(self, serial: str, workspace_id: int) -> list[TelemetryRow]:
+        drone = await self.drone(serial, workspace_id)
+        return await TelemetryRow.filter(drone_id=drone.id).order_by("reported_at", "id")
+
+
+def position(longitude: float = 9.95, latitude: float = 50.49, height: float = 1000.0) -> dict[Property, Value]:
+    """The values of a report with a position."""
+    return {Property.FIX: Fix(longitude_deg=longitude, latitude_deg=latitude, height_m=height)}
+
+
+def charge(percent: float) -> dict[Property, Value]:
+    """The values of a report with a battery."""
+    return {Property.BATTERY: Battery(capacity_percent=percent)}
+
+
+def seconds(number: float) -> timedelta:
+    """So many seconds."""
+    return timedelta(seconds=number)
