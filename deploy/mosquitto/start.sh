@@ -11,10 +11,10 @@ accounts="$(sed -n 's/^plugin_opt_config_file //p' "$config")"
 if [ ! -s "$accounts" ]; then
     umask 077
     mosquitto_ctrl dynsec init "$accounts" "$OFH_MQTT_USERNAME" "$OFH_MQTT_PASSWORD" >/dev/null
-    # The broker changes to its own user and has to be able to rewrite the file.
-    if [ "$(id -u)" = 0 ]; then
-        chown mosquitto: "$accounts"
-    fi
+fi
+# Started as root the broker changes to its own user, and has to be able to rewrite this file and those beside it.
+if [ "$(id -u)" = 0 ]; then
+    chown -R mosquitto: "$(dirname "$accounts")"
 fi
 unset OFH_MQTT_PASSWORD
 exec mosquitto -c "$config"

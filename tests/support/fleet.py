@@ -193,6 +193,7 @@ class FleetBench:
             task = asyncio.create_task(read(messages))
             try:
                 yield heard
+                await asyncio.sleep(0.01)  # what was published has a turn to arrive in
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -389,6 +389,9 @@ class RemoteBroker:
     async def reconcile(self, accounts: list[BrokerAccount]) -> None:
         """See `Broker.reconcile`. What needs a secret that is not at hand stands in `locked_out` afterwards.
 
+        To be called by `on_up` and then at intervals. An account which was changed since the last time (or since the
+        connect) and differs from these is left for the next time: these may have been read before that change.
+
         Raises:
             HubError: UNAVAILABLE, as for `put_account`.
         """
@@ -398,6 +401,8 @@ class RemoteBroker:
         self._watch_changed.set()
         if repairs.changed:
             log.info("mqtt accounts mended", changed=len(repairs.changed), first=repairs.changed[:10])
+        if repairs.spared:
+            log.info("mqtt accounts changed meanwhile are left for the next comparison", accounts=len(repairs.spared))
         if repairs.locked_out - self.locked_out:
             log.warning("mqtt accounts need their secret again", accounts=sorted(repairs.locked_out)[:10])
         self.locked_out = repairs.locked_out

@@ -52,14 +52,19 @@ def own_acls(serials: Iterable[str]) -> frozenset[Acl]:
     """What a connection may do with its serial numbers (dji-pilot-2, section 5.12)."""
     acls: set[Acl] = set()
     for serial in serials:
-        up = [f"sys/product/{serial}/status", f"thing/product/{serial}/status"]
-        up += [f"thing/product/{serial}/{name}" for name in UP_TOPICS]
-        down = [f"sys/product/{serial}/status_reply"]
-        down += [f"thing/product/{serial}/{name}" for name in DOWN_TOPICS]
+        up = [f"+/product/{serial}/status", *(f"thing/product/{serial}/{name}" for name in UP_TOPICS)]
+        down = [f"sys/product/{serial}/status_reply", *(f"thing/product/{serial}/{name}" for name in DOWN_TOPICS)]
         acls.update(("publishClientSend", topic, True, 0) for topic in up)
         acls.update(("subscribeLiteral", topic, True, 0) for topic in down)
-        acls.update(("publishClientReceive", topic, True, 0) for topic in down)
+        # What may be received is what may be subscribed; one rule instead of seven, since the broker writes all rules
+        # of all accounts to its file at every change.
+        acls.add(("publishClientReceive", f"+/product/{serial}/#", True, 0))
     return frozenset(acls)
+
+
+def serials_of(acls: Iterable[Acl]) -> frozenset[str]:
+    """The serial numbers that `own_acls` was made from."""
+    return frozenset(topic.split("/")[2] for kind, topic, _, _ in acls if kind == "publishClientReceive")
 
 
 def base_acls() -> frozenset[Acl]:
@@ -125,6 +130,8 @@ class Repairs:
     """Clients, roles and groups that were made, changed or removed."""
     locked_out: frozenset[str]
     """Accounts that cannot connect until their secret is at hand again."""
+    spared: frozenset[str]
+    """Accounts that differ and were left so, since somebody changed them after the last look: the next time."""
 
 
 class DynamicSecurity:
@@ -145,6 +152,7 @@ class DynamicSecurity:
         self._awaited: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._lock = asyncio.Lock()
         self._secrets: dict[str, tuple[bytes, str]] = {}
+        self._seen: dict[str, frozenset[Acl]] = {}
 
     def on_response(self, payload: bytes) -> None:
         """Take in what came on the response topic; answers to other processes are passed over."""
@@ -171,6 +179,7 @@ class DynamicSecurity:
             if hub_acls() - held:
                 commands.append(_role(own, _from_json(roles[own]) | hub_acls()))
             commands += self._skeleton(roles, await self._group_roles())
+            self._seen = _own_roles(roles)
             await self._run(commands)
 
     async def put(self, account: BrokerAccount) -> None:
@@ -205,40 +214,51 @@ class DynamicSecurity:
             await self._run([{"command": what, "username": name} for what in ("disableClient", "enableClient")])
 
     async def reconcile(self, accounts: Sequence[BrokerAccount]) -> Repairs:
-        """Make the broker hold exactly these accounts. Clients outside our group are not touched."""
+        """Make the broker hold exactly these accounts. Clients outside our group are not touched.
+
+        The accounts were read before the broker is asked, so an account that was made or bound between the two would be
+        undone. Therefore rights are taken only from roles which stand as they stood at the last look (that of
+        `prepare` or of the last `reconcile`), hence before the accounts were read.
+        """
         async with self._lock:
             roles = await self._roles()
             listed = await self._ask({"command": "listClients", "verbose": True, "count": -1, "offset": 0})
             clients = {client["username"]: client for client in listed["clients"]}
             ours = {name for name, client in clients.items() if GROUP in _names(client, "groups", "groupname")}
+            held = _own_roles(roles)
+            wanted = {account.name: own_acls(account.serials) for account in accounts}
+            spared = {name for name in held if held[name] != wanted.get(name) and held[name] != self._seen.get(name)}
             commands = self._skeleton(roles, await self._group_roles())
             locked_out: set[str] = set()
+            serials = {serial for name in spared for serial in serials_of(held[name])}
             for account in accounts:
+                serials |= account.serials
                 if account.name in clients and account.name not in ours:
                     log.error("a foreign client at the broker has a connection's name", account=account.name)
                     locked_out.add(account.name)
                     continue
-                commands += self._own_role(account, roles.get(OWN_ROLE_PREFIX + account.name))
+                if account.name not in spared:
+                    commands += self._own_role(account, roles.get(OWN_ROLE_PREFIX + account.name))
                 mended, works = self._client(account, clients.get(account.name))
                 commands += mended
                 if not works:
                     locked_out.add(account.name)
             fences: dict[str, set[Acl]] = {name: set() for name in FENCE_ROLES}
-            for account in accounts:
-                for serial in account.serials:
-                    fences[fence_of(serial)] |= fence_acls(serial)
+            for serial in serials:
+                fences[fence_of(serial)] |= fence_acls(serial)
             commands += [_role(name, acls) for name, acls in fences.items() if acls != _from_json(roles.get(name, {}))]
-            wanted = {account.name for account in accounts}
-            commands += [{"command": "deleteClient", "username": name} for name in sorted(ours - wanted)]
+            gone = (ours | held.keys()) - wanted.keys() - spared
+            commands += [{"command": "deleteClient", "username": name} for name in sorted(gone & ours)]
             commands += [
-                {"command": "deleteRole", "rolename": role}
-                for role in sorted(roles)
-                if role.startswith(OWN_ROLE_PREFIX) and role.removeprefix(OWN_ROLE_PREFIX) not in wanted
+                {"command": "deleteRole", "rolename": OWN_ROLE_PREFIX + name} for name in sorted(gone & held.keys())
             ]
             await self._run(commands)
             self._secrets.clear()
+            self._seen = {**wanted, **{name: held[name] for name in spared}}
             changed = [str(one.get("username") or one.get("rolename") or one.get("groupname")) for one in commands]
-            return Repairs(changed=tuple(dict.fromkeys(changed)), locked_out=frozenset(locked_out))
+            return Repairs(
+                changed=tuple(dict.fromkeys(changed)), locked_out=frozenset(locked_out), spared=frozenset(spared)
+            )
 
     async def _fence(self, serials: Iterable[str]) -> None:
         """Deny these serial numbers to everybody else.
@@ -381,6 +401,15 @@ class DynamicSecurity:
                 self._awaited.pop(key, None)
 
 
+def _own_roles(roles: Mapping[str, Any]) -> dict[str, frozenset[Acl]]:
+    """Account name → what its own role allows."""
+    return {
+        name.removeprefix(OWN_ROLE_PREFIX): _from_json(role)
+        for name, role in roles.items()
+        if name.startswith(OWN_ROLE_PREFIX)
+    }
+
+
 def _names(holder: Mapping[str, Any], kind: str, key: str) -> set[str]:
     return {entry[key] for entry in holder.get(kind, [])}
 
@@ -388,4 +417,5 @@ def _names(holder: Mapping[str, Any], kind: str, key: str) -> set[str]:
 def _is_done_already(command: str, error: str) -> bool:
     if command.startswith("delete"):
         return error.endswith("not found")
-    return command in {"createRole", "createGroup"} and error.endswith("already exists")
+    # Another process may have made it a moment before, of the same accounts.
+    return command in {"createRole", "createGroup", "createClient"} and error.endswith("already exists")

@@ -38,7 +38,11 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except HubError as error:
-        fail("; ".join([error.message, *(f"{name}: {text}" for name, text in error.fields.items() if text != error.message)]))
+        fail(
+            "; ".join(
+                [error.message, *(f"{name}: {text}" for name, text in error.fields.items() if text != error.message)]
+            )
+        )
     except OSError as error:
         fail(str(error))
     except Exception as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from .codec import Parser, encode
 from .links import Link
-from .login import agree, check
+from .login import RETURN_CODES, agree, check
 from .packets import (
     V3,
     V5,
@@ -53,15 +53,7 @@ _WRITE: Final = 8
 _TURN: Final = 16
 """Others first."""
 
-_REFUSALS: Final = {
-    Reason.UNSUPPORTED_VERSION: 1,
-    Reason.BAD_CLIENT_ID: 2,
-    Reason.SERVER_UNAVAILABLE: 3,
-    Reason.QUOTA_EXCEEDED: 3,
-    Reason.BAD_CREDENTIALS: 4,
-    Reason.NOT_AUTHORISED: 5,
-}
-"""Return codes of MQTT 3.1.1 (table 3.1). What is not here, it answers by closing."""
+_READ_AHEAD_BYTES: Final = 64 * 1024
 
 
 class Connection:
@@ -80,6 +72,7 @@ class Connection:
         self._server, self._link, self._limits = server, link, server.limits
         self._parser = Parser(max_packet_bytes=self._limits.max_connect_packet_bytes)
         self._holds = 0
+        self._paused = False
         self._pumping = False
         self._closed = False
         self._lost = False
@@ -108,6 +101,8 @@ class Connection:
             self._pump()
         elif self._parser.unread_bytes > self._limits.max_unread_bytes:
             self._refuse(ProtocolError(Reason.QUOTA_EXCEEDED, "sent on while it was not read"))
+        else:
+            self._pause()
 
     def connection_lost(self, exc: BaseException | None = None) -> None:
         """The transport is gone. What was received before is still handled; idempotent."""
@@ -286,9 +281,15 @@ class Connection:
         return len(self._receipts) >= limits.max_unacknowledged or self._held_bytes >= limits.max_unacknowledged_bytes
 
     def _hold(self, why: int) -> None:
-        if not self._holds and not self._closed and not self._lost:
-            self._link.pause()
         self._holds |= why
+        # Most handlers are done before more bytes come: for those the transport is left alone.
+        if why & (_UNACKNOWLEDGED | _WRITE) or self._parser.unread_bytes > _READ_AHEAD_BYTES:
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._closed and not self._lost:
+            self._paused = True
+            self._link.pause()
 
     def _release(self, why: int) -> None:
         if not self._holds & why:
@@ -299,7 +300,9 @@ class Connection:
         if self._holds or self._closed or self._lost:
             return
         self._heard = self._server.clock()
-        self._link.resume()
+        if self._paused:
+            self._paused = False
+            self._link.resume()
         self._wake()
         self._pump()
 
@@ -347,8 +350,8 @@ class Connection:
     def _refuse_login(self, reason: Reason) -> None:
         if self._parser.version == V5:
             self.send(encode(ConnAck(session_present=False, reason=reason), V5))
-        elif self._parser.version == V3 and reason in _REFUSALS:
-            self.send(encode(ConnAck(session_present=False, reason=_REFUSALS[reason]), V3))
+        elif self._parser.version == V3 and reason in RETURN_CODES:
+            self.send(encode(ConnAck(session_present=False, reason=RETURN_CODES[reason]), V3))
         self.end(None)
 
     def _handle(self, packet: Packet) -> None:

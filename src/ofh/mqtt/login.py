@@ -1,12 +1,23 @@
 """What a CONNECT asks for, and what it gets. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from .packets import V3, V5, Connect
 from .policy import Limits, Publication
 from .properties import NO_PROPERTIES, Properties, PropertyValue, ProtocolError, Reason
 from .sessions import NEVER
 from .topics import is_topic
+
+RETURN_CODES: Final = {
+    Reason.UNSUPPORTED_VERSION: 1,
+    Reason.BAD_CLIENT_ID: 2,
+    Reason.SERVER_UNAVAILABLE: 3,
+    Reason.QUOTA_EXCEEDED: 3,
+    Reason.BAD_CREDENTIALS: 4,
+    Reason.NOT_AUTHORISED: 5,
+}
+"""Refusals in MQTT 3.1.1 (table 3.1). What is not here, it answers by closing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

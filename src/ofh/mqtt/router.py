@@ -6,6 +6,7 @@ retained ones. Knows connections only to hand them messages.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,6 +47,13 @@ def _receivers(found: list[_Local | Subscription | SharedGroup]) -> _Receivers:
         targets=tuple(merge(session, subscriptions) for session, subscriptions in own.items()),
         groups=tuple(item for item in found if isinstance(item, SharedGroup)),
     )
+
+
+def _start(work: Awaitable[None]) -> "asyncio.Future[None]":
+    """Run it; from Python 3.12 on, what need not wait for anything is done on return."""
+    if sys.version_info >= (3, 12) and asyncio.iscoroutine(work):
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.ensure_future(work)
 
 
 class Router:
@@ -292,7 +300,10 @@ class Router:
             return None
         if work is None:
             return None
-        future = asyncio.ensure_future(work)
+        future = _start(work)
+        if future.done():
+            self._called(publication, receipt, future)
+            return None
         self.unfinished.add(future)
         future.add_done_callback(partial(self._called, publication, receipt))
         return future

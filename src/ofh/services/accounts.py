@@ -377,17 +377,19 @@ class Accounts:
         return row, token
 
     async def revoke_access_token(self, actor: Actor, token_id: int) -> None:
-        """End one of the actor's own tokens.
+        """End one of the actor's own tokens; the operator ends anybody's.
 
         Raises:
             HubError: GONE.
         """
         check_id(token_id, "access token")
         async with self._database.transaction():
-            if not await AccessToken.filter(id=token_id, user_id=actor.user_id).delete():
+            row = await AccessToken.filter(id=token_id).select_for_update().get_or_none()
+            if row is None or (row.user_id != actor.user_id and actor.credential != "cli"):
                 raise gone("access token")
+            await row.delete()
             await self._audit.by(actor, Event.ACCESS_TOKEN_REVOKED, object=f"access_token:{token_id}")
-        await self._sessions.announce(SessionEnded(user_id=actor.user_id, credential="token", credential_id=token_id))
+        await self._sessions.announce(SessionEnded(user_id=row.user_id, credential="token", credential_id=token_id))
 
     async def list_access_tokens(self, actor: Actor) -> list[AccessToken]:
         """The actor's own tokens, oldest first."""

@@ -15,7 +15,7 @@ BY_ID = ["workspace", "connection", "remoteController", "drone"]
 
 def id_of(world: World, kind: str) -> str:
     """The id of what there is of each kind."""
-    rows = {
+    rows: dict[str, Any] = {
         "workspace": world.workspace,
         "connection": world.connection,
         "remoteController": world.controller,
@@ -60,7 +60,8 @@ async def test_one_sees_all_of_oneself(api: Api, world: World) -> None:
 
 
 async def test_of_others_one_sees_id_and_name_only(api: Api, world: World) -> None:
-    document = "query ($id: ID!) { user(id: $id) { id name email locale createdAt registrationIncomplete accessTokens { id } } }"
+    document = """query ($id: ID!) { user(id: $id) {
+        id name email locale createdAt registrationIncomplete accessTokens { id } } }"""
     answer = await api.ask(world.member, document, id=str(world.owner.user_id))
     assert answer.errors == []
     assert answer.data["user"] == {

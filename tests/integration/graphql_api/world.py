@@ -8,7 +8,7 @@ from uuid import uuid4
 from ofh.domain.actors import Actor, Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.edges.errors import present
-from ofh.edges.graphql.context import Contexts, Services
+from ofh.edges.graphql.context import Context, Contexts, Services
 from ofh.edges.graphql.hub_schema import HubSchema
 from ofh.edges.graphql.schema import build_schema
 from ofh.services.mail import LogMail
@@ -16,6 +16,7 @@ from ofh.store.database import Database
 from ofh.store.models import Connection, Drone, Membership, RemoteController, User, Workspace
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ADDRESS = "203.0.113.7"
 PASSWORD = "four horses and a cart"
 SCHEMA = build_schema()
 
@@ -49,9 +50,15 @@ class Api:
     letters: LogMail
     cookies: list[str | None] = field(default_factory=list)
 
-    async def ask(self, actor: Actor | None, document: str, *, over_http: bool = True, **variables: Any) -> Answer:
-        """Run a query or a mutation."""
-        context = self.contexts.of(actor, address="203.0.113.7", cookies=self.cookies if over_http else None)
+    async def ask(self, actor: Actor | None, document: str, **variables: Any) -> Answer:
+        """Run a query or a mutation over HTTP."""
+        return await self._run(self.contexts.of(actor, address=ADDRESS, cookies=self.cookies), document, variables)
+
+    async def ask_by_socket(self, actor: Actor | None, document: str, **variables: Any) -> Answer:
+        """Run a query or a mutation over a websocket, where no cookie can be set."""
+        return await self._run(self.contexts.of(actor, address=ADDRESS), document, variables)
+
+    async def _run(self, context: Context, document: str, variables: dict[str, Any]) -> Answer:
         result = await self.schema.execute(document, variable_values=variables, context_value=context)
         return Answer(result.data, [present(error, "test") for error in result.errors or []])
 
@@ -83,7 +90,7 @@ async def make_person(name: str, workspace: Workspace, role: Role) -> Actor:
     """A member without a password."""
     user = await User.create(email=f"{name}@example.com", name=name.title(), locale="de-CH", created_at=NOW)
     await Membership.create(workspace_id=workspace.id, user_id=user.id, role=role.value, since=NOW)
-    return Actor(user_id=user.id, credential="session", credential_id=user.id, address="203.0.113.7")
+    return Actor(user_id=user.id, credential="session", credential_id=user.id, address=ADDRESS)
 
 
 async def make_workspace(name: str) -> Workspace:

@@ -371,6 +371,31 @@ async def test_what_was_received_before_the_loss_is_still_read() -> None:
         assert here.events[-1].clean
 
 
+async def test_what_a_client_sends_while_a_handler_works_stays_outside() -> None:
+    async with house() as here:
+        gate, inbox = asyncio.Event(), Inbox()
+
+        async def work(delivery: Delivery) -> None:
+            await gate.wait()
+
+        here.server.subscribe("slow", work)
+        here.server.subscribe("t", inbox)
+        raw = await enter(here.port)
+        sending = asyncio.create_task(raw.send(message(None, "slow"), *[message(None, payload=bytes(10_000))] * 1000))
+        (connection,) = here.server._connections
+        await until(lambda: connection._paused)
+        other = await enter(here.port, user="bob")
+        await other.silent()
+        assert connection._parser.unread_bytes < 1_000_000
+        assert inbox.payloads == []
+        gate.set()
+        await inbox.count(1000)
+        await sending
+        await raw.silent()
+        raw.drop()
+        other.drop()
+
+
 async def test_a_lost_client_does_not_stay_because_it_is_unanswered() -> None:
     async with house(max_unacknowledged=1) as here:
         gate = asyncio.Event()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ofh.backends.mosquitto_dynsec import base_acls, fence_acls, fence_of, own_acls
+from ofh.backends.mosquitto_dynsec import base_acls, fence_acls, fence_of, own_acls, serials_of
 
 
 def allows(acls: frozenset[tuple[str, str, bool, int]], kind: str) -> set[str]:
@@ -12,16 +12,21 @@ def allows(acls: frozenset[tuple[str, str, bool, int]], kind: str) -> set[str]:
 def test_an_account_publishes_for_its_own_serial_numbers_alone() -> None:
     topics = allows(own_acls(["S1", "D-2_x"]), "publishClientSend")
     assert {topic.split("/")[2] for topic in topics} == {"S1", "D-2_x"}
-    assert not any("+" in topic or "#" in topic for topic in topics)
+    assert all(topic.count("+") + topic.count("#") == topic.startswith("+/product/") for topic in topics)
     assert "thing/product/S1/property/set_reply" in topics
     assert "thing/product/S1/services" not in topics
 
 
-def test_an_account_reads_what_is_addressed_to_it_and_subscribes_to_the_same() -> None:
+def test_an_account_subscribes_to_what_is_addressed_to_it_and_reads_no_more() -> None:
     acls = own_acls(["S1"])
-    assert allows(acls, "publishClientReceive") == allows(acls, "subscribeLiteral")
-    assert "sys/product/S1/status_reply" in allows(acls, "publishClientReceive")
-    assert "thing/product/S1/osd" not in allows(acls, "publishClientReceive")
+    assert "sys/product/S1/status_reply" in allows(acls, "subscribeLiteral")
+    assert "thing/product/S1/osd" not in allows(acls, "subscribeLiteral")
+    assert allows(acls, "publishClientReceive") == {"+/product/S1/#"}
+
+
+def test_the_serial_numbers_can_be_read_from_the_rights() -> None:
+    assert serials_of(own_acls(["S1", "D-2_x"])) == {"S1", "D-2_x"}
+    assert serials_of(own_acls([])) == frozenset()
 
 
 def test_without_serial_numbers_there_are_no_rights() -> None:

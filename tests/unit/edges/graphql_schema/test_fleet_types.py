@@ -54,5 +54,5 @@ def test_position_and_battery_are_no_telemetry() -> None:
 
 
 def test_every_field_of_telemetry_shows_a_property() -> None:
-    fields = set(Telemetry.__dataclass_fields__) - {"reported_at"}  # type: ignore[attr-defined]
+    fields = set(Telemetry.__dataclass_fields__) - {"reported_at"}
     assert fields == set(TELEMETRY)

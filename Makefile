@@ -1,0 +1,60 @@
+# What people do with this repository. `make` alone explains it.
+# Needed: Python 3.11 to 3.13 with its venv module, make, git. Everything else comes from requirements.lock.
+# ARGS goes to the program that a target runs:  make demo ARGS="--help"   make test ARGS="-k broker"
+
+SHELL := /bin/sh
+BIN := .venv/bin
+INSTALLED := .venv/installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test test-full check format lock migrations bench clean
+
+help: ## say what there is
+	@echo "OpenFlightHub. Start with: make demo"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+	    printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+install: $(INSTALLED) ## make .venv and install what requirements.lock names (others do it when needed)
+
+$(INSTALLED): requirements.lock pyproject.toml scripts/venv.sh
+	@sh scripts/venv.sh .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## everything at once, with a simulated fleet
+	$(BIN)/ofh demo $(ARGS)
+
+run: install ## the hub, embedded, on its ordinary ports
+	$(BIN)/ofh serve $(ARGS)
+
+test: install ## the tests; what needs a program that is not installed is skipped and says so
+	$(BIN)/python -m pytest $(ARGS)
+
+test-full: install ## the tests, where a missing PostgreSQL, Redis, Mosquitto, Node or Chromium is a failure
+	CI=true $(BIN)/python -m pytest $(ARGS)
+
+check: install ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/mypy --strict tests/support scripts
+
+format: install ## bring the code into the form that `check` wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## write both lock files anew from pyproject.toml; newer versions only with ARGS=--upgrade
+	@sh scripts/lock.sh $(ARGS)
+
+migrations: install ## a migration from the changes of the models: make migrations NAME=what_changed
+	@test -n "$(NAME)" || { echo "Say what changes: make migrations NAME=what_changed" >&2; exit 2; }
+	$(BIN)/python scripts/make_migration.py "$(NAME)"
+
+bench: install ## the benchmarks; each prints a table
+	@for program in bench/[a-z]*.py; do echo "== $$program"; $(BIN)/python "$$program" $(ARGS) || exit 1; done
+
+clean: ## remove what the targets above made; ofh-data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,188 @@
+"""The ASGI application: which path leads to which edge."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from ofh.domain.actors import Actor
+from ofh.domain.errors import HubError
+from ofh.edges.auth import Origins, ended_cookie, session_cookie
+from ofh.edges.graphql.context import Contexts, ServerInfo, Services
+from ofh.edges.graphql.fanout import Fanout
+from ofh.edges.graphql.gate import Gate
+from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
+from ofh.edges.graphql.ide.page import Ide, IdeFiles
+from ofh.edges.graphql.schema import build_schema
+from ofh.edges.graphql.socket import SocketLimits, Sockets
+from ofh.edges.guard import Guard, is_within, networks
+from ofh.hub import Hub
+
+API_VERSION = "0.11.0"
+"""Of the REST contract whose shapes the hub serves."""
+
+FIRST_SUBSCRIPTION = """\
+# The live positions of every drone of a workspace. Press Ctrl-Enter to run it.
+subscription Positions($workspaceId: ID!) {
+  workspacePositions(workspaceId: $workspaceId, interval: 1000) {
+    drone { name model }
+    position { longitude latitude height reportedAt }
+    telemetry { heading horizontalSpeed elevation flightMode }
+  }
+}
+"""
+
+
+class HubApp:
+    """The application and the parts that live as long as it does."""
+
+    def __init__(self, hub: Hub, *, port: int) -> None:
+        settings, people = hub.settings, hub.people
+        self._hub = hub
+        self._metrics_networks = networks(settings.metrics_networks)
+        is_tls = hub.public_url.startswith("https://")
+        contexts = Contexts(
+            Services(
+                access=people.access,
+                sessions=people.sessions,
+                accounts=people.accounts,
+                workspaces=people.workspaces,
+                connections=people.connections,
+                fleet=hub.fleet,
+                feed=hub.feed,
+                audit=people.audit,
+                info=ServerInfo(name="OpenFlightHub", version=hub.version, api_version=API_VERSION),
+            )
+        )
+        gate = Gate(
+            sessions=people.sessions,
+            origins=Origins(public_url=settings.public_url, port=port, allowed=settings.allowed_origins),
+            address_of=_address_of,
+            scope_of=self._scope_of,
+            throttle=self._throttle,
+        )
+
+        def cookie(token: str | None) -> str:
+            if token is None:
+                return ended_cookie(secure=is_tls)
+            return session_cookie(token, lifetime=timedelta(days=settings.session_days), secure=is_tls)
+
+        schema = build_schema(introspection=settings.introspection)
+        self.fanout = Fanout(contexts, operation_s=settings.operation_s)
+        self.sockets = Sockets(
+            schema,
+            contexts,
+            self.fanout,
+            gate,
+            SocketLimits(
+                operations=settings.socket_operations,
+                messages_per_s=settings.socket_messages_per_s,
+                messages_burst=2 * settings.socket_messages_per_s,
+                per_user=settings.sockets_per_user,
+                per_address=settings.sockets_per_address,
+                unread_s=settings.socket_stuck_s,
+                recheck_s=settings.socket_recheck_s,
+                operation_s=settings.operation_s,
+            ),
+        )
+        ide = Ide() if settings.ide else None
+        graphql = GraphQLHttp(
+            schema, contexts, gate, cookie=cookie, ide=ide, limits=HttpLimits(operation_s=settings.operation_s)
+        )
+        routes: list[BaseRoute] = [
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", self.sockets),
+            Route("/healthz", _alive),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._metrics),
+        ]
+        if settings.ide:
+            routes += [
+                Route("/", Ide(default_query=FIRST_SUBSCRIPTION)),
+                Route("/graphql/ide/{name}", IdeFiles()),
+            ]
+        starlette = Starlette(routes=routes)
+        starlette.router.redirect_slashes = False
+        self._asgi = Guard(starlette, proxies=networks(settings.trusted_proxies), is_tls=is_tls)
+        self._ends: list[Any] = []
+        hub.metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
+        hub.metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._asgi(scope, receive, send)
+
+    async def start(self) -> None:
+        """Begin to watch over sockets and their rights."""
+        await self.sockets.start()
+        self._ends = [
+            self._hub.people.sessions.on_end(self.sockets.end_sessions),
+            self._hub.people.control.subscribe(self._told),
+        ]
+
+    async def stop(self) -> None:
+        """Close every socket, then end what they watched. Calling it twice does no harm."""
+        for end in self._ends:
+            end()
+        self._ends = []
+        await self.sockets.stop()
+        await self.fanout.stop()
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        """Word of a changed right: who may have lost one is looked at now."""
+        match message["kind"]:
+            case "membership":
+                self.sockets.recheck_soon(user_id=message["user_id"])
+            case "workspace" | "interrupted":
+                self.sockets.recheck_soon(user_id=None)
+
+    async def _scope_of(self, actor: Actor, workspace_id: int) -> tuple[int, str] | None:
+        role = await self._hub.people.access.role(actor, workspace_id)
+        return None if role is None else (workspace_id, role.value)
+
+    async def _throttle(self, actor: Actor | None, address: str, number: int) -> None:
+        limits = self._hub.people.limits
+        for _ in range(number):
+            if actor is None:
+                await limits.anonymous(address)
+            else:
+                await limits.request(f"{actor.credential}:{actor.credential_id}")
+
+    async def _ready(self, _request: Request) -> Response:
+        """Each backend by name, without addresses."""
+        states = {}
+        for backend in self._hub.backends:
+            try:
+                await backend.check()
+                states[backend.name] = "ok"
+            except HubError:
+                states[backend.name] = "away"
+        status = 200 if all(state == "ok" for state in states.values()) else 503
+        headers = {} if status == 200 else {"retry-after": "5"}
+        return JSONResponse({"ready": status == 200, "backends": states}, status, headers)
+
+    async def _metrics(self, request: Request) -> Response:
+        if not is_within(_address_of(request.scope), self._metrics_networks):
+            return PlainTextResponse("Not from this network (OFH_METRICS_NETWORKS).", 403)
+        return Response(self._hub.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def _address_of(scope: Mapping[str, Any]) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def build_app(hub: Hub, *, port: int) -> HubApp:
+    """The application of a started hub.
+
+    Args:
+        port: where it is served; pages of this machine on this port are its own where no public URL is configured.
+    """
+    return HubApp(hub, port=port)

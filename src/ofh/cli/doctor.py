@@ -1,0 +1,169 @@
+"""`ofh doctor`: tries every configured backend and says what is wrong and how to mend it."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from ofh import logs
+from ofh.domain.errors import HubError
+from ofh.settings import Settings, redacted
+from ofh.store.database import Database, away
+from ofh.store.migrate import pending
+
+from .common import settings_of
+
+PATIENCE_S = 15.0
+LITTLE_DISK_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found."""
+
+    name: str
+    ok: bool
+    text: str
+    """What is so; where it is not well, also what to do."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    data: Annotated[str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.")] = None,
+    show_settings: Annotated[bool, typer.Option("--settings", help="Also show the settings, without secrets.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Try every configured backend and say what is wrong and how to mend it. Exit code 1 where something is."""
+    settings = settings_of(data=data)
+    logs.configure("error", settings.log_format)
+    findings = asyncio.run(examine(settings))
+    healthy = all(finding.ok for finding in findings)
+    if as_json:
+        report = {
+            "ok": healthy,
+            "checks": [{"name": f.name, "ok": f.ok, "text": f.text} for f in findings],
+            "settings": dict(redacted(settings)) if show_settings else None,
+        }
+        typer.echo(json.dumps({key: value for key, value in report.items() if value is not None}))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.name}: {finding.text}")
+        if show_settings:
+            typer.echo("")
+            for name, value in redacted(settings).items():
+                typer.echo(f"OFH_{name.upper()}={value}")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Every check, in the order in which a hub needs what they look at."""
+    checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
+        ("data folder", lambda: _data_folder(settings)),
+        ("database", lambda: _database(settings)),
+        ("bus", lambda: _bus(settings)),
+        ("broker", lambda: _broker(settings)),
+    ]
+    findings = [await _try(name, check) for name, check in checks]
+    findings.append(_public_url(settings))
+    return findings
+
+
+async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return Finding(name=name, ok=True, text=await check())
+    except _Ill as error:
+        return Finding(name=name, ok=False, text=str(error))
+    except Exception as error:
+        known = error if isinstance(error, HubError) else away(error)
+        text = known.message if known is not None else f"{type(error).__name__}: {error}"
+        return Finding(name=name, ok=False, text=f"{text} {_REMEDY[name]}")
+
+
+class _Ill(Exception):
+    """Not well, and the text says what to do."""
+
+
+_REMEDY = {
+    "data folder": "Make it writable for this user, or name another one with OFH_DATA or --data.",
+    "database": "Check that OFH_DATABASE_URL names a running PostgreSQL, its user, password and database.",
+    "bus": "Check that OFH_REDIS_URL names a running Redis and its password.",
+    "broker": "Check that OFH_MQTT_URL names a running Mosquitto with the shipped configuration and the hub's account.",
+}
+
+
+async def _data_folder(settings: Settings) -> str:
+    folder = settings.data
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".doctor"
+    probe.write_bytes(b"")
+    probe.unlink()
+    free = shutil.disk_usage(folder).free
+    if free < LITTLE_DISK_BYTES:
+        raise _Ill(f"{folder} has only {free / 1e6:.0f} MB left. Make room or name another folder with OFH_DATA.")
+    return f"{folder} is writable, {free / 1e9:.0f} GB free"
+
+
+async def _database(settings: Settings) -> str:
+    database = Database(settings.database, pool_size=2)
+    names = await pending(database)
+    if names:
+        raise _Ill(f"migrations are missing: {', '.join(names)}. Run: ofh migrate")
+    await database.open()
+    await database.close()
+    return "SQLite" if database.dialect == "sqlite" else "PostgreSQL answers"
+
+
+async def _bus(settings: Settings) -> str:
+    if settings.redis_url is None:
+        return "within the process"
+    from ofh.backends.bus_redis import RedisBus
+
+    bus = RedisBus(settings.redis_url, prefix=settings.redis_prefix, start_timeout_s=5)
+    await bus.start()
+    try:
+        async with bus.subscribe("doctor") as messages:
+            await bus.publish("doctor", b"ping")
+            heard = await anext(messages)
+    finally:
+        await bus.stop()
+    if heard != b"ping":
+        raise _Ill("a message did not come back. Check that no proxy stands before OFH_REDIS_URL.")
+    return "Redis answers, a message came back"
+
+
+async def _broker(settings: Settings) -> str:
+    if settings.mqtt_url is None:
+        return "inside the hub"
+    from ofh.backends.broker_remote import examine as examine_broker
+
+    return await examine_broker(settings.mqtt_url)
+
+
+def _public_url(settings: Settings) -> Finding:
+    name = "public URL"
+    if settings.public_url is None:
+        return Finding(
+            name=name,
+            ok=True,
+            text="not set: only browsers and controllers on this machine can use the hub. Set OFH_PUBLIC_URL for others.",
+        )
+    host = urlsplit(settings.public_url).hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1"):
+        return Finding(
+            name=name,
+            ok=False,
+            text=f"{settings.public_url} means this machine only, for a controller itself. Set OFH_PUBLIC_URL to a name or"
+            " address that controllers reach.",
+        )
+    return Finding(name=name, ok=True, text=settings.public_url)
