@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-full check format lock migrations bench clean
+.PHONY: help install demo run test test-full check format lock generated migrations bench clean
 
 help: ## say what there is
 	@echo "OpenFlightHub. Start with: make demo"
@@ -48,6 +48,10 @@ format: install ## bring the code into the form that `check` wants
 
 lock: ## write both lock files anew from pyproject.toml; newer versions only with ARGS=--upgrade
 	@sh scripts/lock.sh $(ARGS)
+
+generated: install ## docs/settings.md and schema.graphql anew from the code
+	$(BIN)/ofh settings > docs/settings.md
+	$(BIN)/ofh schema > schema.graphql
 
 migrations: install ## a migration from the changes of the models: make migrations NAME=what_changed
 	@test -n "$(NAME)" || { echo "Say what changes: make migrations NAME=what_changed" >&2; exit 2; }

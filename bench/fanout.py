@@ -272,6 +272,7 @@ def serve(name: str, subscribers: int, events: int, rate: float, loop: str) -> N
         app,
         ws=HubWebSocketProtocol if name != "stock" else "websockets-sansio",
         ws_per_message_deflate=False,
+        ws_ping_interval=None,
         log_level="error",
         lifespan="off",
         access_log=False,
@@ -467,7 +468,9 @@ def table(subscribers: int, events: int, rate: float, loop: str) -> None:
     """Measure all and print."""
     print(f"{subscribers} subscribers of one drone, {loop}, Python {sys.version.split()[0]}")
     print(f"raised for this: sockets per user and address to {subscribers} (20 and 100), open files to fit")
-    print(f"{'':28}{'bytes':>7}{'deliveries':>12}{'lost':>7}{'CPU s':>8}{'per CPU s':>11}{'of bare':>9}{'KiB each':>10}")
+    print(
+        f"{'':28}{'bytes':>7}{'deliveries':>12}{'lost':>7}{'CPU s':>8}{'per CPU s':>11}{'of bare':>9}{'KiB each':>10}"
+    )
     lines = {
         "bare": "bare websocket broadcast",
         "floor": "send() in a loop, no server",

@@ -1,6 +1,7 @@
 """The ASGI application: which path leads to which edge."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -109,6 +110,7 @@ class HubApp:
         starlette.router.redirect_slashes = False
         self._asgi = Guard(starlette, proxies=networks(settings.trusted_proxies), is_tls=is_tls)
         self._ends: list[Any] = []
+        self._background: set[asyncio.Task[None]] = set()
         hub.metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
         hub.metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
 
@@ -119,7 +121,7 @@ class HubApp:
         """Begin to watch over sockets and their rights."""
         await self.sockets.start()
         self._ends = [
-            self._hub.people.sessions.on_end(self.sockets.end_sessions),
+            self._hub.people.sessions.on_end(lambda ended: self.sockets.end_sessions(ended.concerns)),
             self._hub.people.control.subscribe(self._told),
         ]
 
@@ -135,9 +137,15 @@ class HubApp:
         """Word of a changed right: who may have lost one is looked at now."""
         match message["kind"]:
             case "membership":
-                self.sockets.recheck_soon(user_id=message["user_id"])
+                self._soon(self.sockets.recheck(message["user_id"]))
             case "workspace" | "interrupted":
-                self.sockets.recheck_soon(user_id=None)
+                self._soon(self.sockets.recheck(None))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background: whoever changed the right does not wait. What fails here, the regular look finds."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _scope_of(self, actor: Actor, workspace_id: int) -> tuple[int, str] | None:
         role = await self._hub.people.access.role(actor, workspace_id)

@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -58,6 +58,9 @@ from ofh.settings import Settings
 from ofh.store.database import Database, away
 from ofh.store.models import User
 
+if TYPE_CHECKING:
+    from ofh.backends.broker_remote import RemoteBroker
+
 log = structlog.get_logger(__name__)
 
 FIRST_USER = "admin@localhost"
@@ -65,6 +68,8 @@ RESTART_S = 1.0
 """Pause before a part that failed is started again."""
 SETTLE_S = 2.0
 """How long a stop waits for reports that are on their way into the database."""
+WATCH_S = 1.0
+"""How often SQLite is asked whether another process wrote into it."""
 HOUSEKEEPING_S = 3600.0
 RECONCILE_S = 60.0
 """How often the broker's accounts are compared with the connections."""
@@ -81,6 +86,28 @@ class Readiness:
 
     name: str
     check: Callable[[], Awaitable[None]]
+
+
+def outside_broker(
+    settings: Settings, *, instance: int | None = None, on_up: Callable[[], Awaitable[None]] | None = None
+) -> "RemoteBroker | None":
+    """The outside broker of the settings; None where the broker is inside the hub.
+
+    Args:
+        instance: of the hub's process, which takes its share of the messages; None: for administration alone.
+    """
+    if settings.mqtt_url is None:
+        return None
+    from ofh.backends.broker_remote import RemoteBroker
+    from ofh.dji.topics import SUBSCRIPTIONS
+
+    if instance is None:
+        return RemoteBroker(
+            settings.mqtt_url, client_id=f"ofh-cli-{secrets.token_hex(8)}", filters=(), session_expiry_s=0
+        )
+    return RemoteBroker(
+        settings.mqtt_url, client_id=f"{client_id(settings)}-{instance}", filters=SUBSCRIPTIONS, on_up=on_up
+    )
 
 
 class AccountServices:
@@ -253,7 +280,9 @@ class Hub:
             await self.consumer.start()
             stack.push_async_callback(self._settle)
             stack.push_async_callback(self.consumer.stop)
-            self._run(stack, "reconcile", self._reconcile)
+            self._run(stack, "broker accounts", self._compare)
+            if self.database.dialect == "sqlite":
+                self._run(stack, "database watch", self._watch_database)
             self._run(stack, "housekeeping", self._housekeep)
             self._stack = stack.pop_all()
 
@@ -292,9 +321,23 @@ class Hub:
         task.add_done_callback(self._background.discard)
 
     async def _reconcile(self) -> None:
+        await self.broker.reconcile(await self.people.connections.accounts_for_broker())
+
+    async def _compare(self) -> None:
         while True:
-            await self.broker.reconcile(await self.people.connections.accounts_for_broker())
+            await self._reconcile()
             await asyncio.sleep(RECONCILE_S)
+
+    async def _watch_database(self) -> None:
+        """Notice what the command line wrote into the file beside us: no bus tells of it."""
+        seen = await self.database.version()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            found = await self.database.version()
+            if found != seen:
+                seen = found
+                await self.people.control.publish("interrupted")
+                await self._reconcile()
 
     async def _housekeep(self) -> None:
         while True:
@@ -312,19 +355,17 @@ class Hub:
         return await self.people.connections.check_credentials(public_id, secret) is not None
 
     def _broker(self, settings: Settings, instance: int) -> Broker:
-        if settings.mqtt_url is None:
-            from ofh.backends.broker_embedded import EmbeddedBroker
+        outside = outside_broker(settings, instance=instance, on_up=self._reconcile)
+        if outside is not None:
+            return outside
+        from ofh.backends.broker_embedded import EmbeddedBroker
 
-            listeners: list[tuple[str, int, SSLContext | None]] = [(settings.mqtt_host, settings.mqtt_port, None)]
-            if settings.mqtt_tls_certificate is not None:
-                context = SSLContext(PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(settings.mqtt_tls_certificate, settings.mqtt_tls_key)
-                listeners.append((settings.mqtt_host, settings.mqtt_tls_port, context))
-            return EmbeddedBroker(listeners, self._authenticate, self.bindings.serials)
-        from ofh.backends.broker_remote import RemoteBroker
-        from ofh.dji.topics import SUBSCRIPTIONS
-
-        return RemoteBroker(settings.mqtt_url, SUBSCRIPTIONS, client_id=f"{client_id(settings)}-{instance}")
+        listeners: list[tuple[str, int, SSLContext | None]] = [(settings.mqtt_host, settings.mqtt_port, None)]
+        if settings.mqtt_tls_certificate is not None:
+            context = SSLContext(PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(settings.mqtt_tls_certificate, settings.mqtt_tls_key)
+            listeners.append((settings.mqtt_host, settings.mqtt_tls_port, context))
+        return EmbeddedBroker(listeners, self._authenticate, self.bindings.serials)
 
 
 async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:

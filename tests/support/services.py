@@ -157,14 +157,28 @@ def unprivileged(*preferred: str) -> str | None:
 
 @contextlib.contextmanager
 def folder_for(user: str | None) -> Iterator[Path]:
-    """A temporary folder which belongs to that user."""
-    path = Path(tempfile.mkdtemp(prefix="ofh-test-"))
+    """A temporary folder which belongs to that user. What a killed session left behind goes, too."""
+    for left in Path(tempfile.gettempdir()).glob("ofh-test-*-*"):
+        owner = left.name.split("-")[2]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=f"ofh-test-{os.getpid()}-"))
     try:
         if user is not None:
             shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 # PostgreSQL

@@ -6,6 +6,7 @@ to it only when the hub has stored it.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from ssl import SSLContext
@@ -69,6 +70,8 @@ class EmbeddedBroker:
     ) -> None:
         self._listeners = listeners
         self._on_session: SessionHandler = lambda _session: None
+        self._links: Counter[str] = Counter()
+        self._digests: dict[str, bytes] = {}
         self.server = MqttServer(
             _Rights(authenticate, serials), limits or Limits(), on_event=self._session_event, clock=time.monotonic
         )
@@ -79,9 +82,9 @@ class EmbeddedBroker:
         """See `Broker.start`."""
         self._on_session = on_session
 
-        def deliver(delivery: Delivery) -> Awaitable[None]:
+        async def deliver(delivery: Delivery) -> None:
             publication = delivery.publication
-            return handler(
+            await handler(
                 Message(
                     topic=publication.topic,
                     payload=publication.payload,
@@ -118,22 +121,33 @@ class EmbeddedBroker:
         self.server.end_sessions(name)
 
     async def reconcile(self, accounts: list[BrokerAccount]) -> None:
-        """Nothing to mend: there is no second copy."""
+        """End the sessions of accounts that are gone or have another secret: the command line may have done it."""
+        digests = {account.name: account.secret_digest for account in accounts}
+        for name, digest in self._digests.items():
+            if self._links[name] and digests.get(name) != digest:
+                self.server.end_sessions(name)
+        self._digests = digests
 
     async def check(self) -> None:
         """Always there."""
 
     def _session_event(self, event: SessionEvent) -> None:
-        now = datetime.now(UTC)
+        """Tell of an account's first link and of the end of its last one: it may have several."""
+        account = event.account or event.username
+        if account is None:
+            return
         match event.kind:
             case SessionEventKind.CONNECTED:
                 change = SessionChange.CONNECTED
+                self._links[account] += 1
             case SessionEventKind.AUTH_FAILED:
                 change = SessionChange.REFUSED
             case SessionEventKind.DISCONNECTED:
+                self._links[account] -= 1
+                if self._links[account] > 0:
+                    return
+                del self._links[account]
                 if event.taken_over:
                     return
                 change = SessionChange.LEFT if event.clean else SessionChange.LOST
-        account = event.account or event.username
-        if account is not None:
-            self._on_session(Session(account=account, change=change, at=now, address=event.address))
+        self._on_session(Session(account=account, change=change, at=datetime.now(UTC), address=event.address))

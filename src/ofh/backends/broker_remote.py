@@ -2,33 +2,27 @@
 
 Each process has a session of its own, which stays while it is away, and takes its part of what devices publish by a
 shared subscription. A message is acknowledged when its `ack` is called, not on arrival; what was not is delivered again
-after a reconnect. aiomqtt acknowledges on arrival, so paho itself is driven here by the loop's readiness callbacks.
-Control answers, log lines and the processes' notices to each other come by ordinary subscriptions with QoS 0, which the
-window of unacknowledged messages cannot hold back.
+after a reconnect. Control answers, log lines and the processes' notices to each other come by ordinary subscriptions with
+QoS 0, which the window of unacknowledged messages cannot hold back.
 """
 
 import asyncio
 import contextlib
 import json
 import random
-import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
-import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from paho.mqtt.client import MQTTMessage
 
 from ofh.backends.mosquitto_dynsec import RESPONSE_TOPIC, DynamicSecurity, DynamicSecurityError
 from ofh.backends.mosquitto_log import NOTICE_TOPIC, SUBSCRIBE_TOPIC, LogWatch
+from ofh.backends.mqtt_link import Endpoint, Link, LinkError
 from ofh.backends.ports import BrokerAccount, Handler, Message, Session, SessionChange, SessionHandler
 from ofh.domain.errors import Code, HubError
 
@@ -38,7 +32,6 @@ PAYLOAD_LIMIT = 262_144
 """Bytes that the broker takes (security.md, M7)."""
 QUEUE_LIMIT = 10_000
 """Messages that may wait for the handler. QoS 1 stops at the receive maximum; of QoS 0 the rest is dropped."""
-KEEP_ALIVE_S = 15
 RETRY_S = (0.2, 10.0)
 """First and longest pause between attempts to connect."""
 
@@ -49,189 +42,6 @@ log = structlog.get_logger(__name__)
 
 def _away() -> HubError:
     return HubError(Code.UNAVAILABLE, "The MQTT broker is away. Try again in a moment.", retry_after_s=5)
-
-
-class LinkError(Exception):
-    """The connection could not be made, or broke."""
-
-
-class _Link:
-    """One life of the MQTT connection: paho's protocol, the loop's readiness. Only connecting is in a thread."""
-
-    def __init__(self, client: paho.Client, on_message: Callable[["_Link", paho.MQTTMessage], None]) -> None:
-        self._client = client
-        self._on_message = on_message
-        self._loop = asyncio.get_running_loop()
-        self._socket: Any = None
-        self._fd = -1
-        self._writing = False
-        self._connack: asyncio.Future[bool] = self._loop.create_future()
-        self._acks: dict[int, asyncio.Future[Any]] = {}
-        self._misc: asyncio.Task[None] | None = None
-        self.lost = asyncio.Event()
-        self.reason = ""
-        client.on_connect = self._connected
-        client.on_disconnect = self._disconnected
-        client.on_publish = self._acknowledged
-        client.on_subscribe = self._acknowledged
-        client.on_unsubscribe = self._acknowledged
-        client.on_message = self._message
-        client.on_socket_close = lambda *_: self._unwatch()
-        client.on_socket_register_write = self._writing_changed
-        client.on_socket_unregister_write = self._writing_changed
-
-    async def open(self, host: str, port: int, *, expiry_s: int, window: int, timeout_s: float) -> bool:
-        """Connect; tells whether the broker still had our session."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = expiry_s
-        properties.ReceiveMaximum = window
-        self._client.connect_timeout = timeout_s
-        await asyncio.to_thread(
-            self._client.connect, host, port, keepalive=KEEP_ALIVE_S, clean_start=False, properties=properties
-        )
-        self._socket = self._client.socket()
-        if self._socket is None:
-            raise LinkError("the broker closed the connection")
-        self._fd = self._socket.fileno()
-        self._loop.add_reader(self._fd, self._readable)
-        self._watch_writing()
-        self._misc = asyncio.create_task(self._keep_alive(), name="mqtt keep-alive")
-        async with asyncio.timeout(timeout_s):
-            return await self._connack
-
-    async def publish(self, topic: str, payload: bytes, qos: int) -> None:
-        """Send; with QoS 1 returns once the broker has it."""
-        info = self._client.publish(topic, payload, qos)
-        if info.rc != paho.MQTT_ERR_SUCCESS:
-            raise LinkError(paho.error_string(info.rc))
-        if qos:
-            code = await self._ack_of(info.mid)
-            if code.is_failure:
-                log.error("the broker refused a message of the hub", topic=topic, reason=str(code))
-                raise LinkError(str(code))
-
-    async def subscribe(self, filters: Sequence[str], qos: int) -> None:
-        """Subscribe, with QoS 1 to shared filters and with QoS 0 to others; every filter has to be granted."""
-        # Not what we publish ourselves; with shared subscriptions the standard forbids to ask for that.
-        options = SubscribeOptions(qos=qos, noLocal=qos == 0, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        rc, mid = self._client.subscribe([(name, options) for name in filters])
-        if rc != paho.MQTT_ERR_SUCCESS or mid is None:
-            raise LinkError(paho.error_string(rc))
-        refused = [name for name, code in zip(filters, await self._ack_of(mid), strict=True) if code.is_failure]
-        if refused:
-            raise LinkError(f"the broker refuses the subscription of {refused[0]}")
-
-    async def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Give the filters up."""
-        rc, mid = self._client.unsubscribe(list(filters))
-        if rc != paho.MQTT_ERR_SUCCESS or mid is None:
-            raise LinkError(paho.error_string(rc))
-        await self._ack_of(mid)
-
-    def ack(self, message_id: int) -> None:
-        """Tell the broker that a message is taken. On a lost link it is delivered again instead."""
-        if not self.lost.is_set():
-            self._client.ack(message_id, 1)
-            self._check_socket()
-
-    def close(self) -> None:
-        """Disconnect; the session stays at the broker."""
-        if not self.lost.is_set() and self._socket is not None:
-            self._client.disconnect()
-            self._client.loop_write()
-        self._lose("closed")
-
-    def _ack_of(self, mid: int) -> asyncio.Future[Any]:
-        """Resolved by paho's callback: never before this, since those run in the loop's later turns."""
-        waiting = self._loop.create_future()
-        if self.lost.is_set():
-            waiting.set_exception(LinkError(self.reason))
-        else:
-            self._acks[mid] = waiting
-        return waiting
-
-    def _acknowledged(self, _client: Any, _data: Any, mid: int, codes: Any, _properties: Any) -> None:
-        waiting = self._acks.pop(mid, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(codes)
-
-    def _connected(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
-        if not self._connack.done():
-            if code.is_failure:
-                self._connack.set_exception(LinkError(f"the broker refuses us: {code}"))
-            else:
-                self._connack.set_result(bool(flags.session_present))
-
-    def _disconnected(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
-        self._loop.call_soon_threadsafe(self._lose, str(code))
-
-    def _message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self._on_message(self, message)
-
-    def _readable(self) -> None:
-        self._client.loop_read()
-        # TLS may hold decrypted bytes that the selector does not know of.
-        while isinstance(self._socket, ssl.SSLSocket) and not self.lost.is_set() and self._pending():
-            self._client.loop_read()
-        self._check_socket()
-
-    def _pending(self) -> bool:
-        with contextlib.suppress(ValueError, OSError):
-            return bool(self._socket.pending())
-        return False
-
-    def _writable(self) -> None:
-        self._client.loop_write()
-        self._watch_writing()
-        self._check_socket()
-
-    def _check_socket(self) -> None:
-        if self._client.socket() is None:
-            self._lose(self.reason or "the connection broke")
-
-    def _watch_writing(self) -> None:
-        if self._fd < 0:
-            return
-        wanted = self._client.want_write()
-        if wanted and not self._writing:
-            self._loop.add_writer(self._fd, self._writable)
-        elif not wanted and self._writing:
-            self._loop.remove_writer(self._fd)
-        self._writing = wanted
-
-    def _writing_changed(self, *_: Any) -> None:
-        self._loop.call_soon_threadsafe(self._watch_writing)
-
-    def _unwatch(self) -> None:
-        """Paho is about to close its socket, or we are: the loop must not go on watching the number."""
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            self._loop.remove_writer(self._fd)
-            self._fd = -1
-
-    async def _keep_alive(self) -> None:
-        while not self.lost.is_set():
-            await asyncio.sleep(1)
-            self._client.loop_misc()
-            self._check_socket()
-
-    def _lose(self, reason: str) -> None:
-        if self.lost.is_set():
-            return
-        self.reason = reason
-        self.lost.set()
-        self._unwatch()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-        if self._misc is not None:
-            self._misc.cancel()
-        error = LinkError(reason)
-        for waiting in (self._connack, *self._acks.values()):
-            if not waiting.done():
-                waiting.set_exception(error)
-                waiting.exception()  # nobody may be waiting any more
-        self._acks.clear()
 
 
 class RemoteBroker:
@@ -266,40 +76,38 @@ class RemoteBroker:
         connected_window_s: float = 2.0,
         evidence_s: float = 1.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"mqtt", "mqtts"} or parts.hostname is None:
-            raise ValueError("the MQTT address has to be mqtt://user:password@host:port or mqtts://…")
-        self._tls = ssl.create_default_context() if parts.scheme == "mqtts" else None
-        if self._tls is not None and ca_file is not None:
-            self._tls.load_verify_locations(ca_file)
-        self._host = parts.hostname
-        self._port = parts.port or (8883 if self._tls is not None else 1883)
-        self._username = unquote(parts.username or "")
-        self._password = unquote(parts.password or "")
-        self._client_id = client_id
+        self._endpoint = Endpoint.parse(
+            url,
+            ca_file=ca_file,
+            client_id=client_id,
+            session_expiry_s=session_expiry_s,
+            window=window,
+            queue=QUEUE_LIMIT,
+            timeout_s=timeout_s,
+        )
         self._shared = [f"$share/{group}/{name}" for name in filters]
-        self._window = window
-        self._session_expiry_s = session_expiry_s
         self._on_up = on_up
         self._timeout_s = timeout_s
         self._evidence_s = evidence_s
         self._watch = LogWatch(window_s=connected_window_s)
         self._watch_changed = asyncio.Event()
-        self._security = DynamicSecurity(self._send_control, username=self._username, timeout_s=timeout_s)
-        self._link: _Link | None = None
+        self._security = DynamicSecurity(self._send_control, username=self._endpoint.username, timeout_s=timeout_s)
+        self._link: Link | None = None
         self._up = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: deque[Message] = deque()
         self._arrived = asyncio.Event()
         self._parked: dict[str, deque[Message]] = {}
         self._parking: set[asyncio.Task[None]] = set()
-        self._unacknowledged: set[tuple[_Link, int]] = set()
+        self._unacknowledged: set[tuple[Link, int]] = set()
         self._settled = asyncio.Event()
         self._serials: dict[str, str] = {}
         self._handler: Handler = _not_started
         self._on_session: SessionHandler = _nothing
         self.locked_out: frozenset[str] = frozenset()
         """Accounts that the broker does not have or has with an older secret, as of the last `reconcile`."""
+        self.away_reason = "not connected yet"
+        """Why the broker is away, in words for the operator; empty while it is there."""
         self.dropped = 0
         """QoS 0 messages that did not fit into the queue."""
         self.unattributed = 0
@@ -396,7 +204,8 @@ class RemoteBroker:
             HubError: UNAVAILABLE, as for `put_account`.
         """
         repairs = await self._administer(self._security.reconcile(accounts))
-        self._serials = {serial: account.name for account in accounts for serial in account.serials}
+        kept = {serial: name for serial, name in self._serials.items() if name in repairs.spared}
+        self._serials = {serial: account.name for account in accounts for serial in account.serials} | kept
         self._watch.expect(account.name for account in accounts)
         self._watch_changed.set()
         if repairs.changed:
@@ -443,40 +252,26 @@ class RemoteBroker:
         """Keep one connection up for as long as the broker runs."""
         delay_s = RETRY_S[0]
         while True:
-            client = paho.Client(
-                CallbackAPIVersion.VERSION2,
-                client_id=self._client_id,
-                protocol=paho.MQTTv5,
-                reconnect_on_failure=False,
-                manual_ack=True,
-            )
-            client.username_pw_set(self._username, self._password)
-            client.max_inflight_messages_set(self._window)
-            client.max_queued_messages_set(QUEUE_LIMIT)
-            if self._tls is not None:
-                client.tls_set_context(self._tls)
-            link = self._link = _Link(client, self._on_message)
+            link = self._link = Link(self._endpoint, self._on_message)
             ready: asyncio.Task[None] | None = None
             try:
-                resumed = await link.open(
-                    self._host,
-                    self._port,
-                    expiry_s=self._session_expiry_s,
-                    window=self._window,
-                    timeout_s=self._timeout_s,
-                )
+                resumed = await link.open()
                 await link.subscribe([RESPONSE_TOPIC, NOTICE_TOPIC, SUBSCRIBE_TOPIC, BINDINGS_TOPIC], 0)
-                await self._security.prepare()
+                await self._prepare()
                 await link.subscribe(self._shared, 1)
                 log.info("mqtt link up", resumed=resumed)
                 self._up.set()
+                self.away_reason = ""
                 delay_s = RETRY_S[0]
                 ready = asyncio.create_task(self._ready(), name="mqtt reconcile")
                 await link.lost.wait()
+                self.away_reason = link.reason
                 log.warning("mqtt link lost", reason=link.reason)
             except (OSError, LinkError, HubError, DynamicSecurityError) as error:
-                log.warning("mqtt broker is away", error=str(error) or type(error).__name__)
-            except Exception:
+                self.away_reason = str(error) or type(error).__name__
+                log.warning("mqtt broker is away", error=self.away_reason)
+            except Exception as error:
+                self.away_reason = type(error).__name__
                 log.exception("mqtt link failed")
             finally:
                 self._up.clear()
@@ -490,6 +285,14 @@ class RemoteBroker:
             await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             delay_s = min(delay_s * 2, RETRY_S[1])
 
+    async def _prepare(self) -> None:
+        try:
+            await self._security.prepare()
+        except HubError as error:
+            raise LinkError(
+                "no answer from the broker's dynamic-security plugin: is it loaded, and may this account administer it?"
+            ) from error
+
     async def _ready(self) -> None:
         if self._on_up is None:
             return
@@ -500,7 +303,7 @@ class RemoteBroker:
         except Exception:
             log.exception("mqtt accounts were not compared")
 
-    def _on_message(self, link: _Link, message: paho.MQTTMessage) -> None:
+    def _on_message(self, link: Link, message: MQTTMessage) -> None:
         """Sort what arrives; the hub's own topics are taken in at once, those of devices wait for the handler."""
         topic, payload = message.topic, bytes(message.payload)
         if topic == RESPONSE_TOPIC:
@@ -526,7 +329,7 @@ class RemoteBroker:
             )
             self._arrived.set()
 
-    def _acknowledgement(self, link: _Link, message_id: int) -> Callable[[], None]:
+    def _acknowledgement(self, link: Link, message_id: int) -> Callable[[], None]:
         held = (link, message_id)
         self._unacknowledged.add(held)
 
@@ -546,7 +349,7 @@ class RemoteBroker:
         if event.change is SessionChange.REFUSED:
             self.refused_logins += 1
             return
-        if event.account != self._username:
+        if event.account != self._endpoint.username:
             self._on_session(
                 Session(account=event.account, change=event.change, at=datetime.now(UTC), address=event.address)
             )

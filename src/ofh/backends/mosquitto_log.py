@@ -15,6 +15,9 @@ from ofh.backends.ports import SessionChange
 NOTICE_TOPIC = "$SYS/broker/log/N"
 SUBSCRIBE_TOPIC = "$SYS/broker/log/M/subscribe"
 
+CLAIMS_LIMIT = 256
+"""Serial numbers that one account may claim by subscriptions; a newer claim then ends the oldest."""
+
 _CONNECTED = re.compile(r"New client connected from (.+):\d+ as (.+) \(p\d+, c\d, k\d+, u'(.*)'\)\.")
 _CLIENT = r"Client (.+?)(?: \[[^\]]*\])? "
 _LEFT = re.compile(_CLIENT + r"disconnected\.")
@@ -49,21 +52,21 @@ class LogWatch:
         self._away: set[str] = set()
         self._unknown: set[str] = set()
         self._gone_at: dict[str, float] = {}
-        self._claims: dict[str, set[str]] = {}
+        self._claims: dict[str, dict[str, None]] = {}
+        """Account → serial numbers, the oldest claim first."""
 
     def expect(self, accounts: Iterable[str]) -> None:
-        """Accounts that exist and of which no line has told yet: each may be connected."""
-        self._unknown = set(accounts) - self._connected - self._away
+        """All accounts that exist: one of which no line has told yet may be connected."""
+        existing = set(accounts)
+        self._unknown = existing - self._connected - self._away
+        self._away &= existing
 
     def forget(self, account: str) -> None:
         """The account exists no more."""
         for known in (self._unknown, self._connected, self._away):
             known.discard(account)
         self._gone_at.pop(account, None)
-        for serial in [serial for serial, claimants in self._claims.items() if account in claimants]:
-            self._claims[serial].discard(account)
-            if not self._claims[serial]:
-                del self._claims[serial]
+        self._claims.pop(account, None)
 
     def interrupted(self) -> None:
         """Lines may have been missed: what was known is unknown again. Claims stay, they are checked by the rights."""
@@ -77,7 +80,11 @@ class LogWatch:
         _, _, said = text.partition(": ")
         if topic == SUBSCRIBE_TOPIC:
             if match := _SUBSCRIBED.fullmatch(said):
-                self._claims.setdefault(match[2], set()).add(match[1])
+                claims = self._claims.setdefault(match[1], {})
+                claims.pop(match[2], None)
+                claims[match[2]] = None
+                if len(claims) > CLAIMS_LIMIT:
+                    del claims[next(iter(claims))]
             return None
         if match := _CONNECTED.fullmatch(said):
             address, client, account = match.groups()
@@ -100,10 +107,10 @@ class LogWatch:
         """The one account that must have published for this unbound serial number; None where it is not proven."""
         self._gone_at = {account: at for account, at in self._gone_at.items() if now_s - at <= self._window_s}
         possible = self._connected | self._gone_at.keys()
-        claimants = self._claims.get(serial, set()) & (possible | self._unknown)
-        if claimants:
-            return next(iter(claimants)) if len(claimants) == 1 else None
         possible |= self._unknown
+        claimants = {account for account in possible if serial in self._claims.get(account, ())}
+        if claimants:
+            possible = claimants
         return next(iter(possible)) if len(possible) == 1 else None
 
     def _gone(self, account: str, change: SessionChange, now_s: float) -> LogEvent | None:

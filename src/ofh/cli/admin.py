@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from ofh.backends.ports import Message
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.settings import Settings
@@ -391,9 +392,10 @@ def delete_token(
 @asynccontextmanager
 async def _services(settings: Settings) -> "AsyncIterator[AccountServices]":
     """The services on the open database; with Redis also the line to running hubs."""
-    from ofh.hub import AccountServices
+    from ofh.hub import AccountServices, outside_broker
 
     bus = None
+    broker = outside_broker(settings)
     async with open_database(settings) as database:
         if settings.redis_url is not None:
             from ofh.backends.bus_redis import RedisBus
@@ -404,14 +406,22 @@ async def _services(settings: Settings) -> "AsyncIterator[AccountServices]":
             except HubError:  # then hubs look again by themselves
                 await bus.stop()
                 bus = None
-        services = AccountServices(settings, database, public_url=_public_url(settings), bus=bus)
+        if broker is not None:
+            await broker.start(_no_message, lambda _session: None)
+        services = AccountServices(settings, database, public_url=_public_url(settings), bus=bus, broker=broker)
         try:
             yield services
         finally:
+            if broker is not None:
+                await broker.stop()
             services.passwords.close()
             await services.limits.close()
             if bus is not None:
                 await bus.stop()
+
+
+async def _no_message(_message: Message) -> None:
+    """This client subscribes to nothing that devices publish."""
 
 
 async def _user(services: "AccountServices", email: str) -> models.User:

@@ -88,14 +88,21 @@ def present(error: GraphQLError, where: str) -> dict[str, Any]:
         shown = _shown(error, error.message, Code.BAD_INPUT)
         shown["extensions"]["fields"] = _fields(error)
         return shown
-    fault = report(error.original_error or error, where)
-    shown = _shown(error, f"Something went wrong on our side; the log has it under {fault}.", INTERNAL)
-    shown["extensions"]["id"] = fault
-    return shown
+    return _places(error, internal(error.original_error or error, where))
 
 
-def _shown(error: GraphQLError, message: str, code: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {"message": message, "extensions": {"code": str(code)}}
+def internal(fault: BaseException, where: str) -> dict[str, Any]:
+    """A fault of ours as the client sees it; it is logged here, so call it once per fault."""
+    id = report(fault, where)
+    message = f"Something went wrong on our side; the log has it under {id}."
+    return {"message": message, "extensions": {"code": INTERNAL, "id": id}}
+
+
+def _shown(error: GraphQLError, message: str, code: Code) -> dict[str, Any]:
+    return _places(error, {"message": message, "extensions": {"code": code.value}})
+
+
+def _places(error: GraphQLError, shown: dict[str, Any]) -> dict[str, Any]:
     if error.locations:
         shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path is not None:

@@ -23,7 +23,7 @@ def loads(data: bytes, *, depth: int = DEPTH) -> Any:
     except orjson.JSONDecodeError:
         raise BadJson("This is not valid JSON.") from None
     openings = data.count(b"{") + data.count(b"[")
-    if openings > depth and _deeper(value, depth):
+    if openings > depth and isinstance(value, dict | list) and _deeper(value, depth):
         raise BadJson(f"This JSON is nested deeper than {depth}.")
     if data.count(b":") > 1:
         json.loads(data, object_pairs_hook=_unique)
@@ -32,16 +32,11 @@ def loads(data: bytes, *, depth: int = DEPTH) -> Any:
 
 def _deeper(value: Any, depth: int) -> bool:
     level = [value]
-    for _ in range(depth + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not any(isinstance(item, dict | list) for item in level):
+    for _ in range(depth):
+        children = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for group in children for child in group if isinstance(child, dict | list)]
+        if not level:
             return False
-        level = [item for item in level if isinstance(item, dict | list)]
     return True
 
 

@@ -32,7 +32,7 @@ from .packets import (
     Subscribe,
     UnsubAck,
     Unsubscribe,
-)  # fmt: skip
+)
 from .policy import Publication, SessionEventKind
 from .properties import NO_PROPERTIES, PropertyValue, ProtocolError, Reason
 from .sessions import NEVER, Outgoing, Receipt, Session
@@ -127,9 +127,8 @@ class Connection:
     async def ready(self) -> None:
         """Returns when the client may be read: for listeners that pull, before each receive."""
         while self._holds and not self._closed and not self._lost:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._waiters.append(asyncio.get_running_loop().create_future())
+            await self._waiters[-1]
 
     # What the server calls.
 
@@ -373,12 +372,10 @@ class Connection:
                 known = session.incoming.pop(packet.packet_id, None) is not None
                 reason = Reason.SUCCESS if known else Reason.PACKET_ID_NOT_FOUND
                 self.send(encode(PubComp(packet_id=packet.packet_id, reason=reason), self.version))
-            case PubRec():  # never an answer to us: we send QoS 0 and 1
-                if packet.reason < Reason.UNSPECIFIED:
+            case PubRec() | PubComp():  # never an answer to us: we send QoS 0 and 1
+                if isinstance(packet, PubRec) and packet.reason < Reason.UNSPECIFIED:
                     refusal = PubRel(packet_id=packet.packet_id, reason=Reason.PACKET_ID_NOT_FOUND)
                     self.send(encode(refusal, self.version))
-            case PubComp():
-                pass
             case Subscribe():
                 reasons, retained = self._server.router.subscribe_client(session, packet)
                 self.send(encode(SubAck(packet_id=packet.packet_id, reasons=reasons), self.version))

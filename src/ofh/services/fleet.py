@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
 from ofh.domain.tracks import thin
@@ -76,7 +77,7 @@ class Fleet:
             HubError: GONE, no such workspace.
         """
         await self._access.require(actor, Action.VIEW, workspace_id)
-        if "\0" in serial_number:
+        if not is_serial(serial_number):
             return None
         return await Drone.get_or_none(workspace_id=workspace_id, serial_number=serial_number)
 
@@ -86,11 +87,12 @@ class Fleet:
         Raises:
             HubError: GONE, FORBIDDEN, BAD_INPUT.
         """
+        checked = check_name(name)
         row = await self.drone(actor, drone_id)
         if row is None:
             raise gone("drone")
         await self._access.require(actor, Action.NAME_DRONES, row.workspace_id, what="drone")
-        row.name = check_name(name)
+        row.name = checked
         await row.save(update_fields=["name"])
         return row
 

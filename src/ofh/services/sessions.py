@@ -59,7 +59,7 @@ class SessionEnded:
             actor.user_id == self.user_id
             and self.credential in (None, actor.credential)
             and self.credential_id in (None, actor.credential_id)
-            and (self.spared_id is None or self.spared_id != actor.credential_id)
+            and (actor.credential, actor.credential_id) != ("session", self.spared_id)
         )
 
 

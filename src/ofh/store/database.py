@@ -139,6 +139,11 @@ class Database:
             raise HubError(Code.UNAVAILABLE, "The database is not open.")
         return self._context.db(self.dialect)
 
+    async def version(self) -> int:
+        """SQLite: a number that changes when another process has written into the file."""
+        _, rows = await self.connection.execute_query("PRAGMA data_version")
+        return int(rows[0][0])
+
     async def migrate(self) -> list[str]:
         """Bring the schema up to date; before `open`. Returns what was applied."""
         from .migrate import migrate

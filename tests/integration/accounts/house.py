@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from ofh.backends.ports import BrokerAccount
+from ofh.backends.ports import Broker, BrokerAccount
 from ofh.domain.actors import Actor, Role
 from ofh.domain.errors import Code, HubError
 from ofh.services.access import Access
@@ -103,7 +103,7 @@ class House:
     def __post_init__(self) -> None:
         database, clock = self.database, self.clock
         self.mail = KeptMail()
-        self.broker: Any = RecordingBroker()
+        self.broker = RecordingBroker()
         self.audit = Audit(clock=clock)
         self.access = Access(self.audit)
         self.control = Control(None)
@@ -142,7 +142,7 @@ class House:
             limits=self.limits,
             mail=self.mail,
             letters=letters,
-            broker=self.broker,
+            broker=cast(Broker, self.broker),
             clock=clock,
         )
         self.connections = Connections(
@@ -150,7 +150,7 @@ class House:
             access=self.access,
             audit=self.audit,
             control=self.control,
-            broker=self.broker,
+            broker=cast(Broker, self.broker),
             clock=clock,
         )
         self.ended: list[SessionEnded] = []

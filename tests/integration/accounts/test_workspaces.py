@@ -342,7 +342,7 @@ async def test_only_the_right_secret_opens_a_connection(house: House) -> None:
     check, public_id = house.connections.check_credentials, created.connection.public_id
     assert await check(public_id, created.secret) == created.connection
     assert await check(public_id, created.secret.encode()) == created.connection
-    for name, secret in [
+    attempts: list[tuple[str, str | bytes]] = [
         (public_id, other.secret),
         (other.connection.public_id, created.secret),
         (public_id, ""),
@@ -356,7 +356,8 @@ async def test_only_the_right_secret_opens_a_connection(house: House) -> None:
         ("\ud800", created.secret),
         ("", created.secret),
         ("#", created.secret),
-    ]:
+    ]
+    for name, secret in attempts:
         assert await check(name, secret) is None
 
 

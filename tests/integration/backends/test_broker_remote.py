@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from ofh.backends.broker_remote import RemoteBroker
 from ofh.backends.ports import BrokerAccount, Message, Session, SessionChange
 from ofh.domain.errors import Code, HubError
-from tests.support.services import Mosquitto, unique
+from tests.support.services import Mosquitto, free_port, program, unique
 
 pytestmark = pytest.mark.services
 
@@ -200,6 +200,17 @@ async def test_a_foreign_topic_is_dropped_in_silence_and_acknowledged(
         assert await stranger.publish(f"thing/product/{s2}/osd", b"true")
         await eventually(lambda: hub.payloads() == [b"true"])
         assert not stranger.ended
+
+
+async def test_what_is_too_long_is_dropped_and_its_sender_goes_on(hub: Hub, mosquitto: Mosquitto, names: Names) -> None:
+    c1, _, s1, _ = names
+    await hub.broker.put_account(account(c1, s1))
+    with device(mosquitto, c1) as controller:
+        await online(controller)
+        await controller.publish(f"thing/product/{s1}/osd", b"x" * 262_145)
+        await controller.publish(f"thing/product/{s1}/osd", b"short")
+        await eventually(lambda: hub.payloads() == [b"short"])
+        assert not controller.ended
 
 
 async def test_with_mqtt_5_the_acknowledgement_says_why(hub: Hub, mosquitto: Mosquitto, names: Names) -> None:
@@ -816,7 +827,48 @@ class TestLosses:
         hub = Hub(broker)
         await hub.start()
         assert not await hub.is_up()
+        assert "refuses" in broker.away_reason
         await broker.stop()
+
+    async def test_a_broker_without_the_plugin_is_named(self, private_mosquitto: Mosquitto) -> None:
+        config = private_mosquitto.daemon.folder / "mosquitto.conf"
+        kept = [line for line in config.read_text().splitlines() if not line.startswith("plugin")]
+        config.write_text("\n".join(kept).replace("allow_anonymous false", "allow_anonymous true"))
+        private_mosquitto.daemon.command = [program("mosquitto"), "-c", str(config)]
+        private_mosquitto.daemon.restart()
+        hub = hub_for(private_mosquitto, timeout_s=0.5)
+        await hub.start()
+        await eventually(lambda: "dynamic-security" in hub.broker.away_reason)
+        await hub.broker.stop()
+
+    async def test_the_link_may_be_encrypted(self, private_mosquitto: Mosquitto, names: Names) -> None:
+        c1, _, s1, _ = names
+        folder, port = private_mosquitto.daemon.folder, free_port()
+        request = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+        request += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        request += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+        await asyncio.to_thread(subprocess.run, request, check=True, capture_output=True)
+        (folder / "key.pem").chmod(0o644)
+        with (folder / "mosquitto.conf").open("a") as config:
+            config.write(f"listener {port} 127.0.0.1\ncertfile {folder}/cert.pem\nkeyfile {folder}/key.pem\n")
+        private_mosquitto.daemon.restart()
+        url = f"mqtts://hub:{private_mosquitto.password}@127.0.0.1:{port}"
+        distrusting = RemoteBroker(url, client_id=unique(), filters=FILTERS, timeout_s=0.5)
+        await distrusting.start(Hub(distrusting).handle, lambda _: None)
+        assert not await Hub(distrusting).is_up()
+        await distrusting.stop()
+        hub = Hub(RemoteBroker(url, client_id=unique(), filters=FILTERS, ca_file=str(folder / "cert.pem")))
+        await hub.start()
+        try:
+            await hub.broker.put_account(account(c1, s1))
+            with device(private_mosquitto, c1) as controller:
+                await online(controller)
+                # Many at once: several messages in one TLS record must not wait for the next one.
+                for number in range(100):
+                    controller.client.publish(f"thing/product/{s1}/osd", b"%d" % number * 500, 1)
+                await eventually(lambda: len(hub.messages) == 100)
+        finally:
+            await hub.broker.stop()
 
     async def test_too_long_a_message_is_refused_here(self, hub: Hub) -> None:
         with pytest.raises(HubError) as refused:

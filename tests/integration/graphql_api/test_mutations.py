@@ -307,8 +307,9 @@ async def test_each_mutation_of_a_document_shows_what_those_before_it_did(api: A
     answer = await api.ask(
         world.owner,
         """mutation ($w: ID!) {
-            one: createConnection(workspaceId: $w, name: "A") { connection { workspace { connections { name } } } }
-            two: createConnection(workspaceId: $w, name: "B") { connection { workspace { connections { name } } } } }""",
+            one: createConnection(workspaceId: $w, name: "A") { ...all }
+            two: createConnection(workspaceId: $w, name: "B") { ...all } }
+        fragment all on ConnectionPayload { connection { workspace { connections { name } } } }""",
         w=str(world.workspace.id),
     )
     assert answer.errors == []

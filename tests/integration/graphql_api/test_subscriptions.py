@@ -47,7 +47,8 @@ class Reader:
 
     async def take(self, message: MutableMapping[str, Any]) -> None:
         """Take what is sent."""
-        await self.messages.put(json.loads(message["text"]))
+        if message["type"] == "websocket.send":
+            await self.messages.put(json.loads(message["text"]))
 
     def member_ended(self, member: Member, error: Any) -> None:
         """Take the end."""
@@ -82,8 +83,7 @@ async def gallery(api: Api) -> AsyncIterator[Gallery]:
     yield made
     await made.fanout.stop()
     for outlet in made.outlets:
-        outlet.message = lambda text: None  # type: ignore[method-assign]
-        outlet._task.cancel()
+        await outlet.close(1000, "")
 
 
 async def opened(

@@ -174,6 +174,11 @@ class Position:
         return f"slow {self.number}"
 
     @strawberry.field
+    async def stuck(self) -> str | None:
+        await asyncio.sleep(3_600)
+        return None
+
+    @strawberry.field
     def reader(self) -> Reader:
         return Reader()
 
@@ -240,8 +245,8 @@ class Query:
         return str(info.context.require_actor().user_id)
 
     @strawberry.field
-    def node(self, id: strawberry.ID = strawberry.ID("1")) -> Node:
-        return Node(id=id)
+    def node(self) -> Node:
+        return Node(id=strawberry.ID("1"))
 
     @strawberry.field
     def area(self, box: Box) -> float:

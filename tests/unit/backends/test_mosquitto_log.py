@@ -2,7 +2,7 @@
 
 import pytest
 
-from ofh.backends.mosquitto_log import NOTICE_TOPIC, SUBSCRIBE_TOPIC, LogEvent, LogWatch
+from ofh.backends.mosquitto_log import CLAIMS_LIMIT, NOTICE_TOPIC, SUBSCRIBE_TOPIC, LogEvent, LogWatch
 from ofh.backends.ports import SessionChange
 
 AT = "2026-11-25T00:31:33: "
@@ -94,6 +94,15 @@ def test_two_claims_are_ambiguous(watch: LogWatch) -> None:
     subscribe(watch, "c1", "thing/product/S1/services")
     subscribe(watch, "c2", "sys/product/S1/status_reply")
     assert watch.publisher("S1", 0) is None
+
+
+def test_endless_claims_end_the_oldest(watch: LogWatch) -> None:
+    connect(watch, "c1")
+    connect(watch, "c2")
+    for number in range(CLAIMS_LIMIT + 1):
+        subscribe(watch, "c1", f"sys/product/S{number}/status_reply")
+    assert watch.publisher("S0", 0) is None
+    assert watch.publisher("S1", 0) == "c1"
 
 
 def test_who_just_left_may_have_published(watch: LogWatch) -> None:

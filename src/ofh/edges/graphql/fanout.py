@@ -10,7 +10,7 @@ gets nothing until it has caught up, and then the current state again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -18,11 +18,11 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 import orjson
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
-from ofh.edges.errors import WIRE, present, to_graphql_error
+from ofh.edges.errors import WIRE, internal, present, to_graphql_error
 
 from .context import Context, Contexts
 from .hub_schema import FanoutExecutor, HubSchema, Operation
@@ -219,13 +219,10 @@ class Group:
             self._end(Shown.of(refusal))
         except Exception as fault:  # noqa: BLE001 - the outermost loop of this task
             self._fail(fault)
-        finally:
-            if self._greeting is not None:
-                self._greeting.cancel()
 
     def _fail(self, fault: Exception) -> None:
         where = f"watch {self.join.key!r}"
-        self._end(Shown(present(GraphQLError("", original_error=fault, path=[]), where), None))
+        self._end(Shown(internal(fault, where), None))
 
     def _end(self, error: Shown | None) -> None:
         for member in self.all():
@@ -237,7 +234,12 @@ class Group:
         watch = self._watch
         if watch is None or self._delivering or self._greeting is not None or not self._waiting:
             return
-        items = watch.current()
+        try:
+            self._greet_with(list(watch.current()))
+        except Exception as fault:  # noqa: BLE001 - whoever joins is not to pay for what the group cannot do
+            self._fail(fault)
+
+    def _greet_with(self, items: list[Any]) -> None:
         snapshot = _Snapshot(items)
         if items == self._state:
             self._welcome(snapshot, self._state_bodies)
@@ -247,7 +249,8 @@ class Group:
             self._state, self._state_bodies = items, bodies
             self._welcome(snapshot, bodies)
         else:
-            self._greeting = asyncio.create_task(self._greet_later(snapshot, bodies, list(self._waiting)))
+            # Not ended with the group: coroutines of graphql-core that never began would complain.
+            self._greeting = self._fanout.spawn(self._greet_later(snapshot, bodies, list(self._waiting)))
 
     async def _greet_later(self, snapshot: _Snapshot, rendering: Awaitable[list[bytes]], members: list[Member]) -> None:
         # What had to be waited for was read from somewhere else, so it is not kept for those who come later.
@@ -276,7 +279,7 @@ class Group:
         self._delivering = True
         try:
             if self._greeting is not None:
-                await self._greeting
+                await asyncio.wait((self._greeting,))
             apart = self._apart(batch)
             bodies = self._render(batch)
             if not isinstance(bodies, list):
@@ -355,7 +358,10 @@ class Group:
     async def _finish(self, results: list[Any], context: Context) -> list[bytes]:
         try:
             async with asyncio.timeout(self._fanout.operation_s):
-                done = await asyncio.gather(*(_settled(result) for result in results))
+                if len(results) == 1:
+                    done = [await _settled(results[0])]
+                else:
+                    done = await asyncio.gather(*(_settled(result) for result in results))
         except TimeoutError:
             late = HubError(Code.UNAVAILABLE, "This took too long.")
             done = [ExecutionResult(None, [to_graphql_error(late)])]
@@ -396,6 +402,7 @@ class Fanout:
     async def stop(self) -> None:
         """End every watch; members are not told."""
         self._groups.clear()
+        await asyncio.sleep(0)  # let what was just spawned begin
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -417,10 +424,15 @@ class Fanout:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(self, key, join, operation, executor, reader)
-            group.task = asyncio.create_task(group.run())
-            self._tasks.add(group.task)
-            group.task.add_done_callback(self._tasks.discard)
+            group.task = self.spawn(group.run())
         group.add(member)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that `stop` ends."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def drop(self, key: Hashable, group: Group) -> None:
         """Forget a group that nobody is in, and end its watch."""
@@ -447,7 +459,7 @@ def encode(result: ExecutionResult, where: str, known: dict[str, dict[str, Any]]
     try:
         return orjson.dumps(body)
     except TypeError as fault:  # a number beyond 64 bits in foreign JSON
-        return orjson.dumps({"data": None, "errors": [present(GraphQLError("", original_error=fault, path=[]), where)]})
+        return orjson.dumps({"data": None, "errors": [internal(fault, where)]})
 
 
 def _presented(error: Any, where: str, known: dict[str, dict[str, Any]] | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
+from ofh.domain.errors import gone
 from ofh.store import models
 
 M = TypeVar("M", bound=Model)
@@ -45,6 +46,18 @@ class Loaders:
         """Read everything anew from now on: something has been changed."""
         for loader in vars(self).values():
             loader.clear_all()
+
+
+async def existing(loader: DataLoader[int, Any], key: int, what: str) -> Any:
+    """The row of this key, where something that was just read points at it.
+
+    Raises:
+        HubError: GONE, it was deleted in between.
+    """
+    row = await loader.load(key)
+    if row is None:
+        raise gone(what)
+    return row
 
 
 def _loader(load: Callable[[list[int]], Awaitable[list[Any]]]) -> DataLoader[int, Any]:

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from .hub_schema import HubSchema
+from .limits import Limits
 from .mutations.accounts import AccountMutations
 from .mutations.fleet import FleetMutations
 from .mutations.workspaces import WorkspaceMutations
@@ -20,13 +21,19 @@ class Mutation(AccountMutations, WorkspaceMutations, FleetMutations):
     pass
 
 
-def build_schema() -> HubSchema:
-    """The schema of the hub's API."""
+def build_schema(*, limits: Limits | None = None, introspection: bool = True) -> HubSchema:
+    """The schema of the hub's API.
+
+    Args:
+        introspection: off also hides the 'did you mean' hints.
+    """
     return HubSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
+        limits=limits,
+        introspection=introspection,
     )
 
 

@@ -20,7 +20,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.auth import bearer_token
-from ofh.edges.errors import WIRE, hub_error, present, to_graphql_error
+from ofh.edges.errors import WIRE, hub_error, internal, present, to_graphql_error
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.ws_protocol import EXTENSION
 
@@ -156,14 +156,19 @@ class Sockets:
         for socket in self._of(lambda actor: actor.user_id == user_id):
             socket.closing(4403, "the session has ended")
 
+    def end_sessions(self, concerns: Callable[[Actor], bool]) -> None:
+        """Close with 4403 what hangs on credentials that have ended."""
+        for socket in self._of(concerns):
+            socket.closing(4403, "the session has ended")
+
     def end_access(self, user_id: int, workspace_id: int) -> None:
         """End with FORBIDDEN what a user watches of a workspace."""
         for socket in self._of(lambda actor: actor.user_id == user_id):
             socket.end_access(workspace_id)
 
-    async def recheck(self, user_id: int) -> None:
-        """Look at a user's rights again: what was lost ends, what now depends on another role starts anew."""
-        for socket in self._of(lambda actor: actor.user_id == user_id):
+    async def recheck(self, user_id: int | None) -> None:
+        """Look at a user's rights again, or at everybody's: what was lost ends, what depends on a role starts anew."""
+        for socket in self._of(lambda actor: user_id is None or actor.user_id == user_id):
             await socket.recheck()
 
     def _of(self, wanted: Callable[[Actor], bool]) -> list["Socket"]:
@@ -379,7 +384,7 @@ class Socket:
             self._refused(id, running, error)
         except Exception as fault:  # noqa: BLE001 - the outermost of this task
             where = running.operation.name or running.operation.kind.value
-            self._finish(id, running, [present(GraphQLError("", original_error=fault, path=[]), where)])
+            self._finish(id, running, [internal(fault, where)])
 
     async def _run_once(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
         try:

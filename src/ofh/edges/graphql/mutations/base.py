@@ -1,6 +1,6 @@
 """What every mutation has in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -13,14 +13,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Changing(FieldExtension):
-    """Around each mutation: old reads are forgotten before it, and a refusal names arguments as the API does.
+    """Around each mutation: old reads are forgotten before it, and a refusal spells arguments as the API does.
 
     A document's mutations run one after the other, each with all that is selected of its answer; what one changed,
     the next must show.
     """
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
 
     async def resolve_async(self, next_: AsyncExtensionResolver, source: Any, info: Any, **kwargs: Any) -> Any:
         info.context.loaders.forget()
@@ -29,14 +26,10 @@ class Changing(FieldExtension):
         except HubError as error:
             if not error.fields:
                 raise
-            fields = {self._names.get(name, to_camel_case(name)): why for name, why in error.fields.items()}
+            fields = {to_camel_case(name): why for name, why in error.fields.items()}
             raise HubError(error.code, error.message, fields=fields, retry_after_s=error.retry_after_s) from error
 
 
-def mutation(description: str, **names: str) -> Callable[[F], F]:
-    """A field that changes something.
-
-    Args:
-        names: an argument of the service → the argument of the API, where they are not the same word.
-    """
-    return cast(Callable[[F], F], strawberry.mutation(description=description, extensions=[Changing(names)]))
+def mutation(description: str) -> Callable[[F], F]:
+    """A field that changes something."""
+    return cast(Callable[[F], F], strawberry.mutation(description=description, extensions=[Changing()]))

@@ -13,9 +13,9 @@ import strawberry
 from ofh.dji import products
 from ofh.domain import devices, events
 from ofh.domain.devices import DeviceState, Property
-from ofh.domain.errors import gone
 from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
+from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services import fleet
@@ -334,9 +334,9 @@ class RemoteControllerPosition(OfWorkspace):
 
     @field("The remote controller, as it is now.")
     async def remote_controller(self, info: Info) -> RemoteController:
-        row = await info.context.loaders.remote_controllers.load(self.event.remote_controller_id)
-        if row is None:
-            raise gone("remote controller")
+        row = await existing(
+            info.context.loaders.remote_controllers, self.event.remote_controller_id, "remote controller"
+        )
         return RemoteController(row=row, sight=self.sight)
 
     @field("Where it was.")
@@ -345,12 +345,6 @@ class RemoteControllerPosition(OfWorkspace):
 
 
 async def drone_of(info: Info, item: OfWorkspace, drone_id: int) -> Drone:
-    """The drone that an event is about.
-
-    Raises:
-        HubError: GONE, it went with its workspace after the event.
-    """
-    row = await info.context.loaders.drones.load(drone_id)
-    if row is None:
-        raise gone("drone")
+    """The drone that an event is about."""
+    row = await existing(info.context.loaders.drones, drone_id, "drone")
     return Drone(row=row, sight=item.sight)

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import strawberry
 
+from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Role
 from ofh.edges.graphql.fields import field
+from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.names import check_text
@@ -39,7 +41,7 @@ class Member(OfWorkspace):
 
     @field("The person.")
     async def user(self, info: Info) -> User:
-        return User(row=await info.context.loaders.users.load(self.row.user_id))
+        return User(row=await existing(info.context.loaders.users, self.row.user_id, "user"))
 
     @field("What they may do here.")
     def role(self) -> Role:
@@ -47,7 +49,7 @@ class Member(OfWorkspace):
 
     @field("The address to log in with. Only for administrators and for oneself, else null.")
     async def email(self, info: Info) -> str | None:
-        row = await info.context.loaders.users.load(self.row.user_id)
+        row = await existing(info.context.loaders.users, self.row.user_id, "user")
         may_know = self.sight.allows(Action.MANAGE_MEMBERS) or User(row=row).is_self(info)
         email: str | None = row.email if may_know else None
         return email
@@ -75,7 +77,7 @@ class Connection(OfWorkspace):
 
     @field("The workspace that everything coming in by it belongs to.")
     async def workspace(self, info: Info) -> "Workspace":
-        row = await info.context.loaders.workspaces.load(self.row.workspace_id)
+        row = await existing(info.context.loaders.workspaces, self.row.workspace_id, "workspace")
         return Workspace(row=row, sight=self.sight)
 
     @field("The controller that uses it; null before its first log-in.")
@@ -155,5 +157,7 @@ class Workspace(OfWorkspace):
     ) -> Drone | None:
         actor = info.context.require_actor()
         serial = check_text(serial_number, field="serialNumber")
+        if not is_serial(serial):
+            return None
         row = await info.context.services.fleet.drone_by_serial(actor, self.row.id, serial)
         return Drone(row=row, sight=self.sight) if row else None

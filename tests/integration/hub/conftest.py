@@ -1,0 +1,40 @@
+"""Both ways to run the hub, as real processes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BOTH_WAYS
+from tests.support.hubs import CLIENTS, Way, base_environment
+from tests.support.services import Mosquitto, free_port, missing, program, unique
+
+
+@pytest.fixture(params=BOTH_WAYS)
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
+    """Embedded: all in one process. Services: PostgreSQL, Redis and Mosquitto."""
+    environment = base_environment(tmp_path)
+    if request.param == "embedded":
+        port = free_port()
+        return Way("embedded", {**environment, "OFH_MQTT_PORT": str(port)}, port, tmp_path)
+    broker: Mosquitto = request.getfixturevalue("private_mosquitto")
+    settings = {
+        "OFH_DATABASE_URL": request.getfixturevalue("postgres_url"),
+        "OFH_REDIS_URL": request.getfixturevalue("redis_url"),
+        "OFH_REDIS_PREFIX": unique("ofh-test-") + ":",
+        "OFH_MQTT_URL": broker.hub_url,
+        "OFH_SECRET_KEY": "s" * 40,
+    }
+    return Way("services", {**environment, **settings}, broker.device_port, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def graphql_ws() -> None:
+    """The npm packages of `compat/clients/graphql`, from its lock."""
+    program("node")
+    npm = program("npm")
+    if (CLIENTS / "node_modules" / ".package-lock.json").exists():
+        return
+    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=CLIENTS, capture_output=True, timeout=300)
+    if done.returncode:
+        missing("what npm would install for compat/clients/graphql")
