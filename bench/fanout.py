@@ -152,7 +152,7 @@ def ours(subscribers: int) -> Contender:
     @strawberry.type
     class Subscription:
         @strawberry.subscription
-        async def drone_position(self, drone_id: strawberry.ID) -> AsyncGenerator[DronePosition, None]:
+        async def drone_position(self, drone_id: strawberry.ID) -> AsyncGenerator[DronePosition, None]:  # type: ignore[valid-type]
             yield cast(
                 Any,
                 Join(
@@ -205,7 +205,7 @@ def stock(subscribers: int) -> Contender:
     @strawberry.type
     class Subscription:
         @strawberry.subscription
-        async def drone_position(self, drone_id: strawberry.ID) -> AsyncGenerator[DronePosition, None]:
+        async def drone_position(self, drone_id: strawberry.ID) -> AsyncGenerator[DronePosition, None]:  # type: ignore[valid-type]
             async with topic.listen() as queue:
                 yield DronePosition(event=topic.event)
                 while True:

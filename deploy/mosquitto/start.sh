@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the first account of the dynamic-security plugin, the hub's own, and starts Mosquitto.
 # OFH_MQTT_USERNAME and OFH_MQTT_PASSWORD are required and have no default: a known password would open the whole fleet.
-# Only the first start reads them; the hub does everything else. To change the password: `mosquitto_ctrl dynsec setClientPassword`.
+# Only the first start reads them; the hub does everything else. Later: `mosquitto_ctrl dynsec setClientPassword`.
 set -eu
 : "${OFH_MQTT_USERNAME:?set it to the account that the hub uses}"
 : "${OFH_MQTT_PASSWORD:?set it to the secret of that account}"

@@ -225,7 +225,8 @@ class Settings(BaseSettings):
         postgres = self.database_url is not None and not self.database_url.startswith("sqlite")
         if postgres and self.secret_key is None:
             problems.append(
-                "OFH_SECRET_KEY: is needed with PostgreSQL, since several processes share it; make one with: openssl rand -hex 32"
+                "OFH_SECRET_KEY: is needed with PostgreSQL, since several processes share it;"
+                " make one with: openssl rand -hex 32"
             )
         if self.workers > 1:
             missing = [
@@ -309,8 +310,8 @@ def documentation() -> str:
     lines = [
         "# Settings",
         "",
-        "Made by `ofh settings` from `src/ofh/settings.py`; a test compares. Each can be given as an environment variable",
-        "or in a file `.env` in the working directory; where a command has a flag for it, the flag wins.",
+        "Made by `ofh settings` from `src/ofh/settings.py`; a test compares. Each can be given as an environment",
+        "variable or in a file `.env` in the working directory; where a command has a flag for it, the flag wins.",
         "",
         "| variable | default | meaning |",
         "| --- | --- | --- |",

@@ -154,7 +154,7 @@ class FleetBench:
         assert bound is not None
         self._digests += 1
         number = self._digests
-        await self.telemetry.take(
+        waiting = self.telemetry.take_now(
             bound,
             values,
             sent_at=sent_at,
@@ -162,12 +162,13 @@ class FleetBench:
             digest=number if digest is None else digest,
             ack=lambda: self.acks.append(number),
         )
+        assert waiting is None
         await self.recorder.settled()
 
     async def message(self, topic: str, payload: bytes, account: str | None) -> bool:
         """One message of a device through the consumer; whether it was acknowledged."""
         acked: list[bool] = []
-        await self.consumer.handle(
+        work = self.consumer.handle(
             Message(
                 topic=topic,
                 payload=payload,
@@ -177,6 +178,8 @@ class FleetBench:
                 ack=lambda: acked.append(True),
             )
         )
+        if work is not None:
+            await work
         await self.recorder.settled()
         return bool(acked)
 

@@ -82,9 +82,9 @@ class EmbeddedBroker:
         """See `Broker.start`."""
         self._on_session = on_session
 
-        async def deliver(delivery: Delivery) -> None:
+        def deliver(delivery: Delivery) -> Awaitable[None] | None:
             publication = delivery.publication
-            await handler(
+            return handler(
                 Message(
                     topic=publication.topic,
                     payload=publication.payload,

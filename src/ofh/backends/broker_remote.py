@@ -2,8 +2,8 @@
 
 Each process has a session of its own, which stays while it is away, and takes its part of what devices publish by a
 shared subscription. A message is acknowledged when its `ack` is called, not on arrival; what was not is delivered again
-after a reconnect. Control answers, log lines and the processes' notices to each other come by ordinary subscriptions with
-QoS 0, which the window of unacknowledged messages cannot hold back.
+after a reconnect. Control answers, log lines and the processes' notices to each other come by ordinary subscriptions
+with QoS 0, which the window of unacknowledged messages cannot hold back.
 """
 
 import asyncio
@@ -101,7 +101,9 @@ class RemoteBroker:
         self._parking: set[asyncio.Task[None]] = set()
         self._unacknowledged: set[tuple[Link, int]] = set()
         self._settled = asyncio.Event()
-        self._serials: dict[str, str] = {}
+        self._bound: dict[str, frozenset[str]] = {}
+        self._serials: dict[str, str | None] = {}
+        """Whose account it is; None where several speak for an aircraft: which of them did, the broker does not say."""
         self._handler: Handler = _not_started
         self._on_session: SessionHandler = _nothing
         self.locked_out: frozenset[str] = frozenset()
@@ -204,8 +206,9 @@ class RemoteBroker:
             HubError: UNAVAILABLE, as for `put_account`.
         """
         repairs = await self._administer(self._security.reconcile(accounts))
-        kept = {serial: name for serial, name in self._serials.items() if name in repairs.spared}
-        self._serials = {serial: account.name for account in accounts for serial in account.serials} | kept
+        kept = {name: serials for name, serials in self._bound.items() if name in repairs.spared}
+        self._bound = {account.name: account.serials for account in accounts} | kept
+        self._index()
         self._watch.expect(account.name for account in accounts)
         self._watch_changed.set()
         if repairs.changed:
@@ -239,9 +242,15 @@ class RemoteBroker:
             raise _away() from error
 
     def _bind(self, name: str, serials: frozenset[str]) -> None:
-        self._serials = {serial: account for serial, account in self._serials.items() if account != name}
-        self._serials.update(dict.fromkeys(serials, name))
+        self._bound[name] = serials
+        self._index()
         self._watch_changed.set()
+
+    def _index(self) -> None:
+        self._serials = {}
+        for name, serials in self._bound.items():
+            for serial in serials:
+                self._serials[serial] = None if serial in self._serials else name
 
     async def _tell_others(self, name: str, serials: frozenset[str]) -> None:
         notice = json.dumps({"account": name, "serials": sorted(serials)}).encode()
@@ -258,7 +267,8 @@ class RemoteBroker:
                 resumed = await link.open()
                 await link.subscribe([RESPONSE_TOPIC, NOTICE_TOPIC, SUBSCRIBE_TOPIC, BINDINGS_TOPIC], 0)
                 await self._prepare()
-                await link.subscribe(self._shared, 1)
+                if self._shared:  # none at the command line, which only administers
+                    await link.subscribe(self._shared, 1)
                 log.info("mqtt link up", resumed=resumed)
                 self._up.set()
                 self.away_reason = ""
@@ -377,11 +387,10 @@ class RemoteBroker:
                 if serial in self._parked:
                     self._parked[serial].append(message)
                     continue
-                account = self._serials.get(serial)
-                if account is None and message.topic.endswith("/status"):
+                if serial not in self._serials and message.topic.endswith("/status"):
                     self._park(serial, message)
                 else:
-                    await self._handle(message, account)
+                    await self._handle(message, self._serials.get(serial))
 
     def _park(self, serial: str, message: Message) -> None:
         self._parked[serial] = deque([message])
@@ -399,7 +408,7 @@ class RemoteBroker:
             if status and bound is None and account is None:
                 self.unattributed += 1
                 log.info("mqtt status message of an unknown publisher", serial=serial)
-            await self._handle(message, bound or (account if status else None))
+            await self._handle(message, bound or (account if status and serial not in self._serials else None))
         del self._parked[serial]
 
     async def _evidence(self, serial: str) -> str | None:
@@ -419,7 +428,9 @@ class RemoteBroker:
         delay_s = RETRY_S[0]
         while True:
             try:
-                await self._handler(replace(message, account=account))
+                work = self._handler(replace(message, account=account))
+                if work is not None:
+                    await work
                 return
             except HubError as error:
                 if error.code is not Code.UNAVAILABLE:

@@ -1,7 +1,7 @@
 """One MQTT 5 connection, driven by the asyncio loop, with acknowledgement left to the caller.
 
-paho does the protocol; the loop tells it when its socket can be read or written. aiomqtt does the same but acknowledges on
-arrival. A link lives once: who wants another makes a new one, and the session at the broker carries on.
+paho does the protocol; the loop tells it when its socket can be read or written. aiomqtt does the same but acknowledges
+on arrival. A link lives once: who wants another makes a new one, and the session at the broker carries on.
 """
 
 import asyncio

@@ -96,7 +96,8 @@ class BrokerAccount:
     """Serial numbers of the controllers and aircraft that it speaks for."""
 
 
-Handler = Callable[[Message], Awaitable[None]]
+Handler = Callable[[Message], Awaitable[None] | None]
+"""Takes a message. What it returns is awaited before the next message of the same client; None: it is done."""
 SessionHandler = Callable[[Session], None]
 
 
@@ -104,8 +105,8 @@ class Broker(Protocol):
     """The MQTT side: devices' messages in, replies out, accounts kept in step with the connections."""
 
     async def start(self, handler: Handler, on_session: SessionHandler) -> None:
-        """Begin to deliver. `handler` is awaited for each message before the next one of the same client is
-        delivered (so a topology is bound before the client's next packet); storing goes on behind it and ends in
+        """Begin to deliver. What `handler` returns for a message is awaited before the next one of the same client
+        is delivered (so a topology is bound before the client's next packet); storing goes on behind it and ends in
         `Message.ack`. Reconnects by itself with back-off.
         """
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from ofh import logs
+from ofh.backends.ports import Message
 from ofh.domain.errors import HubError
 from ofh.settings import Settings, redacted
 from ofh.store.database import Database, away
@@ -84,7 +85,7 @@ async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Finding:
             return Finding(name=name, ok=True, text=await check())
     except _Ill as error:
         return Finding(name=name, ok=False, text=str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a backend throws is a finding
         known = error if isinstance(error, HubError) else away(error)
         text = known.message if known is not None else f"{type(error).__name__}: {error}"
         return Finding(name=name, ok=False, text=f"{text} {_REMEDY[name]}")
@@ -145,9 +146,22 @@ async def _bus(settings: Settings) -> str:
 async def _broker(settings: Settings) -> str:
     if settings.mqtt_url is None:
         return "inside the hub"
-    from ofh.backends.broker_remote import examine as examine_broker
+    from ofh.hub import outside_broker
 
-    return await examine_broker(settings.mqtt_url)
+    broker = outside_broker(settings)
+    assert broker is not None
+    await broker.start(_no_message, lambda _session: None)
+    try:
+        await broker.check()
+    except HubError as error:
+        raise _Ill(f"{broker.away_reason or error.message}. {_REMEDY['broker']}") from None
+    finally:
+        await broker.stop()
+    return "Mosquitto answers, its accounts can be administered"
+
+
+async def _no_message(_message: Message) -> None:
+    """This client subscribes to nothing that devices publish."""
 
 
 def _public_url(settings: Settings) -> Finding:
@@ -156,14 +170,15 @@ def _public_url(settings: Settings) -> Finding:
         return Finding(
             name=name,
             ok=True,
-            text="not set: only browsers and controllers on this machine can use the hub. Set OFH_PUBLIC_URL for others.",
+            text="not set: only browsers and controllers on this machine can use the hub. Set OFH_PUBLIC_URL for"
+            " others.",
         )
     host = urlsplit(settings.public_url).hostname or ""
     if host in ("localhost", "127.0.0.1", "::1"):
         return Finding(
             name=name,
             ok=False,
-            text=f"{settings.public_url} means this machine only, for a controller itself. Set OFH_PUBLIC_URL to a name or"
-            " address that controllers reach.",
+            text=f"{settings.public_url} means this machine only, for a controller itself. Set OFH_PUBLIC_URL to a name"
+            " or address that controllers reach.",
         )
     return Finding(name=name, ok=True, text=settings.public_url)

@@ -7,7 +7,7 @@ from .devices import Fix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """A box of longitudes and latitudes in degrees; one whose west is greater than its east crosses the antimeridian."""
+    """A box of longitudes and latitudes in degrees; with its west greater than its east it crosses the antimeridian."""
 
     west_deg: float
     south_deg: float

@@ -101,9 +101,9 @@ class Guard:
     def _address(self, scope: Scope) -> str:
         """The client's address: the last one in the chain that is no proxy of ours."""
         client = scope.get("client")
-        address = client[0] if client else ""
+        address = str(client[0]) if client else ""
         if not self._proxies or not is_within(address, self._proxies):
-            return str(address)
+            return address
         hops = [
             hop.strip()
             for name, value in scope["headers"]
@@ -112,8 +112,8 @@ class Guard:
         ]
         for hop in reversed(hops):
             if not is_within(hop, self._proxies):
-                return hop[:64]
-        return str(address)
+                return str(hop[:64])
+        return address
 
 
 def without_secrets(query: str) -> str:

@@ -88,6 +88,9 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             self.close_now(message.get("code", 1000), message.get("reason") or "")
         else:
             await super().send(message)
+            if self.handshake_complete:
+                # Their headers, several kilobytes, would be kept for as long as the socket lives.
+                self.request = self.response = None  # type: ignore[assignment]
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:

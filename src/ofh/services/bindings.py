@@ -80,13 +80,14 @@ class Bindings:
         Returns:
             None where nobody bound it, or not this account, or not through this gateway.
         """
-        found = self._pick(serial, gateway, account)
+        found = self.known(serial, gateway, account)
         if found is None:
             await self.refresh([serial])
-            found = self._pick(serial, gateway, account)
+            found = self.known(serial, gateway, account)
         return found
 
-    def _pick(self, serial: str, gateway: str | None, account: str | None) -> Bound | None:
+    def known(self, serial: str, gateway: str | None, account: str | None) -> Bound | None:
+        """As `find`, from memory alone."""
         bound = self._by_serial.get(serial, {})
         if gateway is not None:
             item = bound.get(gateway)

@@ -52,24 +52,6 @@ class Fleet:
         row = await RemoteController.get_or_none(id=controller_id) if is_id(controller_id) else None
         return row if row is not None and await self._access.role(actor, row.workspace_id) else None
 
-    async def drones(self, actor: Actor, workspace_id: int) -> list[Drone]:
-        """The drones of a workspace, by id.
-
-        Raises:
-            HubError: GONE.
-        """
-        await self._access.require(actor, Action.VIEW, workspace_id)
-        return await Drone.filter(workspace_id=workspace_id).order_by("id")
-
-    async def remote_controllers(self, actor: Actor, workspace_id: int) -> list[RemoteController]:
-        """The controllers of a workspace, by id.
-
-        Raises:
-            HubError: GONE.
-        """
-        await self._access.require(actor, Action.VIEW, workspace_id)
-        return await RemoteController.filter(workspace_id=workspace_id).order_by("id")
-
     async def drone_by_serial(self, actor: Actor, workspace_id: int, serial_number: str) -> Drone | None:
         """The drone of a workspace with this serial number.
 

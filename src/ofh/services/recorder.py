@@ -78,14 +78,20 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def add(self, incoming: Incoming) -> None:
-        """Take a report; waits while too many wait already."""
-        while len(self._pending) >= self._rules.max_pending:
-            self._space.clear()
-            await self._space.wait()
+    def add_now(self, incoming: Incoming) -> bool:
+        """Take a report; False where too many wait already, and nothing is taken."""
+        if len(self._pending) >= self._rules.max_pending:
+            return False
         self._pending.append(incoming)
         self._idle.clear()
         self._arrived.set()
+        return True
+
+    async def add(self, incoming: Incoming) -> None:
+        """Take a report; waits while too many wait already."""
+        while not self.add_now(incoming):
+            self._space.clear()
+            await self._space.wait()
 
     async def settled(self) -> None:
         """Returns when everything that was added is stored, published and acknowledged."""
@@ -198,9 +204,9 @@ class Recorder:
     def _counts(self, row: DeviceRow, item: Incoming) -> bool:
         """Whether the report comes by the controller that counts: two may report one aircraft (dji-pilot-2.md 5.3)."""
         gateway, at = item.bound.gateway_serial, item.report.at
-        if row.gateway_serial not in (None, gateway) and row.gateway_at is not None:
-            if at <= row.gateway_at + self._rules.gateway_hold:
-                return False
+        is_another = row.gateway_serial not in (None, gateway)
+        if is_another and row.gateway_at is not None and at <= row.gateway_at + self._rules.gateway_hold:
+            return False
         if row.gateway_serial != gateway or row.gateway_at is None or at > row.gateway_at:
             row.gateway_serial, row.gateway_at = gateway, at
         return True

@@ -54,7 +54,11 @@ class Telemetry:
         """The right under which a message may be believed; None: it is nobody's, or not the account's."""
         return await self._bindings.find(serial, gateway, account)
 
-    async def take(
+    def known(self, serial: str, gateway: str | None, account: str | None) -> Bound | None:
+        """As `find`, from memory alone."""
+        return self._bindings.known(serial, gateway, account)
+
+    def take_now(
         self,
         bound: Bound,
         values: Mapping[Property, Value],
@@ -63,11 +67,13 @@ class Telemetry:
         received_at: datetime,
         digest: int,
         ack: Callable[[], None],
-    ) -> None:
+    ) -> Incoming | None:
         """Take the report of one message; `ack` is called once it is stored, or shed.
 
         Args:
             sent_at: what the device's clock says, None where it says nothing.
+        Returns:
+            The report, where too many wait already: hand it to `wait`. None: it is taken.
         """
         at, device_clock = moment(sent_at, received_at, self._rules.clock_tolerance)
         incoming = Incoming(
@@ -78,10 +84,14 @@ class Telemetry:
             digest=digest,
             ack=ack,
         )
-        if self._allow(bound.account):
-            await self._recorder.add(incoming)
-        else:
+        if not self._allow(bound.account):
             self._keep_newest(incoming)
+            return None
+        return None if self._recorder.add_now(incoming) else incoming
+
+    async def wait(self, incoming: Incoming) -> None:
+        """Take a report when there is room: meanwhile its sender is not read."""
+        await self._recorder.add(incoming)
 
     def _allow(self, account: str) -> bool:
         allowance = self._allowances.get(account)

@@ -45,8 +45,13 @@ async def pending(database: Database) -> list[str]:
     """The names of the migrations that `migrate` would apply."""
     async with TortoiseContext() as context:
         await context.init(config=database.config())
-        executor = MigrationExecutor(get_connections().get(database.dialect), {APP: database.config()["apps"][APP]})
+        executor = _executor(database.config())
         return [step.migration.name for step in await executor.plan()]
+
+
+def _executor(config: dict[str, Any]) -> MigrationExecutor:
+    ours = config["apps"][APP]
+    return MigrationExecutor(get_connections().get(ours["default_connection"]), {APP: ours})
 
 
 async def _apply(config: dict[str, Any]) -> list[str]:
@@ -58,7 +63,7 @@ async def _apply(config: dict[str, Any]) -> list[str]:
 
     async with TortoiseContext() as context:
         await context.init(config=config)
-        executor = MigrationExecutor(get_connections().get(config["apps"][APP]["default_connection"]), {APP: config["apps"][APP]})
+        executor = _executor(config)
         await executor.migrate(direction="forward", progress=note)
     return applied
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -367,8 +368,6 @@ def test_the_ide_can_be_off() -> None:
 
 
 def test_everything_that_the_ide_loads_is_here(client: TestClient) -> None:
-    import re
-
     page = client.get("/", headers={"accept": "text/html"}).text
     paths = re.findall(r'(?:href|src)="(/[^"]*)"', page)
     assert len(paths) == 8

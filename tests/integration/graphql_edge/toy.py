@@ -17,8 +17,8 @@ from ofh.edges.auth import Origins, ended_cookie, session_cookie
 from ofh.edges.graphql.context import Context, Contexts, Services
 from ofh.edges.graphql.fanout import Fanout, Join
 from ofh.edges.graphql.gate import Gate
-from ofh.edges.graphql.hub_schema import HubSchema
 from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
+from ofh.edges.graphql.hub_schema import HubSchema
 from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.limits import Limits
 from ofh.edges.graphql.socket import SocketLimits, Sockets

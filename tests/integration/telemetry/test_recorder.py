@@ -168,7 +168,7 @@ async def test_one_report_that_cannot_be_stored_costs_itself_alone(
     bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
     assert bound is not None
     for n, height in enumerate([12.0, 13.0, 14.0]):
-        await bench.telemetry.take(
+        bench.telemetry.take_now(
             bound,
             position(height=height),
             sent_at=START + seconds(n),
@@ -199,7 +199,7 @@ async def test_many_reports_at_once_go_by_copy_and_are_kept_once(bench: FleetBen
     assert bound is not None
     for _ in range(2):
         for n in range(200):
-            await bench.telemetry.take(
+            bench.telemetry.take_now(
                 bound,
                 position(height=n),
                 sent_at=START + seconds(n / 10),
@@ -216,7 +216,7 @@ async def test_a_connection_over_its_limit_keeps_its_newest_position(bench: Flee
     bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
     assert bound is not None
     for n in range(600):
-        await bench.telemetry.take(
+        bench.telemetry.take_now(
             bound,
             position(height=n),
             sent_at=START + seconds(n / 10),
@@ -239,7 +239,7 @@ async def test_a_drone_of_a_deleted_workspace_is_acknowledged_and_forgotten(
     bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
     assert bound is not None
     await Drone.filter(workspace_id=workspace_id).delete()
-    await bench.telemetry.take(
+    bench.telemetry.take_now(
         bound, position(), sent_at=START, received_at=bench.now, digest=1, ack=lambda: bench.acks.append(1)
     )
     await bench.recorder.settled()

@@ -11,7 +11,7 @@ gets nothing until it has caught up, and then the current state again.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import pairwise
@@ -27,6 +27,7 @@ from ofh.edges.errors import WIRE, internal, present, to_graphql_error
 from .context import Context, Contexts
 from .hub_schema import FanoutExecutor, HubSchema, Operation
 from .outlet import Flusher, Outlet, text_header
+from .projection import NotPlain, project
 
 OPERATION_S = 10.0
 """How long one execution may take."""
@@ -161,6 +162,7 @@ class Group:
         self._fanout = fanout
         self._key = key
         self._executor = executor
+        self._project = project(executor)
         self._reader = reader
         self._members: dict[Member, None] = {}
         self._waiting: dict[Member, None] = {}
@@ -340,6 +342,9 @@ class Group:
         show = self.join.show
         shown = [show(item) for item in items]
         events: list[Any] = shown if self.join.per_item else [shown]
+        if self._project is not None:
+            with suppress(NotPlain, TypeError):
+                return [orjson.dumps({"data": self._project(event)}) + b"}" for event in events]
         context = self._context()
         results = [self._execute(event, context) for event in events]
         if any(isawaitable(result) for result in results):

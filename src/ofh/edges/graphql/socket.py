@@ -114,6 +114,7 @@ class Sockets:
         if full or (actor is None and self._strangers[address] >= self.limits.per_address):
             await refuse(scope, send, 429, "Too many sockets.")
             return
+        del headers  # a frame that lives as long as the socket should not hold them
         socket = Socket(self, scope, send, address, actor)
         self._sockets.add(socket)
         self._count(socket, 1)

@@ -7,8 +7,9 @@ each sender (security.md, M7).
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -26,6 +27,7 @@ from ofh.services.audit import Audit
 from ofh.services.bindings import Bound
 from ofh.services.counters import Counters
 from ofh.services.presence import Presence
+from ofh.services.recorder import Incoming
 from ofh.services.telemetry import Telemetry, moment
 from ofh.services.topologies import Topologies
 from ofh.store.database import away
@@ -74,28 +76,48 @@ class Consumer:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def handle(self, message: Message) -> None:
-        """Take one message; never raises but for cancellation."""
+    def handle(self, message: Message) -> Awaitable[None] | None:
+        """Take one message; never raises but for cancellation.
+
+        An ordinary report is done when this returns. Whatever has to wait is returned, to be awaited before the next
+        message of the same client.
+        """
         try:
-            await self._handle(message)
+            topic = parse(message.topic)
+            self._counters.received(topic.kind.value)
+            envelope = envelopes.decode(message.payload)
+            if topic.kind not in (TopicKind.OSD, TopicKind.STATE):
+                return self._guarded(message, self._handle(message, topic, envelope))
+            bound = self._telemetry.known(topic.serial, envelope.gateway, message.account)
+            if bound is None:
+                return self._guarded(message, self._report(message, topic, envelope))
+            waiting = self._take(message, bound, envelope)
+            return None if waiting is None else self._telemetry.wait(waiting)
+        except DecodeError as error:
+            self._refuse(message, error.reason.value, error.detail)
+        except Exception:  # noqa: BLE001 - logged there; the loop goes on
+            self._fault(message)
+        return None
+
+    async def _guarded(self, message: Message, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
         except DecodeError as error:
             self._refuse(message, error.reason.value, error.detail)
         except HubError as error:
             self._refuse(message, "unavailable" if error.code is Code.UNAVAILABLE else "refused", error.message)
-        except Exception:
-            log.exception("message could not be handled", topic=message.topic[:200])
-            self._counters.dropped("fault")
-            message.ack()
+        except Exception:  # noqa: BLE001 - logged there; the loop goes on
+            self._fault(message)
 
-    async def _handle(self, message: Message) -> None:
-        topic = parse(message.topic)
-        self._counters.received(topic.kind.value)
-        envelope = envelopes.decode(message.payload)
+    def _fault(self, message: Message) -> None:
+        log.exception("message could not be handled", topic=message.topic[:200])
+        self._counters.dropped("fault")
+        message.ack()
+
+    async def _handle(self, message: Message, topic: Topic, envelope: Envelope) -> None:
         match topic.kind:
             case TopicKind.STATUS:
                 await self._topology(message, topic, envelope)
-            case TopicKind.OSD | TopicKind.STATE:
-                await self._report(message, topic, envelope)
             case TopicKind.EVENTS:
                 await self._event(message, topic, envelope)
             case TopicKind.REQUESTS:
@@ -126,13 +148,15 @@ class Consumer:
         message.ack()
 
     async def _report(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        """A report whose right is not in memory: another process may have bound it a moment ago."""
         bound = await self._bound(message, topic, envelope)
-        if bound is None:
-            return
-        values = decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data)
-        await self._telemetry.take(
+        if bound is not None and (waiting := self._take(message, bound, envelope)) is not None:
+            await self._telemetry.wait(waiting)
+
+    def _take(self, message: Message, bound: Bound, envelope: Envelope) -> Incoming | None:
+        return self._telemetry.take_now(
             bound,
-            values,
+            decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data),
             sent_at=envelope.sent_at,
             received_at=message.received_at,
             digest=int.from_bytes(hashlib.blake2b(message.payload, digest_size=8).digest(), signed=True),
@@ -157,7 +181,7 @@ class Consumer:
 
     async def _sign_of_life(self, message: Message, bound: Bound, envelope: Envelope) -> None:
         """An event tells no property, but that its sender is there (dji-pilot-2.md, 6.2)."""
-        await self._telemetry.take(
+        waiting = self._telemetry.take_now(
             bound,
             {},
             sent_at=envelope.sent_at,
@@ -165,6 +189,8 @@ class Consumer:
             digest=0,
             ack=message.ack,
         )
+        if waiting is not None:
+            await self._telemetry.wait(waiting)
 
     async def _bound(self, message: Message, topic: Topic, envelope: Envelope) -> Bound | None:
         """The right to this report; refuses it where there is none."""

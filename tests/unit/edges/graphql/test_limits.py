@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from graphql import get_introspection_query
 
 from ofh.domain.errors import Code
 from ofh.edges.errors import hub_error, present
@@ -145,8 +146,6 @@ def test_deep_nesting_is_too_complex_and_raises_nothing_else(query: str) -> None
 
 
 def test_introspection_fits() -> None:
-    from graphql import get_introspection_query
-
     text = get_introspection_query(
         specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
     )
