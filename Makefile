@@ -40,7 +40,7 @@ check: install ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
-	$(BIN)/mypy --strict tests/support scripts
+	$(BIN)/mypy --strict --explicit-package-bases tests/support scripts
 
 format: install ## bring the code into the form that `check` wants
 	$(BIN)/ruff format .

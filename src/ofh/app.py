@@ -21,6 +21,7 @@ from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.schema import build_schema
 from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
+from ofh.edges.mqtt.socket import MqttSocket
 from ofh.hub import Hub
 
 API_VERSION = "0.11.0"
@@ -101,6 +102,9 @@ class HubApp:
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
         ]
+        attach = getattr(hub.broker, "attach", None)
+        if attach is not None:
+            routes.append(WebSocketRoute("/mqtt", MqttSocket(attach)))
         if settings.ide:
             routes += [
                 Route("/", Ide(default_query=FIRST_SUBSCRIPTION)),

@@ -94,8 +94,8 @@ class Settings(BaseSettings):
     )
     mqtt_url: str | None = Field(
         default=None,
-        description="mqtt://user:password@host:1883 (mqtts:// with TLS) of a Mosquitto with the dynamic-security plugin,"
-        " with the hub's own account. Without it: the broker inside the hub.",
+        description="mqtt://user:password@host:1884 (mqtts:// with TLS) of a Mosquitto with the dynamic-security"
+        " plugin, with the hub's own account. Without it: the broker inside the hub.",
     )
     mqtt_client_id: str | None = Field(
         default=None,
@@ -113,7 +113,8 @@ class Settings(BaseSettings):
 
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it mail goes to the log.",
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it letters are laid into the folder"
+        " outbox of the data folder, and the log says so.",
     )
     mail_from: str = Field(default="openflighthub@localhost", description="Sender of mail.")
 

@@ -1,4 +1,4 @@
-"""The telemetry services on a real database, with a bus in memory, a clock that tests set, and a broker that listens."""
+"""The telemetry services on a real database, with a bus in memory, a clock that tests set, and a listening broker."""
 
 import asyncio
 import contextlib

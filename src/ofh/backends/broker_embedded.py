@@ -75,6 +75,8 @@ class EmbeddedBroker:
         self.server = MqttServer(
             _Rights(authenticate, serials), limits or Limits(), on_event=self._session_event, clock=time.monotonic
         )
+        self.attach = self.server.attach
+        """The door for the websocket listener, which is the HTTP server's."""
         self.ports: list[int] = []
         """Where it listens, once started."""
 

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRETS = re.compile(r"(?i)((?:^|&)[^=&]*(?:token|secret|code|password|signature)[^=&]*=)[^&]*")
 
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32 * 1024
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -80,6 +82,9 @@ class Guard:
 
         if sum(name == b"host" for name, _ in headers) != 1:
             await _plain(answer, 400, b"Exactly one Host header is needed.")
+            return
+        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            await _plain(answer, 431, b"The headers are too many or too long.")
             return
         try:
             await self._app(scope, receive, answer)
