@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
@@ -76,7 +78,7 @@ class Database:
             }
         parts = urlsplit(self.url)
         return {
-            "engine": "tortoise.backends.asyncpg",
+            "engine": "ofh.store.postgresql",
             "credentials": {
                 "host": parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost"),
                 "port": parts.port or 5432,
@@ -127,10 +129,8 @@ class Database:
         try:
             async with asyncio.timeout(5):
                 await self.connection.execute_query("SELECT 1")
-        except Exception as error:
-            if refusal := away(error):
-                raise refusal from error
-            raise
+        except TimeoutError as error:
+            raise HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2) from error
 
     @property
     def connection(self) -> Any:
@@ -150,9 +150,22 @@ class Database:
 
         return await migrate(self)
 
-    def transaction(self) -> AbstractAsyncContextManager[Any]:
-        """A transaction; on SQLite it holds the write lock from its beginning."""
-        return in_transaction(self.dialect)
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """A transaction; on SQLite it holds the write lock from its beginning.
+
+        Raises:
+            HubError: UNAVAILABLE, the database is away.
+        """
+        try:
+            async with in_transaction(self.dialect) as client:
+                yield client
+        except HubError:
+            raise
+        except Exception as error:
+            if refusal := away(error):
+                raise refusal from error
+            raise
 
 
 _AWAY = (
@@ -192,3 +205,21 @@ def _is_passing(error: sqlite3.OperationalError) -> bool:
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_CANTOPEN,
     }
+
+
+Statement = TypeVar("Statement", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+def tell_away(execute: Statement) -> Statement:
+    """A statement of Tortoise's client that refuses with UNAVAILABLE while the database is away."""
+
+    @wraps(execute)
+    async def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await execute(*args, **kwargs)
+        except Exception as error:
+            if refusal := away(error):
+                raise refusal from error
+            raise
+
+    return cast(Statement, told)

@@ -10,6 +10,8 @@ from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import TransactionManagementError
 
+from .database import tell_away
+
 
 class ImmediateTransaction(SqliteTransactionWrapper):
     """A transaction that may write from its first statement on."""
@@ -25,6 +27,11 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
 class Client(SqliteClient):
     """The one connection of a hub to its SQLite file."""
+
+    execute_insert = tell_away(SqliteClient.execute_insert)
+    execute_many = tell_away(SqliteClient.execute_many)
+    execute_query = tell_away(SqliteClient.execute_query)
+    execute_query_dict = tell_away(SqliteClient.execute_query_dict)
 
     def _in_transaction(self) -> TransactionContext:
         return SqliteTransactionContext(ImmediateTransaction(self), self._lock)
