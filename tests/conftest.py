@@ -2,15 +2,20 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ofh.store.database import Database
 from ofh.store.migrate import migrate
 
-pytest_plugins = ["tests.support.services"]
+if TYPE_CHECKING:
+    from tests.support.services import PostgresServer
+
+pytest_plugins = ["tests.support.services"]  # imported by pytest, which wants to be the first; hence imports below
 
 BOTH_WAYS = ["embedded", pytest.param("services", marks=pytest.mark.services)]
 
@@ -23,13 +28,29 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: "PostgresServer") -> Iterator[str]:
+    """The same on PostgreSQL."""
+    url = postgres_server.create_database()
+    asyncio.run(migrate(Database(url)))
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def services_database_url(postgres_server: "PostgresServer", migrated_postgres: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of the test's own."""
+    url = postgres_server.create_database(template=migrated_postgres)
+    yield url
+    postgres_server.drop_database(url)
+
+
 @pytest.fixture(params=BOTH_WAYS)
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path) -> str:
     """Where a migrated, empty database of the test's own is."""
     if request.param == "services":
-        database = Database(request.getfixturevalue("postgres_url"))
-        await migrate(database)
-        return database.url
+        url: str = request.getfixturevalue("services_database_url")
+        return url
     path = tmp_path / "hub.db"
     shutil.copy(migrated_sqlite, path)
     return f"sqlite://{path}"
@@ -42,3 +63,21 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def npm_packages() -> Path:
+    """Other people's GraphQL clients: the packages of `compat/clients/graphql`, installed from its lock."""
+    from tests.support.hubs import CLIENTS
+    from tests.support.services import missing, program
+
+    program("node")
+    npm = program("npm")
+    modules = CLIENTS / "node_modules"
+    if not (modules / ".package-lock.json").exists():
+        done = subprocess.run(
+            [npm, "ci", "--no-audit", "--no-fund"], cwd=CLIENTS, capture_output=True, timeout=300, check=False
+        )
+        if done.returncode:
+            missing("what npm would install for compat/clients/graphql")
+    return modules

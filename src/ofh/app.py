@@ -141,9 +141,16 @@ class HubApp:
         """Word of a changed right: who may have lost one is looked at now."""
         match message["kind"]:
             case "membership":
-                self._soon(self.sockets.recheck(message["user_id"]))
+                self._soon(self._right_changed(message["user_id"], message["workspace_id"]))
             case "workspace" | "interrupted":
                 self._soon(self.sockets.recheck(None))
+
+    async def _right_changed(self, user_id: int, workspace_id: int) -> None:
+        """End what a member who is none any more watches, also what is just about to begin; else look again."""
+        if await self._hub.people.access.is_member(user_id, workspace_id):
+            await self.sockets.recheck(user_id)
+        else:
+            self.sockets.end_access(user_id, workspace_id)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background: whoever changed the right does not wait. What fails here, the regular look finds."""

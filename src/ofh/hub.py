@@ -13,6 +13,7 @@ backends by the settings.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import hmac
 import os
@@ -25,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -257,6 +258,8 @@ class Hub:
             OSError: a port is taken.
         """
         async with self._stack as stack:
+            if self.database.dialect == "sqlite":
+                stack.callback(_alone_with(self.settings.data).close)
             applied = await self.database.migrate()
             if applied:
                 log.info("database migrated", migrations=applied)
@@ -446,6 +449,25 @@ def _kept(path: Path) -> bytes:
     except FileExistsError:
         pass
     return path.read_bytes()
+
+
+def _alone_with(folder: Path) -> IO[bytes]:
+    """The lock of a data folder: two hubs on one would not hear of each other's events.
+
+    Raises:
+        HubError: CONFLICT, another hub has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "hub.lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise HubError(
+            Code.CONFLICT,
+            f"Another hub runs on the data folder {folder}. Stop it, or use another one (--data or OFH_DATA).",
+        ) from None
+    return lock
 
 
 def _private(path: str, flags: int) -> int:

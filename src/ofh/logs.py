@@ -17,7 +17,10 @@ MAX_TEXT = 200
 
 
 def configure(level: str, form: Literal["json", "console"]) -> None:
-    """Set up logging for this process, the libraries' included."""
+    """Set up logging for this process, the libraries' included.
+
+    Tracebacks come without the values of variables: a fault during a log-in would else log the password.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -26,9 +29,12 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
         _tame_text,
     ]
     if form == "json":
-        render: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render: list[Any] = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        render = [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -113,8 +113,8 @@ class Settings(BaseSettings):
 
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it letters are laid into the folder"
-        " outbox of the data folder, and the log says so.",
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it letters are laid into the"
+        " folder outbox of the data folder, and the log says so.",
     )
     mail_from: str = Field(default="openflighthub@localhost", description="Sender of mail.")
 

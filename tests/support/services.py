@@ -192,10 +192,11 @@ class PostgresServer:
     """A maintenance database; its user may create databases."""
     daemon: Daemon | None = None
 
-    def create_database(self) -> str:
-        """Make an empty database and tell its URL."""
+    def create_database(self, *, template: str | None = None) -> str:
+        """Make a database, empty or like the one at `template`, and tell its URL."""
         name = unique("ofh_")
-        in_thread(self._execute(f'CREATE DATABASE "{name}"'))
+        like = f' TEMPLATE "{urlsplit(template).path.lstrip("/")}"' if template else ""
+        in_thread(self._execute(f'CREATE DATABASE "{name}"{like}'))
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
     def drop_database(self, url: str) -> None:

@@ -30,6 +30,10 @@ class Access:
         held = await Membership.get_or_none(workspace_id=workspace_id, user_id=actor.user_id)
         return None if held is None else Role(held.role)
 
+    async def is_member(self, user_id: int, workspace_id: int) -> bool:
+        """Whether somebody belongs to a workspace at all."""
+        return await Membership.filter(workspace_id=workspace_id, user_id=user_id).exists()
+
     async def require(
         self, actor: Actor, action: Action, workspace_id: int, *, what: str = "workspace", record: bool = True
     ) -> Role:

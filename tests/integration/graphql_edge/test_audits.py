@@ -1,17 +1,13 @@
-"""The public conformance suite of GraphQL over HTTP, the npm package `graphql-http`, against a real server (G1).
-
-`OFH_TEST_NPM` names a folder in whose `node_modules` the packages `graphql-http` and `graphql` are installed.
-"""
+"""The public conformance suite of GraphQL over HTTP, the npm package `graphql-http`, against a real server (G1)."""
 
 import asyncio
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.integration.graphql_edge.test_uvicorn import served
+from tests.support.services import program
 
 SCRIPT = """
 import { auditServer } from 'graphql-http';
@@ -21,12 +17,9 @@ console.log(JSON.stringify(results.map(({ id, name, status, reason }) => ({ id, 
 
 
 @pytest.mark.npm
-async def test_every_audit_passes(tmp_path: Path) -> None:
-    packages = Path(os.environ.get("OFH_TEST_NPM", "")) / "node_modules"
-    node = shutil.which("node")
-    if node is None or not (packages / "graphql-http").is_dir():
-        pytest.skip("needs Node, and OFH_TEST_NPM to name a folder with graphql-http")
-    (tmp_path / "node_modules").symlink_to(packages.resolve())
+async def test_every_audit_passes(tmp_path: Path, npm_packages: Path) -> None:
+    node = program("node")
+    (tmp_path / "node_modules").symlink_to(npm_packages)
     script = tmp_path / "audit.mjs"
     script.write_text(SCRIPT)
     async with served() as hub:

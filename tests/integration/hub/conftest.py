@@ -1,13 +1,12 @@
 """Both ways to run the hub, as real processes."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import BOTH_WAYS
-from tests.support.hubs import CLIENTS, Way, base_environment
-from tests.support.services import Mosquitto, free_port, missing, program, unique
+from tests.support.hubs import Way, base_environment
+from tests.support.services import Mosquitto, free_port, unique
 
 
 @pytest.fixture(params=BOTH_WAYS)
@@ -26,17 +25,3 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
         "OFH_SECRET_KEY": "s" * 40,
     }
     return Way("services", {**environment, **settings}, broker.device_port, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def graphql_ws() -> None:
-    """The npm packages of `compat/clients/graphql`, from its lock."""
-    program("node")
-    npm = program("npm")
-    if (CLIENTS / "node_modules" / ".package-lock.json").exists():
-        return
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund"], cwd=CLIENTS, capture_output=True, timeout=300, check=False
-    )
-    if done.returncode:
-        missing("what npm would install for compat/clients/graphql")

@@ -17,7 +17,7 @@ import pytest
 from tests.captures.reader import capture
 from tests.support.hubs import HubProcess, Way, hub_process, mosquitto_pub, subscriber
 
-pytestmark = [pytest.mark.npm, pytest.mark.usefixtures("graphql_ws")]
+pytestmark = [pytest.mark.npm, pytest.mark.usefixtures("npm_packages")]
 
 AIRCRAFT = "1581XTESTM30T0001"
 POSITION = """

@@ -47,7 +47,8 @@ async def shape(database: Database, connection: Any = None) -> dict[str, Any]:
     connection = connection or database.connection
     if database.dialect == "sqlite":
         rows = await connection.execute_query_dict(
-            'SELECT m.name AS table_name, c.name, c.type, c."notnull", c.pk FROM sqlite_master m, pragma_table_info(m.name) c'
+            'SELECT m.name AS table_name, c.name, c.type, c."notnull", c.pk'
+            " FROM sqlite_master m, pragma_table_info(m.name) c"
             " WHERE m.type = 'table' AND m.name NOT LIKE 'tortoise%' AND m.name NOT LIKE 'sqlite%'"
         )
         indexes = await connection.execute_query_dict(

@@ -1,7 +1,7 @@
 """MQTT over a websocket, for networks that let nothing else through: the way to the broker inside the hub.
 
-Binary frames of the subprotocol `mqtt` (MQTT 5, section 6); packets may be split over frames in any way. Who may do what is
-the broker's matter, by the same accounts as on its other listeners.
+Binary frames of the subprotocol `mqtt` (MQTT 5, section 6); packets may be split over frames in any way. Who may do
+what is the broker's matter, by the same accounts as on its other listeners.
 """
 
 import asyncio
