@@ -13,6 +13,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._gauges: list[tuple[Gauge, Callable[[], float]]] = []
         ProcessCollector(registry=self.registry)
         self._received = Counter(
             "ofh_messages_received", "MQTT messages from devices.", ["kind"], registry=self.registry
@@ -42,11 +43,17 @@ class Metrics:
         self._retried.labels(backend).inc()
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Show a number that somebody else keeps."""
-        Gauge(name, description, registry=self.registry).set_function(read)
+        """Show a number that somebody else keeps; of several processes, their sum."""
+        self._gauges.append((Gauge(name, description, registry=self.registry, multiprocess_mode="livesum"), read))
+
+    def refresh(self) -> None:
+        """Look at those numbers again. With several processes, the others show what was seen last."""
+        for gauge, read in self._gauges:
+            gauge.set(read())
 
     def text(self) -> bytes:
         """The exposition format; with several processes, the counts of all of them."""
+        self.refresh()
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         registry = CollectorRegistry()

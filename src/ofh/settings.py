@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     data: Path = Field(
@@ -127,24 +128,31 @@ class Settings(BaseSettings):
     introspection: bool = Field(default=True, description="Whether the GraphQL schema can be asked for.")
     ide: bool = Field(default=True, description="Whether browsers get the GraphQL IDE at /graphql.")
 
-    session_idle_days: float = Field(default=14, gt=0, description="Days without use after which a log-in ends.")
-    session_days: float = Field(default=90, gt=0, description="Days after which a log-in ends in any case.")
+    session_idle_days: float = Field(
+        default=14, gt=0, le=36_500, description="Days without use after which a log-in ends."
+    )
+    session_days: float = Field(default=90, gt=0, le=36_500, description="Days after which a log-in ends in any case.")
     argon2_memory_kib: int = Field(
         default=47_104, ge=19_456, description="Memory of one password check (argon2id), KiB."
     )
     argon2_passes: int = Field(default=1, ge=1, le=10, description="Passes of one password check (argon2id).")
-    audit_days: int = Field(default=365, ge=1, description="Days that the audit record is kept.")
+    audit_days: int = Field(default=365, ge=1, le=36_500, description="Days that the audit record is kept.")
 
     clock_tolerance_s: float = Field(
-        default=300, gt=0, description="Seconds that a device's clock may differ from the hub's and be believed."
+        default=300,
+        gt=0,
+        le=86_400,
+        description="Seconds that a device's clock may differ from the hub's and be believed.",
     )
     presence_silence_s: float = Field(
-        default=60, gt=0, description="Seconds without a message after which a device is offline."
+        default=60, gt=0, le=86_400, description="Seconds without a message after which a device is offline."
     )
     presence_lost_s: float = Field(
-        default=30, ge=0, description="Seconds after a lost MQTT link until its devices are offline."
+        default=30, ge=0, le=86_400, description="Seconds after a lost MQTT link until its devices are offline."
     )
-    presence_sweep_s: float = Field(default=5, gt=0, description="Seconds between two looks for silent devices.")
+    presence_sweep_s: float = Field(
+        default=5, gt=0, le=3_600, description="Seconds between two looks for silent devices."
+    )
     connection_messages_per_s: float = Field(
         default=100, gt=0, description="MQTT messages a second of one connection, in the long run; more are thinned."
     )
@@ -160,13 +168,17 @@ class Settings(BaseSettings):
     )
     socket_messages_per_s: float = Field(default=100, gt=0, description="Messages a second from one websocket.")
     socket_stuck_s: float = Field(
-        default=30, gt=0, description="Seconds after which a websocket that takes no data is closed."
+        default=30, gt=0, le=3_600, description="Seconds after which a websocket that takes no data is closed."
     )
-    socket_buffer_kib: int = Field(default=256, ge=16, description="KiB that may wait for one websocket.")
+    socket_buffer_kib: int = Field(
+        default=192,
+        ge=16,
+        description="KiB waiting for one websocket beyond which it gets the newest state later instead.",
+    )
     socket_recheck_s: float = Field(
         default=60, gt=0, le=60, description="Seconds between two checks of the rights behind a websocket."
     )
-    operation_s: float = Field(default=10, gt=0, description="Seconds that one GraphQL operation may take.")
+    operation_s: float = Field(default=10, gt=0, le=3_600, description="Seconds that one GraphQL operation may take.")
     session_requests_per_s: float = Field(default=50, gt=0, description="Requests a second of one session.")
     session_requests_burst: int = Field(default=200, ge=1, description="Requests of one session at once.")
     address_requests_per_s: float = Field(
@@ -183,7 +195,10 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for item in value:
-            ip_network(item, strict=False)
+            try:
+                ip_network(item, strict=False)
+            except ValueError:
+                raise ValueError(f"{item!r} is no address or network such as 192.0.2.7 or 192.0.2.0/24") from None
         return value
 
     @field_validator("allowed_origins")
@@ -205,6 +220,10 @@ class Settings(BaseSettings):
         parts = urlsplit(text)
         if parts.scheme not in allowed:
             raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError("names no port between 0 and 65535") from None
         if info.field_name in ("mqtt_url", "public_url", "smtp_url") and not parts.hostname:
             raise ValueError("names no host")
         if info.field_name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
@@ -218,6 +237,13 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
+        return value
+
+    @field_validator("mqtt_tls_certificate", "mqtt_tls_key")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
         return value
 
     @model_validator(mode="after")
@@ -255,7 +281,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's URL, whichever way the hub runs."""
-        return self.database_url or f"sqlite://{(self.data / 'hub.db').resolve()}"
+        return self.database_url or f"sqlite://{quote(str((self.data / 'hub.db').resolve()))}"
 
 
 def load(**flags: Any) -> Settings:

@@ -1,17 +1,20 @@
 """What several commands share: settings, the open database, and how an error leaves."""
 
 import asyncio
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn, TypeVar
 
+import asyncpg
 import typer
 
 from ofh import logs
 from ofh.domain.errors import HubError
 from ofh.settings import Settings, SettingsError, load
 from ofh.store.database import Database, away
+from ofh.store.migrate import MigrationRefused
 
 T = TypeVar("T")
 
@@ -43,13 +46,35 @@ def clear_errors() -> Iterator[None]:
                 [error.message, *(f"{name}: {text}" for name, text in error.fields.items() if text != error.message)]
             )
         )
-    except OSError as error:
-        fail(str(error))
+    except typer.Exit:
+        raise
     except Exception as error:
-        refusal = away(error)
-        if refusal is None:
+        told = explain(error)
+        if told is None:
             raise
-        fail(f"{refusal.message} ({error})")
+        fail(told)
+
+
+def explain(error: Exception) -> str | None:
+    """What a user reads of a failure that no service has put into words; None where it is a bug."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case MigrationRefused():
+                return str(cause)
+            case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
+                return f"PostgreSQL refuses: {cause}. Check user, password and database in OFH_DATABASE_URL."
+            case sqlite3.DatabaseError() if type(cause) is sqlite3.DatabaseError:
+                return (
+                    f"The SQLite database cannot be used: {cause}. Put a backup in its place, or name another folder."
+                )
+            case ConnectionError():
+                return f"A backend does not answer: {cause}. `ofh doctor` says which, and how to mend it."
+            case OSError():
+                return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    refusal = away(error)
+    return None if refusal is None else f"{refusal.message} `ofh doctor` says how to mend it."
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

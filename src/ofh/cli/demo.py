@@ -1,6 +1,7 @@
 """`ofh demo`: the hub and a simulated fleet, everything at once."""
 
 import asyncio
+import errno
 import socket
 import tempfile
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from ofh import logs
 from ofh.domain.actors import Actor
 from ofh.settings import Settings
 
-from .common import run, settings_of
+from .common import fail, run, settings_of
 from .serve import listen, serve_hub
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 DEMO_USER = "demo@localhost"
 RATE_HZ = 2.0
 """Four times as often as real devices report, so that there is something to look at."""
+
+_WITHIN = {"database_url": None, "redis_url": None, "mqtt_url": None, "smtp_url": None}
+"""Everything is inside the demo: its fleet has no place in a database that is configured for a hub."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +56,7 @@ def demo(
     Prints a link that logs in once, and a subscription to paste. Nothing else has to be installed or configured.
     Ctrl-C ends it.
     """
-    asked = settings_of(port=port, mqtt_port=mqtt_port)
+    asked = settings_of(port=port, mqtt_port=mqtt_port, workers=1)
     with tempfile.TemporaryDirectory(prefix="ofh-demo-") as folder:
         settings = settings_of(
             data=data or folder,
@@ -60,7 +64,8 @@ def demo(
             mqtt_port=_free(asked.mqtt_host, asked.mqtt_port, "MQTT"),
             mqtt_host=asked.mqtt_host,
             log_level="warning",
-        )
+            workers=1,
+        ).model_copy(update=_WITHIN)
         logs.configure(settings.log_level, settings.log_format)
         run(_demo(settings, drones=drones, seed=seed, speed=speed))
 
@@ -71,12 +76,13 @@ def _free(host: str, port: int, what: str) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                fail(f"Cannot listen on {host}:{port} for {what}: {error.strerror}.")
             probe.bind((host, 0))
-            found: int = probe.getsockname()[1]
-            typer.echo(f"Port {port} for {what} is taken, so {found} is used.", err=True)
-            return found
-    return port
+            typer.echo(f"Port {port} for {what} is taken, so {probe.getsockname()[1]} is used.", err=True)
+        found: int = probe.getsockname()[1]
+        return found
 
 
 async def _demo(settings: Settings, *, drones: int, seed: int, speed: float) -> None:

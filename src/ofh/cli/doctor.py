@@ -95,6 +95,7 @@ class _Ill(Exception):
     """Not well, and the text says what to do."""
 
 
+_SQLITE_REMEDY = "Put a backup in its place, or name another folder with OFH_DATA or --data."
 _REMEDY = {
     "data folder": "Make it writable for this user, or name another one with OFH_DATA or --data.",
     "database": "Check that OFH_DATABASE_URL names a running PostgreSQL, its user, password and database.",
@@ -117,12 +118,27 @@ async def _data_folder(settings: Settings) -> str:
 
 async def _database(settings: Settings) -> str:
     database = Database(settings.database, pool_size=2)
-    names = await pending(database)
+    try:
+        await database.open()
+        await database.close()
+        names = await pending(database)
+    except Exception as error:  # noqa: BLE001 - as above
+        reason = _first_cause(error)
+        if database.dialect == "sqlite":
+            raise _Ill(f"{database.path} cannot be used: {reason}. {_SQLITE_REMEDY}") from None
+        raise _Ill(f"PostgreSQL does not answer as it should: {reason}. {_REMEDY['database']}") from None
+    found = "SQLite" if database.dialect == "sqlite" else "PostgreSQL answers"
+    if names and names[0].startswith("0001_"):
+        return f"{found}, empty as before a first start"
     if names:
         raise _Ill(f"migrations are missing: {', '.join(names)}. Run: ofh migrate")
-    await database.open()
-    await database.close()
-    return "SQLite" if database.dialect == "sqlite" else "PostgreSQL answers"
+    return found
+
+
+def _first_cause(error: BaseException) -> str:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error).strip().rstrip(".") or type(error).__name__
 
 
 async def _bus(settings: Settings) -> str:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from ofh.store.migrate import MigrationRefused, migrate
+from ofh.store.migrate import migrate
 
 from . import admin, demo, doctor, serve, simulate
-from .common import clear_errors, fail, run, settings_of
+from .common import run, settings_of
 
 app = typer.Typer(
     name="ofh",
@@ -34,11 +34,7 @@ def migrate_database(
     from ofh.store.database import Database
 
     settings = settings_of(data=data)
-    with clear_errors():
-        try:
-            applied = run(migrate(Database(settings.database)))
-        except MigrationRefused as error:
-            fail(str(error))
+    applied = run(migrate(Database(settings.database)))
     typer.echo("\n".join(applied) if applied else "Nothing to do.")
 
 

@@ -7,7 +7,10 @@ import multiprocessing
 import os
 import signal
 import socket
+import ssl
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -18,10 +21,9 @@ import structlog
 import typer
 
 from ofh import logs
-from ofh.domain.errors import HubError
 from ofh.settings import Settings
 
-from .common import fail, settings_of
+from .common import clear_errors, fail, settings_of
 
 log = structlog.get_logger(__name__)
 
@@ -110,15 +112,8 @@ def run_process(settings: Settings, listener: socket.socket, instance: int, anno
     """Run one hub process until it is told to stop."""
     import uvloop
 
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve_hub(settings, listener, instance=instance, announce=announce))
-    except HubError as error:
-        fail(error.message)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            fail(f"The MQTT port {settings.mqtt_port} is taken. Choose another with --mqtt-port or OFH_MQTT_PORT.")
-        fail(str(error))
+    with clear_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_hub(settings, listener, instance=instance, announce=announce))
 
 
 async def serve_hub(
@@ -137,17 +132,18 @@ async def serve_hub(
     import uvicorn
 
     from ofh.app import build_app
-    from ofh.edges.ws_protocol import HubWebSocketProtocol
+    from ofh.edges.ws_protocol import protocol_with
     from ofh.hub import Hub
 
     url = url_of(settings, listener)
-    hub = Hub(settings, public_url=url, instance=instance)
-    await hub.start()
+    with _mqtt_errors(settings):
+        hub = Hub(settings, public_url=url, instance=instance)
+        await hub.start()
     try:
         app = build_app(hub, port=listener.getsockname()[1])
         config = uvicorn.Config(
             app,
-            ws=HubWebSocketProtocol,
+            ws=protocol_with(settings.socket_buffer_kib * 1024),
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             lifespan="off",
@@ -175,6 +171,27 @@ async def serve_hub(
             await app.stop()
     finally:
         await hub.stop()
+
+
+@contextmanager
+def _mqtt_errors(settings: Settings) -> Iterator[None]:
+    """Name the setting where the broker inside the hub cannot listen."""
+    try:
+        yield
+    except ssl.SSLError:
+        if settings.mqtt_url is None and settings.mqtt_tls_certificate is not None:
+            fail("OFH_MQTT_TLS_CERTIFICATE and OFH_MQTT_TLS_KEY hold no certificate (PEM) with its key.")
+        raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            if f", {settings.mqtt_tls_port})" in str(error):
+                fail(f"The MQTT port {settings.mqtt_tls_port} is taken. Choose another with OFH_MQTT_TLS_PORT.")
+            fail(f"The MQTT port {settings.mqtt_port} is taken. Choose another with --mqtt-port or OFH_MQTT_PORT.")
+        if error.errno == errno.EADDRNOTAVAIL:
+            fail(
+                f"{settings.mqtt_host} is no address of this machine. Choose another with --mqtt-host or OFH_MQTT_HOST."
+            )
+        raise
 
 
 def _quiet_server(config: Any) -> Any:
@@ -232,12 +249,15 @@ def _supervise(settings: Settings, listener: socket.socket) -> None:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="ofh-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        from prometheus_client.multiprocess import mark_process_dead
+
         processes = [_start(context, settings, listener, number) for number in range(settings.workers)]
         while not stop:
             time.sleep(0.2)
             for number, process in enumerate(processes):
                 if not process.is_alive() and not stop:
-                    log.error("a hub process ended and is started again", instance=number, code=process.exitcode)
+                    log.error("a hub process ended and is started again", instance=number, exit_code=process.exitcode)
+                    mark_process_dead(process.pid, folder)  # type: ignore[no-untyped-call]
                     time.sleep(RESTART_S)
                     processes[number] = _start(context, settings, listener, number)
         for process in processes:
@@ -258,4 +278,16 @@ def _start(context: Any, settings: Settings, listener: socket.socket, number: in
 def _worker(settings: Settings, listener: socket.socket, number: int) -> None:
     """One of several processes; the first one announces."""
     logs.configure(settings.log_level, settings.log_format)
-    run_process(settings, listener, number, announce if number == 0 else None)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        run_process(settings, listener, number, announce if number == 0 else None)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+
+
+def _end_with_parent() -> None:
+    """Where the first process is killed, the others would serve on and hold its port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -51,15 +51,17 @@ class Channel:
 
 
 class HubWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Give it to uvicorn as `Config(ws=HubWebSocketProtocol)`."""
+    """Give it to uvicorn as `Config(ws=HubWebSocketProtocol)`, or what `protocol_with` makes."""
 
     channel: Channel | None = None
+    high_water_bytes = HIGH_WATER_BYTES
+    """More than this waiting for a peer, and writers pause."""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.close_sent:
             return
-        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self.transport.set_write_buffer_limits(high=self.high_water_bytes)
         if not self.conn.extensions:
             self.channel = Channel(self)
             extensions: dict[str, Any] = self.scope["extensions"]
@@ -128,3 +130,8 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
         else:
             super().shutdown()
+
+
+def protocol_with(high_water_bytes: int) -> type[HubWebSocketProtocol]:
+    """The protocol with another high-water mark; uvicorn takes a class and makes the instances itself."""
+    return type("HubWebSocketProtocol", (HubWebSocketProtocol,), {"high_water_bytes": high_water_bytes})

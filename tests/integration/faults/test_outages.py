@@ -1,0 +1,174 @@
+"""A backend goes and comes back under load: the hub stays, says so, recovers by itself, and nothing is lost."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+import websockets
+
+from tests.integration.faults.conftest import Servers
+from tests.support.faults import (
+    POSITIONS,
+    Controller,
+    Crew,
+    Dashboard,
+    all_acknowledged,
+    all_stored_once,
+    answer,
+    crew,
+    dashboard,
+    drone_ids,
+    faults_in,
+    flying,
+    says_away,
+    says_ready,
+    until,
+)
+from tests.support.hubs import HubProcess, Way, hub_process
+
+OPERATIONS = {
+    "me": "{ me { id } }",
+    "everything": "{ workspaces { name members { role user { name } } connections { name drone { online } }"
+    " drones { position { longitude } battery { capacityPercentLeft } } } }",
+    "track": "query($drone: ID!, $workspace: ID!) { drone(id: $drone)"
+    ' { track(from: "2024-01-01T00:00:00Z", to: "2024-01-02T00:00:00Z") { longitude } } workspace(id: $workspace) { name } }',
+    "rename": 'mutation($drone: ID!) { renameDrone(id: $drone, name: "Rio") { name } }',
+    "connect": 'mutation($workspace: ID!) { createConnection(workspaceId: $workspace, name: "RC") { secret } }',
+}
+
+
+@dataclass
+class Scene:
+    """Two aircraft in the air, and two dashboards that show them in different ways."""
+
+    hub: HubProcess
+    team: Crew
+    controllers: list[Controller]
+    drones: list[str]
+    boards: list[Dashboard]
+
+    async def show_the_newest(self) -> None:
+        for board in self.boards:
+            for drone, controller in zip(self.drones, self.controllers, strict=True):
+                await board.shows(drone, controller.sent[-1])
+            assert board.close_code is None
+            assert board.errors == []
+
+
+@asynccontextmanager
+async def scene(way: Way, **settings: str) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(hub_process(way, **settings))
+        team = await crew(way, hub, controllers=2)
+        controllers = await stack.enter_async_context(flying(way, team, per_s=50))
+        drones = await drone_ids(hub, team, controllers)
+        boards = [await stack.enter_async_context(dashboard(hub, token=team.token)) for _ in range(2)]
+        await boards[0].subscribe(POSITIONS, workspace=team.workspace)
+        for drone in drones:
+            await boards[1].subscribe(
+                "subscription($id: ID!) { dronePosition(droneId: $id) { droneId position { longitude } } }", id=drone
+            )
+        for board in boards:
+            await until(lambda board=board: board.longitudes.keys() == set(drones), "the dashboards to show both")
+        yield Scene(hub, team, controllers, drones, boards)
+        assert hub.process.returncode is None
+        assert not faults_in(hub), faults_in(hub)[0]
+
+
+async def refused_as_unavailable(hub: HubProcess, team: Crew, drone: str) -> None:
+    """Whatever is asked for is answered with UNAVAILABLE, in words that give nothing away."""
+    async with httpx2.AsyncClient() as client:
+        for name, query in OPERATIONS.items():
+            found = await client.post(
+                f"{hub.url}/graphql",
+                json={"query": query, "variables": {"drone": drone, "workspace": team.workspace}},
+                headers={"authorization": f"Bearer {team.token}"},
+                timeout=60,
+            )
+            assert found.status_code == 503, (name, found.text)
+            assert found.headers["retry-after"]
+            assert {error["extensions"]["code"] for error in found.json()["errors"]} == {"UNAVAILABLE"}, name
+            assert "Traceback" not in found.text
+        login = await client.post(
+            f"{hub.url}/graphql",
+            json={"query": 'mutation { login(username: "anna@example.org", password: "wrong-one") { user { id } } }'},
+            timeout=60,
+        )
+        assert login.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        async with dashboard(hub, token=team.token):
+            pass
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with dashboard(hub, cookie="user-auth=whoever"):
+            pass
+    assert refused.value.response.status_code == 503
+
+
+@pytest.mark.services
+async def test_the_database_is_away(servers: Servers) -> None:
+    daemon = servers.daemon("database")
+    async with scene(servers.way) as now:
+        daemon.stop()
+        try:
+            await says_away(now.hub, "database")
+            await refused_as_unavailable(now.hub, now.team, now.drones[0])
+            for controller in now.controllers:
+                await controller.reported(20)  # the broker keeps what the hub cannot store
+            for board in now.boards:
+                await board.subscribe(POSITIONS, workspace=now.team.workspace)
+                await until(lambda board=board: board.close_code == 1013 or board.codes() == ["UNAVAILABLE"])
+        finally:
+            daemon.start()
+        await says_ready(now.hub)
+        await all_acknowledged(now.controllers)
+        await all_stored_once(servers.way, now.controllers)
+        await answer(now.hub, now.team.token, "{ me { id } }")
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("backend", ["database", "bus", "broker"])
+async def test_dashboards_stay_and_show_the_newest(servers: Servers, backend: str) -> None:
+    daemon = servers.daemon(backend)
+    async with scene(servers.way) as now:
+        daemon.stop()
+        try:
+            await says_away(now.hub, backend)
+            if backend == "bus":
+                # Reports are stored and nobody hears of them: the last ones of all are sent now.
+                for controller in now.controllers:
+                    await controller.reported(20)
+                await all_acknowledged(now.controllers)
+                await all_stored_once(servers.way, now.controllers)
+                await answer(now.hub, now.team.token, "{ workspaces { drones { position { longitude } } } }")
+            elif backend == "broker":
+                await answer(now.hub, now.team.token, "{ workspaces { drones { position { longitude } } } }")
+                await asyncio.sleep(0.5)  # the devices go on reporting to nobody
+        finally:
+            daemon.start()
+        await says_ready(now.hub)
+        await all_acknowledged(now.controllers)
+        await all_stored_once(servers.way, now.controllers)
+        await now.show_the_newest()
+        for controller in now.controllers:
+            controller.report()
+        await now.show_the_newest()
+
+
+async def test_another_process_holds_the_lock_of_the_embedded_database(embedded: Way) -> None:
+    async with scene(embedded) as now:
+        with contextlib.closing(sqlite3.connect(embedded.data / "hub.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            found = await now.hub.graphql(now.team.token, OPERATIONS["rename"], drone=now.drones[0])
+            assert [error["extensions"]["code"] for error in found["errors"]] == ["UNAVAILABLE"]
+            other.execute("ROLLBACK")
+        await answer(now.hub, now.team.token, OPERATIONS["rename"], drone=now.drones[0])
+        await all_acknowledged(now.controllers)
+        await all_stored_once(embedded, now.controllers)
+        await now.show_the_newest()
