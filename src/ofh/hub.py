@@ -192,7 +192,7 @@ class Hub:
         self.metrics = Metrics()
         self.database = Database(settings.database, pool_size=settings.database_pool)
         self.bus: Bus = _bus(settings)
-        self.bindings = Bindings()
+        self.bindings = Bindings(time.monotonic)
         self.broker: Broker = self._broker(settings, instance)
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
         self.fleet = Fleet(self.database, self.people.access, now)

@@ -8,13 +8,16 @@ what is in the database by a connection of its own, beside the hub.
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -28,6 +31,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.captures.reader import capture
 from tests.support.hubs import HubProcess, Way
+from tests.support.services import Daemon
 
 PATIENCE_S = 90
 """A bound for broken hubs and slow machines, not an expectation."""
@@ -198,12 +202,9 @@ class Controller:
 
     async def announce(self) -> None:
         """Tell the topology until the hub answers, as Pilot does."""
-        message = capture("mqtt-status-online-rc-plus-m30t")["payload"]
-        message["data"]["sub_devices"][0]["sn"] = self.aircraft
         before = self.answered
         for _ in range(PATIENCE_S):
-            message["timestamp"] = _now_ms()
-            self._client.publish(f"sys/product/{self.gateway}/status", json.dumps(message), qos=1)
+            self.say_topology()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     while self.answered == before:
@@ -211,9 +212,16 @@ class Controller:
                     return
         raise AssertionError("the topology was never answered")
 
-    def report(self, at_ms: int | None = None) -> int:
+    def say_topology(self) -> None:
+        """Send the topology once."""
+        message = capture("mqtt-status-online-rc-plus-m30t")["payload"]
+        message["data"]["sub_devices"][0]["sn"] = self.aircraft
+        message["timestamp"] = _now_ms()
+        self._client.publish(f"sys/product/{self.gateway}/status", json.dumps(message), qos=1)
+
+    def report(self) -> int:
         """Send one report of the aircraft; its time, which no other has."""
-        at_ms = at_ms or max(_now_ms(), self.sent[-1] + 1 if self.sent else 0)
+        at_ms = max(_now_ms(), self.sent[-1] + 1 if self.sent else 0)
         self.sent.append(at_ms)
         self._mids[self._say(at_ms)] = at_ms
         return at_ms
@@ -481,6 +489,23 @@ async def says_ready(hub: HubProcess) -> None:
         return bool((await get(hub, "/readyz")).status_code == 200)
 
     await until(content, "/readyz to be content")
+
+
+@contextlib.contextmanager
+def held(daemon: Daemon) -> Iterator[None]:
+    """A server that neither answers nor goes away, for as long as the block lasts."""
+    assert daemon.process is not None
+    parent = daemon.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    processes = [parent, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 def resident_bytes(hub: HubProcess) -> int:

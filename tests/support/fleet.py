@@ -80,7 +80,7 @@ class FleetBench:
         self.bus = bus or MemoryBus()
         self.counts = Counts()
         self.broker = ListeningBroker()
-        self.bindings = Bindings()
+        self.bindings = Bindings(lambda: 0.0)
         self.audit = Audit(clock=lambda: self.now)
         self.control = Control(self.bus)
         self.recorder = Recorder(database, self.bus, self.counts)

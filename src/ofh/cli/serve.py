@@ -144,7 +144,7 @@ async def serve_hub(
         config = uvicorn.Config(
             app,
             ws=protocol_with(settings.socket_buffer_kib * 1024),
-            ws_max_size=64 * 1024,
+            ws_max_size=260 * 1024,  # MQTT packets; GraphQL looks at its messages itself
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,

@@ -1,15 +1,19 @@
 """Who speaks for which serial number, in memory, with the database behind it.
 
 A report is believed only from the connection that its serial number is bound to (security.md, M2 to M4). The table
-in memory answers the broker's questions without a query; what is not in it is looked for in the database once,
-because another process may have bound it a moment ago.
+in memory answers the broker's questions without a query; what is not in it is looked for in the database, because
+another process may have bound it a moment ago.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from ofh.store.models import Binding, Connection
+
+UNKNOWN_S = 1.0
+"""A serial number that nobody bound is looked for again after this time at the earliest."""
+MAX_UNKNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,39 +36,37 @@ class Bound:
 
 
 class Bindings:
-    """All bindings of the hub."""
+    """All bindings of the hub.
 
-    def __init__(self) -> None:
+    Args:
+        monotonic: seconds that only ever grow.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._by_serial: dict[str, dict[str, Bound]] = {}
         self._serials: dict[str, frozenset[str]] = {}
+        self._unknown: dict[str, float] = {}
+        self._reading = asyncio.Lock()
+        """One reader at a time: an older answer must not undo a newer one."""
 
     async def load(self) -> None:
         """Read the whole table."""
-        rows = await Binding.all().select_related("connection")
-        self._by_serial = {}
-        for row in rows:
-            self._by_serial.setdefault(row.serial_number, {})[row.gateway_serial] = _bound(row)
-        self._count()
+        async with self._reading:
+            rows = await Binding.all().select_related("connection")
+            self._by_serial = {}
+            self._serials = {}
+            self._unknown = {}
+            self._put(rows)
 
     async def refresh(self, serials: Iterable[str]) -> None:
         """Read these serial numbers anew."""
         wanted = list(serials)
-        rows = await Binding.filter(serial_number__in=wanted).select_related("connection")
-        for serial in wanted:
-            self._by_serial.pop(serial, None)
-        for row in rows:
-            self._by_serial.setdefault(row.serial_number, {})[row.gateway_serial] = _bound(row)
-        self._count()
-
-    async def forget_connection(self, connection_id: int) -> None:
-        """Drop what a deleted connection spoke for."""
-        for serial, bound in list(self._by_serial.items()):
-            kept = {gateway: item for gateway, item in bound.items() if item.connection_id != connection_id}
-            if kept:
-                self._by_serial[serial] = kept
-            else:
-                del self._by_serial[serial]
-        self._count()
+        async with self._reading:
+            rows = await Binding.filter(serial_number__in=wanted).select_related("connection")
+            for serial in wanted:
+                self._drop(serial)
+            self._put(rows)
 
     def serials(self, account: str) -> frozenset[str]:
         """The serial numbers that an account speaks for."""
@@ -81,9 +83,13 @@ class Bindings:
             None where nobody bound it, or not this account, or not through this gateway.
         """
         found = self.known(serial, gateway, account)
-        if found is None:
+        if found is None and self._monotonic() >= self._unknown.get(serial, 0.0):
             await self.refresh([serial])
             found = self.known(serial, gateway, account)
+            if found is None:
+                if len(self._unknown) >= MAX_UNKNOWN:
+                    self._unknown.clear()
+                self._unknown[serial] = self._monotonic() + UNKNOWN_S
         return found
 
     def known(self, serial: str, gateway: str | None, account: str | None) -> Bound | None:
@@ -97,12 +103,20 @@ class Bindings:
                 return item
         return None
 
-    def _count(self) -> None:
-        serials: dict[str, set[str]] = defaultdict(set)
-        for serial, bound in self._by_serial.items():
-            for item in bound.values():
-                serials[item.account].add(serial)
-        self._serials = {account: frozenset(names) for account, names in serials.items()}
+    def _put(self, rows: Collection[Binding]) -> None:
+        touched = set()
+        for row in rows:
+            bound = _bound(row)
+            self._by_serial.setdefault(row.serial_number, {})[row.gateway_serial] = bound
+            self._unknown.pop(row.serial_number, None)
+            touched.add(bound.account)
+        for account in touched:
+            serials = {row.serial_number for row in rows if row.connection.public_id == account}
+            self._serials[account] = self._serials.get(account, frozenset()) | serials
+
+    def _drop(self, serial: str) -> None:
+        for bound in self._by_serial.pop(serial, {}).values():
+            self._serials[bound.account] = self._serials.get(bound.account, frozenset()) - {serial}
 
 
 def _bound(row: Binding) -> Bound:

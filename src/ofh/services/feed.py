@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -115,7 +115,13 @@ class WorkspaceFeed:
                 ready.cancel()
 
     def _deliver(self, message: bytes) -> None:
-        for event in decode(message):
+        try:
+            events = decode(message)
+        except (ValueError, TypeError, KeyError, IndexError) as error:  # of a process of another version
+            log.warning("a message of the bus is not readable", workspace=self._workspace_id, error=str(error))
+            self._interrupt(Interrupted("a message was not readable"))
+            return
+        for event in events:
             boxes = self._by_key.get(event.key, ())
             for mailbox in boxes:
                 mailbox.put(event, event.key)
@@ -155,6 +161,8 @@ class Watch(Generic[T]):
     accept: Callable[[Event], T | None]
     interval: timedelta
     known: dict[Hashable, T]
+    left: dict[Hashable, datetime] = field(default_factory=dict)
+    """When what is in this view no longer left it: an older event does not bring it back."""
 
     def current(self) -> list[T]:
         """The newest item of each device as far as `changes` has shown it."""
@@ -179,15 +187,21 @@ class Watch(Generic[T]):
                 candidates.extend(await self._patiently())
             elif (accepted := self.accept(event)) is not None:
                 candidates.append(accepted)
-            else:
+            elif self._is_newer(event):
                 self.known.pop(event.key, None)  # it was shown and has left the view
+                self.left[event.key] = event.at
         newer: list[T] = []
         for item in candidates:
-            held = self.known.get(item.key)
-            if held is None or item.at > held.at:
+            if self._is_newer(item):
                 self.known[item.key] = item
+                self.left.pop(item.key, None)
                 newer.append(item)
         return newer
+
+    def _is_newer(self, item: Item) -> bool:
+        held = self.known.get(item.key)
+        at = held.at if held is not None else self.left.get(item.key)
+        return at is None or item.at > at
 
     async def _patiently(self) -> list[T]:
         """The snapshot, however long the database stays away: the feed goes on when it is back."""
@@ -309,7 +323,9 @@ class Feed:
     ) -> AsyncIterator[Watch[T]]:
         feed = self._feeds.setdefault(workspace_id, WorkspaceFeed(self._bus, workspace_id))
         feed.listeners += 1
-        mailbox: Mailbox[Event | Interrupted] = Mailbox(Policy.LATEST, self._capacity)
+        # Without an interval every report is shown, and only a view that cannot keep up gets the newest state instead.
+        policy = Policy.LATEST if interval else Policy.ALL
+        mailbox: Mailbox[Event | Interrupted] = Mailbox(policy, self._capacity)
         try:
             await feed.start()
             feed.join(mailbox, keys=keys, kinds=kinds)

@@ -7,7 +7,6 @@ events published and messages acknowledged: what was acknowledged is stored, whe
 """
 
 import asyncio
-import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,9 +118,10 @@ class Recorder:
                 for incoming in batch:
                     await self._record([incoming])
                 return
-            log.exception("report could not be stored", error_id=uuid.uuid4().hex, serial=batch[0].bound.serial_number)
+            log.exception("report could not be stored", serial=batch[0].bound.serial_number)
             self._counters.dropped("not_storable")
-            events = {}
+            batch[0].ack()
+            return
         self._counters.stored(len(batch))
         await publish(self._bus, events, self._counters)
         for incoming in batch:
@@ -154,9 +154,10 @@ class Recorder:
             drones = await bulk.lock_devices(self._database, client, "drones", drone_ids)
             for item in batch:
                 controller = controllers.get(controller_ids.get(item.bound.gateway_serial, 0))
-                if controller is not None:
+                if controller is not None and controller.workspace_id == item.bound.workspace_id:
                     self._take_controller(controller, item, events)
-                if not item.bound.is_gateway and (drone := drones.get(item.bound.device_id)) is not None:
+                drone = None if item.bound.is_gateway else drones.get(item.bound.device_id)
+                if drone is not None and drone.workspace_id == item.bound.workspace_id:
                     self._take_drone(drone, item, history, events)
             await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
             await bulk.write_devices(self._database, client, "drones", list(drones.values()))
@@ -202,26 +203,32 @@ class Recorder:
             )
 
     def _counts(self, row: DeviceRow, item: Incoming) -> bool:
-        """Whether the report comes by the controller that counts: two may report one aircraft (dji-pilot-2.md 5.3)."""
-        gateway, at = item.bound.gateway_serial, item.report.at
+        """Whether the report comes by the controller that counts: two may report one aircraft (dji-pilot-2.md 5.3).
+
+        By the hub's clock, since the two controllers' clocks may differ.
+        """
+        gateway, at = item.bound.gateway_serial, item.received_at
         is_another = row.gateway_serial not in (None, gateway)
         if is_another and row.gateway_at is not None and at <= row.gateway_at + self._rules.gateway_hold:
             return False
-        if row.gateway_serial != gateway or row.gateway_at is None or at > row.gateway_at:
+        if is_another or row.gateway_at is None or at > row.gateway_at:
             row.gateway_serial, row.gateway_at = gateway, at
         return True
 
 
 async def publish(bus: Bus, events: dict[int, list[Event]], counters: Counters) -> None:
-    """Tell every process, one message per workspace.
+    """Tell every process, one message per workspace, all at once.
 
     A bus that is away loses them: they are stored, and every feed reads the database once the bus is back.
     """
-    for workspace_id, happened in events.items():
+
+    async def tell(workspace_id: int, happened: list[Event]) -> None:
         try:
             await bus.publish(channel(workspace_id), encode(happened))
         except HubError:
             counters.dropped("bus_away", len(happened))
+
+    await asyncio.gather(*(tell(workspace_id, happened) for workspace_id, happened in events.items()))
 
 
 def _seen(row: DeviceRow, item: Incoming) -> bool:

@@ -12,6 +12,9 @@ from .bindings import Bindings, Bound
 from .counters import Counters
 from .recorder import Incoming, Recorder
 
+MAX_ALLOWANCES = 100_000
+"""Connections whose rate is remembered."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryRules:
@@ -42,7 +45,7 @@ class Telemetry:
         self._monotonic = monotonic
         self._rules = rules or TelemetryRules()
         self._allowances: dict[str, Allowance] = {}
-        self._shed: dict[tuple[str, str], Incoming] = {}
+        self._shed: dict[tuple[str, str, bool], Incoming] = {}
         self._shedding = asyncio.Event()
 
     @property
@@ -84,7 +87,7 @@ class Telemetry:
             digest=digest,
             ack=ack,
         )
-        if not self._allow(bound.account):
+        if not self.allows(bound.account):
             self._keep_newest(incoming)
             return None
         return None if self._recorder.add_now(incoming) else incoming
@@ -93,16 +96,23 @@ class Telemetry:
         """Take a report when there is room: meanwhile its sender is not read."""
         await self._recorder.add(incoming)
 
-    def _allow(self, account: str) -> bool:
+    def allows(self, account: str) -> bool:
+        """Count one more message of a connection; False where it sends too many."""
         allowance = self._allowances.get(account)
         if allowance is None:
+            if len(self._allowances) >= MAX_ALLOWANCES:
+                self._allowances.clear()  # who is over the limit is so again within the burst
             allowance = Allowance(per_s=self._rules.messages_per_s, burst=self._rules.burst)
             self._allowances[account] = allowance
         return allowance.take(self._monotonic())
 
     def _keep_newest(self, incoming: Incoming) -> None:
-        """Over the limit: the newest of each device stays, the others are acknowledged and counted as shed."""
-        key = (incoming.bound.serial_number, incoming.bound.gateway_serial)
+        """Over the limit: of each device the newest position stays, and the newest of what else it says.
+
+        All others are acknowledged and counted as shed.
+        """
+        bound = incoming.bound
+        key = (bound.serial_number, bound.gateway_serial, Property.FIX in incoming.report.values)
         held = self._shed.get(key)
         if held is not None and held.report.at > incoming.report.at:
             held, incoming = incoming, held
@@ -121,10 +131,6 @@ class Telemetry:
             self._shedding.clear()
             for incoming in kept:
                 await self._recorder.add(incoming)
-
-    def forget(self, account: str) -> None:
-        """Drop what is kept about an account that is gone."""
-        self._allowances.pop(account, None)
 
 
 def moment(sent_at: datetime | None, received_at: datetime, tolerance: timedelta) -> tuple[datetime, datetime | None]:

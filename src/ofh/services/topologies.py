@@ -2,9 +2,12 @@
 
 A topology binds the serial numbers in it to the connection whose account published it (security.md, M2 and M3). A
 claim never takes a device away while it is online through another workspace's connection; one that is merely known
-there moves and leaves its history behind.
+there moves and leaves its history behind. All bindings of a serial number lie in one workspace: claims to the same
+serial number wait for each other.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +15,16 @@ from typing import Protocol, TypeVar
 
 import structlog
 from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
 
 from ofh.backends.ports import Broker, BrokerAccount, Bus
 from ofh.dji.topology import Topology
 from ofh.domain.devices import micros
+from ofh.domain.errors import HubError
 from ofh.domain.events import Event, PresenceChanged
 from ofh.store.database import Database
 from ofh.store.models import Binding, Connection, Drone, RemoteController
+from ofh.store.statements import lock_names
 
 from .audit import Audit
 from .bindings import Bindings
@@ -27,6 +33,12 @@ from .counters import Counters
 from .recorder import publish
 
 log = structlog.get_logger(__name__)
+
+RIGHTS_WAIT_S = 0.5
+"""How long an answer waits for the broker to hold the new rights: DJI wants it within a second, and a controller that
+reports at once after it should not be refused."""
+MAX_SERIALS = 1_000
+"""Serial numbers that one connection may speak for; a real one has two or three."""
 
 
 @dataclass(slots=True)
@@ -38,8 +50,14 @@ class _Outcome:
     accounts: set[str] = field(default_factory=set)
     """Accounts whose rights changed."""
     conflicts: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    """By workspace."""
     workspace_id: int = 0
+    is_full: bool = False
+    """The connection speaks for too many serial numbers already."""
+
+    def add(self, event: Event) -> None:
+        self.events[event.workspace_id].append(event)
 
 
 class _Kind(Protocol):
@@ -72,6 +90,7 @@ class Topologies:
         self._control = control
         self._audit = audit
         self._counters = counters
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def announce(
         self, account: str, gateway: str, topology: Topology, *, at: datetime, received_at: datetime
@@ -83,6 +102,8 @@ class Topologies:
             at: the time of the message, by the device's clock where it is believed.
         Returns:
             Whether the controller may use this connection: it is to be answered then, and only then.
+        Raises:
+            HubError: UNAVAILABLE, the database is away.
         """
         try:
             outcome = await self._take(account, gateway, topology, at, received_at)
@@ -97,48 +118,77 @@ class Topologies:
                 workspace_id=outcome.workspace_id or None,
                 object=f"device:{serial}",
             )
-        if not outcome.accepted:
-            return False
+        if outcome.is_full:
+            self._counters.dropped("too_many_serials")
+        if outcome.accepted:
+            if outcome.accounts:
+                await self._bindings.refresh(outcome.serials)
+            telling = asyncio.create_task(self._tell(outcome))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+            await asyncio.wait([telling], timeout=RIGHTS_WAIT_S)
+        return outcome.accepted
+
+    async def stop(self) -> None:
+        """Wait until everybody has been told."""
+        await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def _tell(self, outcome: _Outcome) -> None:
+        """Tell the broker, the other processes and the listeners, all at once: none waits for another that is away."""
+        work = [publish(self._bus, outcome.events, self._counters)]
         if outcome.accounts:
-            await self._bindings.refresh(outcome.serials)
-            await self._control.publish("bindings", serials=sorted(outcome.serials))
-            await self._tell_broker(outcome.accounts)
-        await publish(self._bus, {outcome.workspace_id: outcome.events} if outcome.events else {}, self._counters)
-        return True
+            work.append(self._tell_broker(outcome.accounts))
+            work.append(self._control.publish("bindings", serials=sorted(outcome.serials)))
+        for result in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("a topology's consequences could not be told", exc_info=result)
 
     async def _tell_broker(self, accounts: set[str]) -> None:
         for connection in await Connection.filter(public_id__in=accounts):
-            await self._broker.put_account(
-                BrokerAccount(
-                    name=connection.public_id,
-                    secret=None,
-                    secret_digest=bytes.fromhex(connection.secret_digest),
-                    serials=self._bindings.serials(connection.public_id),
-                )
+            account = BrokerAccount(
+                name=connection.public_id,
+                secret=None,
+                secret_digest=bytes.fromhex(connection.secret_digest),
+                serials=self._bindings.serials(connection.public_id),
             )
+            try:
+                await self._broker.put_account(account)
+            except HubError as error:  # `reconcile` mends it once the broker is back
+                log.warning("broker away, rights not changed", account=account.name, reason=error.message)
+                self._counters.retried("broker")
 
     async def _take(
         self, account: str, gateway: str, topology: Topology, at: datetime, received_at: datetime
     ) -> _Outcome:
         outcome = _Outcome()
-        async with self._database.transaction():
+        async with self._database.transaction() as client:
             connection = await Connection.get_or_none(public_id=account)
             if connection is None:
                 return outcome
             outcome.workspace_id = connection.workspace_id
             wanted = [gateway, *(sub.serial for sub in topology.sub_devices)]
-            held = await Binding.filter(serial_number__in=wanted).order_by("id").select_for_update()
-            owners = await Connection.in_bulk([binding.connection_id for binding in held], "id")
+            await lock_names(self._database, client, wanted)
+            held = await Binding.filter(Q(serial_number__in=wanted) | Q(gateway_serial=gateway)).order_by("id")
+            owners = await Connection.in_bulk({binding.connection_id for binding in held}, "id")
             elsewhere = [
                 binding for binding in held if owners[binding.connection_id].workspace_id != connection.workspace_id
             ]
-            taken = {binding.serial_number for binding in elsewhere if await _is_online(binding)}
+            taken = {
+                binding.serial_number
+                for binding in elsewhere
+                if binding.serial_number in wanted and await _is_online(binding)
+            }
             outcome.conflicts = sorted(taken)
             if gateway in taken:
                 return outcome
+            ours = {binding.serial_number for binding in held} & set(wanted)
+            spoken_for = await Binding.filter(connection_id=connection.id).count()
+            if spoken_for + len(set(wanted) - ours) > MAX_SERIALS:
+                outcome.is_full = True
+                return outcome
             outcome.accepted = True
             for binding in elsewhere:
-                if binding.serial_number not in taken:
+                if binding.serial_number not in taken or binding.gateway_serial == gateway:
                     await binding.delete()
                     outcome.serials.add(binding.serial_number)
                     outcome.accounts.add(owners[binding.connection_id].public_id)
@@ -157,44 +207,53 @@ class Topologies:
     ) -> None:
         controller = await _device(RemoteController, connection, gateway, topology.gateway, received_at)
         await _ensure_binding(connection, gateway, gateway, controller.id, received_at, outcome)
-        if controller.topology_at is not None and at < controller.topology_at:
-            return
-        controller.topology_at = at
+        # By the device's clock, which may have been put right meanwhile: so an older one still binds what it names.
+        is_newest = controller.topology_at is None or at >= controller.topology_at
+        if is_newest:
+            controller.topology_at = at
         controller.online = True
         controller.seen_at = _latest(controller.seen_at, received_at)
         await controller.save()
 
         linked = [sub for sub in topology.sub_devices if sub.serial not in taken]
-        for sub in linked:
+        for sub in sorted(linked, key=lambda sub: sub.serial):
             drone = await _device(Drone, connection, sub.serial, sub.kind, received_at)
             await _ensure_binding(connection, sub.serial, gateway, drone.id, received_at, outcome)
-            if not drone.online:
-                outcome.events.append(_presence(drone, received_at, online=True))
-            drone.online = True
+            if is_newest and not drone.online:
+                outcome.add(_presence(drone, received_at, online=True))
+                drone.online = True
             drone.seen_at = _latest(drone.seen_at, received_at)
             await drone.save(update_fields=["online", "seen_at", "connection_id"])
-        await self._unlink(gateway, [sub.serial for sub in linked], at, received_at, outcome)
+        if is_newest:
+            await self._unlink(connection, gateway, [sub.serial for sub in linked], at, received_at, outcome)
 
     async def _unlink(
-        self, gateway: str, linked: Sequence[str], at: datetime, received_at: datetime, outcome: _Outcome
+        self,
+        connection: Connection,
+        gateway: str,
+        linked: Sequence[str],
+        at: datetime,
+        received_at: datetime,
+        outcome: _Outcome,
     ) -> None:
         """Aircraft that are not in the topology have left this controller; they are offline unless another has them."""
-        gone = await Binding.filter(gateway_serial=gateway, is_linked=True).exclude(
-            serial_number__in=[*linked, gateway]
-        )
+        ours = Binding.filter(connection__workspace_id=connection.workspace_id, is_linked=True)
+        gone = await ours.filter(gateway_serial=gateway).exclude(serial_number__in=[*linked, gateway])
         for binding in gone:
             binding.is_linked = False
             await binding.save(update_fields=["is_linked"])
-            others = await Binding.filter(serial_number=binding.serial_number, is_linked=True).values_list(
-                "gateway_serial", flat=True
+            # Whichever controller reports next is the one that counts.
+            await Drone.filter(id=binding.device_id, gateway_serial=gateway).update(
+                gateway_serial=None, gateway_at=None
             )
+            others = await ours.filter(serial_number=binding.serial_number).values_list("gateway_serial", flat=True)
             if await RemoteController.filter(
-                serial_number__in=list(others), workspace_id=outcome.workspace_id, online=True
+                serial_number__in=list(others), workspace_id=connection.workspace_id, online=True
             ).exists():
                 continue
             drone = await Drone.get(id=binding.device_id)
             if drone.online:
-                outcome.events.append(_presence(drone, received_at, online=False))
+                outcome.add(_presence(drone, received_at, online=False))
             await Drone.filter(id=drone.id).update(online=False, left_at=at)
 
 
@@ -234,9 +293,9 @@ async def _ensure_binding(
     elif binding.connection_id != connection.id:
         # The controller logged in by another connection of the same workspace: its aircraft come along.
         outcome.accounts.add(binding.connection.public_id)
-        rows = await Binding.filter(gateway_serial=gateway).values_list("serial_number", flat=True)
-        outcome.serials.update(str(row) for row in rows)
-        await Binding.filter(gateway_serial=gateway).update(connection_id=connection.id)
+        along = Binding.filter(gateway_serial=gateway, connection_id=binding.connection_id)
+        outcome.serials.update(str(row) for row in await along.values_list("serial_number", flat=True))
+        await along.update(connection_id=connection.id)
     elif binding.is_linked:
         return
     else:

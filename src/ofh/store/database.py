@@ -1,6 +1,8 @@
 """Opening the database: one configuration for SQLite and PostgreSQL, transactions, and what 'away' looks like."""
 
 import asyncio
+import errno
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -169,12 +171,12 @@ class Database:
 
 
 _AWAY = (
-    OSError,
+    ConnectionError,
     TimeoutError,
+    socket.gaierror,
     DBConnectionError,
     TransactionManagementError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -190,21 +192,35 @@ def away(error: BaseException) -> HubError | None:
     """The refusal to give where an error means that the database is away for now; None for any other error."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, _AWAY) or (isinstance(cause, sqlite3.OperationalError) and _is_passing(cause)):
+        if isinstance(cause, _AWAY) or _is_passing(cause):
             return HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2)
         cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _is_passing(error: sqlite3.OperationalError) -> bool:
-    """Whether SQLite's error is about the file's state (locked, full, unreadable) rather than about the statement."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {
+def _is_passing(error: BaseException) -> bool:
+    """Whether an error that may mean anything is about the line or the file, rather than about the statement."""
+    match error:
+        case sqlite3.OperationalError():
+            return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+        case asyncpg.InterfaceError():
+            return not isinstance(error, ValueError)  # that one is a value which does not fit its column
+        case OSError():
+            return error.errno is None or error.errno in _PASSING_OS  # none: asyncio tried several addresses
+        case _:
+            return False
+
+
+_PASSING_SQLITE = frozenset(
+    {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_CANTOPEN,
     }
+)
+_PASSING_OS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENOENT, errno.ENOSPC, errno.EIO})
 
 
 Statement = TypeVar("Statement", bound=Callable[..., Coroutine[Any, Any, Any]])

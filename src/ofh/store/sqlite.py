@@ -7,10 +7,11 @@ command line beside a running hub) wrote in between. Tortoise finds this module 
 import sqlite3
 
 from tortoise.backends.base.client import TransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 from tortoise.exceptions import TransactionManagementError
 
 from .database import tell_away
+from .transactions import SqliteTransaction
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
@@ -34,7 +35,7 @@ class Client(SqliteClient):
     execute_query_dict = tell_away(SqliteClient.execute_query_dict)
 
     def _in_transaction(self) -> TransactionContext:
-        return SqliteTransactionContext(ImmediateTransaction(self), self._lock)
+        return SqliteTransaction(ImmediateTransaction(self), self._lock)
 
 
 client_class = Client

@@ -47,3 +47,16 @@ async def run_many(database: Database, client: Any, sql: str, rows: Sequence[Seq
         await client.execute_many(
             statement(database, sql), [[argument(database, value) for value in row] for row in rows]
         )
+
+
+async def lock_names(database: Database, client: Any, names: Sequence[str]) -> None:
+    """Make transactions that name one of these wait for each other; on SQLite they do anyway.
+
+    For what has no row to lock yet. Taken in a fixed order, so that nobody waits in a circle.
+    """
+    if database.dialect == "postgresql":
+        await client.execute_query(
+            "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key"
+            " FROM unnest($1::text[]) AS name ORDER BY 1) AS keys",
+            [list(names)],
+        )

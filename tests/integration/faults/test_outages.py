@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 import websockets
+from redis.asyncio import Redis
 
 from tests.integration.faults.conftest import Servers
 from tests.support.faults import (
@@ -25,6 +26,7 @@ from tests.support.faults import (
     drone_ids,
     faults_in,
     flying,
+    held,
     says_away,
     says_ready,
     until,
@@ -171,4 +173,71 @@ async def test_another_process_holds_the_lock_of_the_embedded_database(embedded:
         await answer(now.hub, now.team.token, OPERATIONS["rename"], drone=now.drones[0])
         await all_acknowledged(now.controllers)
         await all_stored_once(embedded, now.controllers)
+        await now.show_the_newest()
+
+
+@pytest.mark.services
+async def test_a_topology_that_comes_while_the_database_is_away_is_taken_later(servers: Servers) -> None:
+    """The broker has acknowledged it, so the controller has no reason to say it again."""
+    daemon = servers.daemon("database")
+    async with hub_process(servers.way) as hub:
+        team = await crew(servers.way, hub)
+        controller = Controller(servers.way, team.accounts[0], 0)
+        controller.start()
+        try:
+            await until(lambda: controller.links)
+            daemon.stop()
+            try:
+                await says_away(hub, "database")
+                controller.say_topology()
+                await asyncio.sleep(5)
+            finally:
+                daemon.start()
+            await until(lambda: controller.answered, "the topology to be answered")
+        finally:
+            await controller.stop()
+
+
+@pytest.mark.services
+async def test_a_bus_that_is_too_slow_to_publish_by(servers: Servers) -> None:
+    """The reports are stored while nobody can be told, and no subscription breaks that could tell of the hole."""
+    async with scene(servers.way) as now:
+        await all_acknowledged(now.controllers)
+        await now.show_the_newest()
+        redis = Redis.from_url(servers.redis.url)
+        try:
+            await redis.execute_command("CLIENT", "PAUSE", "120000", "WRITE")
+            for controller in now.controllers:
+                controller.report()
+            await all_stored_once(servers.way, now.controllers)
+            await until(lambda: "bus publish failed" in now.hub.log.read_text(), "the hub to give up publishing")
+            await redis.execute_command("CLIENT", "UNPAUSE")
+        finally:
+            await redis.aclose()
+        await now.show_the_newest()
+
+
+@pytest.mark.services
+async def test_a_database_that_hangs(servers: Servers) -> None:
+    """Operations give up on it; what they held is given back, and all goes on when it does."""
+    async with scene(servers.way, OFH_OPERATION_S="1", OFH_DATABASE_POOL="4") as now:
+        with held(servers.daemon("database")):
+            for _ in range(2):
+                answers = await asyncio.gather(
+                    *(
+                        now.hub.graphql(
+                            now.team.token, OPERATIONS[name], drone=now.drones[0], workspace=now.team.workspace
+                        )
+                        for name in ("connect", "rename", "everything", "connect")
+                    )
+                )
+                assert {error["extensions"]["code"] for found in answers for error in found["errors"]} == {
+                    "UNAVAILABLE"
+                }
+            await says_away(now.hub, "database")
+        await says_ready(now.hub)
+        for _ in range(5):
+            await answer(now.hub, now.team.token, OPERATIONS["connect"], workspace=now.team.workspace)
+        await all_acknowledged(now.controllers)
+        await all_stored_once(servers.way, now.controllers)
         await now.show_the_newest()

@@ -17,7 +17,11 @@ from tests.support.hubs import Way, hub_process
 
 READERS = 4
 ROUNDS = 1000
-WIDE = "".join(f" a{number}: position {{ longitude latitude height reportedAt }}" for number in range(40))
+WIDE = "".join(
+    f" a{number}: telemetry {{ heading horizontalSpeed verticalSpeed elevation gimbalPitch gimbalRoll gimbalYaw"
+    " flightMode satellites signal homeDistance windSpeed reportedAt }"
+    for number in range(25)
+)
 """So that what would wait for a reader is large beside what is allowed to."""
 QUERY = (
     "subscription($workspace: ID!) { workspacePositions(workspaceId: $workspace, interval: 0)"

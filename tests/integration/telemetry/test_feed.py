@@ -8,8 +8,10 @@ import pytest
 
 from ofh.backends.ports import Interrupted
 from ofh.domain.areas import Area
+from ofh.domain.devices import DeviceState, Fix, Report
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import DronePositioned
+from ofh.domain.events import DronePositioned, encode
+from ofh.services.feed import channel
 from ofh.store.database import Database
 from tests.support.fleet import START, FleetBench, charge, position, seconds
 
@@ -165,3 +167,46 @@ async def test_nothing_remains_when_the_last_listener_leaves(bench: FleetBench, 
         async with bench.feed.workspace_positions(workspace_id, None, AT_ONCE):
             pass
     assert len(asyncio.all_tasks()) == before
+
+
+async def test_one_unreadable_message_does_not_end_a_feed(bench: FleetBench, workspace_id: int) -> None:
+    drone = await bench.drone("AC1", workspace_id)
+    newer_version = b'[["position",1,1780300801000000,1,{"fix":[1,[1,2,3]]},"a member of a newer version"]]'
+    async with bench.feed.drone_position(drone.id) as watch:
+        changes = watch.changes()
+        for bad in (newer_version, b"{", b"[1]", b"\xff"):
+            await bench.bus.publish(channel(workspace_id), bad)
+        await bench.report("AC1", position(longitude=4.0), sent_at=START)
+        assert [item.fix.longitude_deg for item in await take(changes)] == [4.0]
+
+
+async def test_an_older_event_does_not_bring_back_who_left_the_area(bench: FleetBench, workspace_id: int) -> None:
+    area = Area(west_deg=9, south_deg=0, east_deg=11, north_deg=80)
+    drone = await bench.drone("AC1", workspace_id)
+
+    async def event(longitude: float, second: float) -> None:
+        state = DeviceState().merge(Report(at=START + seconds(second), values=position(longitude)))
+        fix = Fix(longitude_deg=longitude, latitude_deg=50.49, height_m=1000.0)
+        positioned = DronePositioned(
+            workspace_id=workspace_id, drone_id=drone.id, at=START + seconds(second), fix=fix, state=state
+        )
+        await bench.bus.publish(channel(workspace_id), encode([positioned]))
+
+    async with bench.feed.workspace_positions(workspace_id, area, AT_ONCE) as watch:
+        changes = watch.changes()
+        await event(10, 1)
+        assert [item.fix.longitude_deg for item in await take(changes)] == [10]
+        await event(50, 4)
+        await event(10, 2)
+        await event(10.5, 5)
+        assert [item.fix.longitude_deg for item in await take(changes)] == [10.5]
+
+
+async def test_without_an_interval_every_report_is_shown(bench: FleetBench, workspace_id: int) -> None:
+    drone = await bench.drone("AC1", workspace_id)
+    async with bench.feed.drone_position(drone.id) as watch:
+        for n in range(10):
+            await bench.report("AC1", position(longitude=float(n)), sent_at=START + seconds(n))
+        changes = watch.changes()
+        shown = [item.fix.longitude_deg for _ in range(10) for item in await take(changes)]
+    assert shown == [float(n) for n in range(10)]

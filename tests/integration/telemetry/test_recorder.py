@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -108,9 +109,11 @@ async def test_the_controller_that_counts_stays_for_ten_seconds(bench: FleetBenc
     await bench.connection(workspace_id, "c-2")
     await bench.announce("c-2", "RC2", AIRCRAFT)
     await bench.report(AIRCRAFT, position(longitude=1.0), gateway=GATEWAY, sent_at=START)
-    await bench.report(AIRCRAFT, position(longitude=2.0), gateway="RC2", sent_at=START + seconds(5))
+    bench.now += seconds(5)
+    await bench.report(AIRCRAFT, position(longitude=2.0), gateway="RC2", sent_at=bench.now)
     assert bench.counts.drops["other_controller"] == 1
-    await bench.report(AIRCRAFT, position(longitude=3.0), gateway="RC2", sent_at=START + seconds(11))
+    bench.now += seconds(6)
+    await bench.report(AIRCRAFT, position(longitude=3.0), gateway="RC2", sent_at=bench.now)
     assert [row.longitude for row in await bench.history(AIRCRAFT, workspace_id)] == [1.0, 3.0]
 
 
@@ -244,3 +247,53 @@ async def test_a_drone_of_a_deleted_workspace_is_acknowledged_and_forgotten(
     )
     await bench.recorder.settled()
     assert bench.acks == [1]
+
+
+async def test_a_handover_between_controllers_loses_no_history(bench: FleetBench, workspace_id: int) -> None:
+    """The clock of the controller that gives the aircraft up is four minutes ahead."""
+    await bench.connection(workspace_id, "c-2")
+    await bench.report(AIRCRAFT, position(longitude=1.0), sent_at=START + seconds(240), gateway=GATEWAY)
+    bench.now += seconds(5)
+    await bench.announce("c-1", GATEWAY, at=START + seconds(245))
+    await bench.announce("c-2", "RC2", AIRCRAFT)
+    for n in range(10):
+        bench.now += seconds(2)
+        await bench.report(AIRCRAFT, position(longitude=2.0 + n), sent_at=bench.now, gateway="RC2")
+    assert len(await bench.history(AIRCRAFT, workspace_id)) == 11
+
+
+async def test_shedding_keeps_the_position_whatever_comes_after_it(bench: FleetBench, workspace_id: int) -> None:
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    while bench.telemetry.allows("c-1"):
+        pass
+    for n, values in enumerate([position(longitude=7.0), {Property.FIRMWARE: "1.2"}]):
+        bench.telemetry.take_now(
+            bound,
+            values,
+            sent_at=START + seconds(n),
+            received_at=bench.now,
+            digest=n,
+            ack=lambda: bench.acks.append(1),
+        )
+    async with asyncio.timeout(20):
+        while len(bench.acks) < 2:
+            await asyncio.sleep(0.05)
+    state = DeviceState.from_json((await bench.drone(AIRCRAFT, workspace_id)).state)
+    assert set(state.properties) == {Property.FIX, Property.FIRMWARE}
+
+
+async def test_a_report_is_stored_only_in_the_workspace_it_came_in_by(bench: FleetBench, workspace_id: int) -> None:
+    bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
+    assert bound is not None
+    bench.telemetry.take_now(
+        replace(bound, workspace_id=workspace_id + 1),
+        position(),
+        sent_at=START,
+        received_at=bench.now,
+        digest=1,
+        ack=lambda: bench.acks.append(1),
+    )
+    await bench.recorder.settled()
+    assert bench.acks == [1]
+    assert await bench.history(AIRCRAFT, workspace_id) == []

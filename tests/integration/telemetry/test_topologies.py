@@ -1,5 +1,6 @@
 """Who may report for what: the binding rules of security.md M1 to M5, and presence by dji-pilot-2.md 6.2."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 
 from ofh.backends.ports import Session, SessionChange
+from ofh.domain.errors import Code, HubError
 from ofh.domain.events import PresenceChanged
+from ofh.services import bindings as bindings_module
+from ofh.services import topologies as topologies_module
 from ofh.store.database import Database
 from ofh.store.models import AuditEntry, Binding, Drone, RemoteController
 from tests.captures.reader import capture
@@ -193,3 +197,142 @@ async def test_nonsense_is_acknowledged_and_counted_and_stops_nothing(bench: Fle
     good = {"data": {"latitude": 1.0, "longitude": 1.0, "height": 1.0}}
     assert await bench.message("thing/product/AC1/osd", json.dumps(good).encode(), "c-1")
     assert len(await bench.history("AC1", ours)) == 1
+
+
+async def test_a_stranger_with_two_connections_cannot_write_our_drone(
+    bench: FleetBench, ours: int, theirs: int
+) -> None:
+    """The controller moves to the stranger; the aircraft that hung on it does not."""
+    await bench.connection(theirs, "x-2")
+    await bench.announce("c-1", "RC1", "AC1")
+    await bench.report("AC1", position(longitude=9.0), sent_at=START)
+    bench.now += seconds(61)
+    await bench.presence.sweep()
+    await bench.announce("x-1", "RC1")
+    await bench.announce("x-2", "RC1")
+    assert bench.bindings.serials("x-2") == {"RC1"}
+    body = {
+        "gateway": "RC1",
+        "timestamp": int(bench.now.timestamp() * 1000),
+        "data": {"longitude": 1.0, "latitude": 2.0, "height": 3.0},
+    }
+    await bench.message("thing/product/AC1/osd", json.dumps(body).encode(), "x-2")
+    assert (await bench.drone("AC1", ours)).state["fix"][1][0] == 9.0
+
+
+async def test_a_stranger_who_takes_a_controller_takes_no_aircraft_offline(
+    bench: FleetBench, ours: int, theirs: int
+) -> None:
+    await bench.announce("c-1", "RC1", "AC1")
+    bench.now += seconds(50)
+    await bench.announce("c-2", "RC2", "AC1")
+    bench.now += seconds(20)
+    await bench.report("AC1", position(), sent_at=bench.now, gateway="RC2")
+    await bench.presence.sweep()
+    async with bench.listening(theirs) as heard:
+        assert await bench.announce("x-1", "RC1")
+    assert (await bench.drone("AC1", ours)).online
+    assert heard == []
+
+
+async def test_a_new_serial_that_two_workspaces_claim_at_once_is_bound_in_one(
+    bench: FleetBench, ours: int, theirs: int
+) -> None:
+    for n in range(10):
+        await asyncio.gather(
+            bench.announce("c-1", f"A{n}", f"S{n}"),
+            bench.announce("x-1", f"B{n}", f"S{n}"),
+        )
+        owners = await Binding.filter(serial_number=f"S{n}").values_list("connection__workspace_id", flat=True)
+        assert len(owners) == 1
+
+
+async def test_a_message_is_not_acknowledged_while_the_database_is_away(
+    bench: FleetBench, ours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.announce("c-1", "RC1", "AC1")
+    real = bench.bindings.refresh
+    attempts = 0
+
+    async def away_twice(serials: list[str]) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 2:
+            raise HubError(Code.UNAVAILABLE, "away")
+        await real(serials)
+
+    await bench.bindings.refresh([])
+    monkeypatch.setattr(bench.bindings, "refresh", away_twice)
+    monkeypatch.setattr(bench.bindings, "_by_serial", {})
+    body = {"gateway": "RC1", "data": {"longitude": 1, "latitude": 2, "height": 3}}
+    assert await bench.message("thing/product/AC1/osd", json.dumps(body).encode(), "c-1")
+    assert attempts == 3
+    assert len(await bench.history("AC1", ours)) == 1
+
+
+async def test_a_broker_that_is_away_keeps_no_topology_from_its_answer(
+    bench: FleetBench, ours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_account: object) -> None:
+        raise HubError(Code.UNAVAILABLE, "away")
+
+    monkeypatch.setattr(bench.broker, "put_account", away)
+    async with bench.listening(ours) as heard:
+        assert await bench.announce("c-1", "RC1", "AC1")
+        await bench.topologies.stop()
+    assert [event.online for event in heard if isinstance(event, PresenceChanged)] == [True]
+
+
+async def test_an_older_reading_of_the_table_does_not_undo_a_newer_one(
+    bench: FleetBench, ours: int, theirs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.announce("c-1", "RC1", "AC1")
+    await Drone.all().update(online=False)
+    await RemoteController.all().update(online=False)
+    gate = asyncio.Event()
+    real = Binding.all
+
+    class Slow:
+        def select_related(self, *names: str) -> Any:
+            async def read() -> Any:
+                rows = await real().select_related(*names)
+                await gate.wait()
+                return rows
+
+            return read()
+
+    monkeypatch.setattr(bindings_module.Binding, "all", Slow)
+    loading = asyncio.create_task(bench.bindings.load())
+    await asyncio.sleep(0.05)
+    claiming = asyncio.create_task(bench.announce("x-1", "RC1", "AC1"))
+    await asyncio.sleep(0.05)
+    gate.set()
+    await asyncio.gather(loading, claiming)
+    assert bench.bindings.serials("c-1") == frozenset()
+    assert bench.bindings.serials("x-1") == {"RC1", "AC1"}
+
+
+async def test_a_topology_after_the_clock_was_put_right_binds_its_aircraft(bench: FleetBench, ours: int) -> None:
+    await bench.announce("c-1", "RC1", at=START + seconds(240))
+    bench.now += seconds(10)
+    await bench.announce("c-1", "RC1", "AC1", at=bench.now)
+    assert "AC1" in bench.bindings.serials("c-1")
+
+
+async def test_one_connection_speaks_for_so_many_serials_at_the_most(
+    bench: FleetBench, ours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topologies_module, "MAX_SERIALS", 4)
+    assert await bench.announce("c-1", "RC1", "AC1", "AC2", "AC3")
+    assert await bench.announce("c-1", "RC1", "AC1", "AC2")
+    assert not await bench.announce("c-1", "RC1", "AC1", "AC4")
+    assert bench.counts.drops["too_many_serials"] == 1
+
+
+async def test_topologies_without_end_are_shed(bench: FleetBench, ours: int) -> None:
+    body = {"method": "update_topo", "data": {"type": 119, "sub_devices": []}}
+    while bench.telemetry.allows("c-1"):
+        pass
+    assert await bench.message("sys/product/RC1/status", json.dumps(body).encode(), "c-1")
+    assert bench.counts.drops["shed"] == 1
+    assert await Binding.all().count() == 0

@@ -23,6 +23,7 @@ from ofh.dji.requests import decode_request
 from ofh.dji.topics import Topic, TopicKind, parse, reply_topic
 from ofh.dji.topology import UPDATE_TOPO, decode_topology
 from ofh.domain.errors import Code, HubError
+from ofh.domain.rates import Allowance
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bound
 from ofh.services.counters import Counters
@@ -30,14 +31,13 @@ from ofh.services.presence import Presence
 from ofh.services.recorder import Incoming
 from ofh.services.telemetry import Telemetry, moment
 from ofh.services.topologies import Topologies
-from ofh.store.database import away
 
 log = structlog.get_logger(__name__)
 
 LOG_EVERY_S = 60
 """A sender's bad messages are shown at most once in this time."""
-PATIENCE = 5
-"""Attempts at a topology while the database is away; the controller repeats it anyway."""
+RETRY_S = (0.2, 5.0)
+"""First and longest pause between attempts while a backend is away."""
 
 
 class Consumer:
@@ -63,6 +63,8 @@ class Consumer:
         self._clock = clock
         self._monotonic = monotonic
         self._shown: dict[str, float] = {}
+        # A stranger who tries without end must not fill the audit record.
+        self._recorded_failures = Allowance(per_s=0.1, burst=100)
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -72,6 +74,7 @@ class Consumer:
     async def stop(self) -> None:
         """Stop consuming; what is not stored stays unacknowledged."""
         await self._broker.stop()
+        await self._topologies.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -87,10 +90,10 @@ class Consumer:
             self._counters.received(topic.kind.value)
             envelope = envelopes.decode(message.payload)
             if topic.kind not in (TopicKind.OSD, TopicKind.STATE):
-                return self._guarded(message, self._handle(message, topic, envelope))
+                return self._guarded(message, lambda: self._handle(message, topic, envelope))
             bound = self._telemetry.known(topic.serial, envelope.gateway, message.account)
             if bound is None:
-                return self._guarded(message, self._report(message, topic, envelope))
+                return self._guarded(message, lambda: self._report(message, topic, envelope))
             waiting = self._take(message, bound, envelope)
             return None if waiting is None else self._telemetry.wait(waiting)
         except DecodeError as error:
@@ -99,15 +102,26 @@ class Consumer:
             self._fault(message)
         return None
 
-    async def _guarded(self, message: Message, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except DecodeError as error:
-            self._refuse(message, error.reason.value, error.detail)
-        except HubError as error:
-            self._refuse(message, "unavailable" if error.code is Code.UNAVAILABLE else "refused", error.message)
-        except Exception:  # noqa: BLE001 - logged there; the loop goes on
-            self._fault(message)
+    async def _guarded(self, message: Message, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it, again and again while a backend is away: what is not stored is not acknowledged."""
+        delay_s = RETRY_S[0]
+        while True:
+            try:
+                await work()
+                return
+            except DecodeError as error:
+                self._refuse(message, error.reason.value, error.detail)
+                return
+            except HubError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    self._refuse(message, "refused", error.message)
+                    return
+                self._counters.retried("database")
+            except Exception:  # noqa: BLE001 - logged there; the loop goes on
+                self._fault(message)
+                return
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, RETRY_S[1])
 
     def _fault(self, message: Message) -> None:
         log.exception("message could not be handled", topic=message.topic[:200])
@@ -129,18 +143,15 @@ class Consumer:
         if envelope.method not in (None, UPDATE_TOPO) or message.account is None:
             self._refuse(message, "nobody's" if message.account is None else "unknown_method", envelope.method or "")
             return
+        if not self._telemetry.allows(message.account):
+            self._counters.dropped("shed")
+            message.ack()
+            return
         topology = decode_topology(envelope.data)
         at, _ = moment(envelope.sent_at, message.received_at, self._telemetry.clock_tolerance)
-        for attempt in range(PATIENCE):
-            try:
-                accepted = await self._topologies.announce(
-                    message.account, topic.serial, topology, at=at, received_at=message.received_at
-                )
-                break
-            except Exception as error:
-                if away(error) is None or attempt == PATIENCE - 1:
-                    raise
-                await asyncio.sleep(0.2 * 2**attempt)
+        accepted = await self._topologies.announce(
+            message.account, topic.serial, topology, at=at, received_at=message.received_at
+        )
         if accepted:
             await self._reply(topic, envelopes.status_reply(envelope, self._clock()))
         else:
@@ -219,7 +230,7 @@ class Consumer:
 
     def _session_changed(self, session: Session) -> None:
         self._presence.session_changed(session)
-        if session.change is SessionChange.REFUSED:
+        if session.change is SessionChange.REFUSED and self._recorded_failures.take(self._monotonic()):
             task = asyncio.get_running_loop().create_task(
                 self._audit.record(
                     "mqtt authentication",

@@ -72,7 +72,7 @@ class Drone(Device):
     gateway_serial = fields.CharField(max_length=64, null=True)
     """The remote controller whose reports count at present: two may report one aircraft."""
     gateway_at = fields.DatetimeField(null=True)
-    """The time of that controller's newest report."""
+    """When the hub last had a report by it, by the hub's clock."""
 
     class Meta:
         table = "drones"

@@ -1,0 +1,168 @@
+"""`ofh serve`: the first start, taken ports, and several processes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.integration.cli.commands import LINK, Place, Running, log_in, ready
+from tests.support.hubs import PATIENCE_S
+
+
+@contextlib.contextmanager
+def taken_port() -> Iterator[str]:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield str(holder.getsockname()[1])
+
+
+async def test_the_first_start_prints_a_link_that_logs_in_once_and_the_second_prints_none(place: Place) -> None:
+    async with place.running("serve") as hub:
+        link = await hub.says(LINK)
+        assert hub.out.strip() == link[0], "the link alone is on standard output"
+        url, token = link.groups()
+        await ready(url)
+        async with httpx2.AsyncClient() as client:
+            answer = await log_in(client, url, token)
+            assert answer == {"data": {"loginWithToken": {"user": {"email": "admin@localhost"}}}}
+            me = await client.post(f"{url}/graphql", json={"query": "{ me { email } }"})
+            assert me.json() == {"data": {"me": {"email": "admin@localhost"}}}
+        async with httpx2.AsyncClient() as client:
+            again = await log_in(client, url, token)
+            assert again["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+            assert not client.cookies
+        assert token not in hub.err
+        assert await hub.stopped() == 0
+    async with place.running("serve") as hub:
+        await ready((await hub.says(r"OpenFlightHub is at (\S+)"))[1])
+        assert await hub.stopped(signal.SIGINT) == 0
+        assert hub.out == ""
+        assert "#login" not in hub.err
+    for left in ("-wal", "-shm"):
+        assert not (place.folder / "data" / f"hub.db{left}").exists(), "the database was closed in order"
+
+
+async def test_a_taken_http_port_names_its_setting(place: Place) -> None:
+    with taken_port() as port:
+        ended = await place.ofh("serve", "--port", port)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == f"Error: Port {port} is taken. Choose another with --port or OFH_PORT.\n"
+
+
+async def test_a_taken_mqtt_port_names_its_setting(place: Place) -> None:
+    with taken_port() as port:
+        ended = await place.ofh("serve", "--mqtt-port", port)
+    assert (ended.code, ended.out) == (1, "")
+    told = ended.err.splitlines()[-1]
+    assert told == f"Error: The MQTT port {port} is taken. Choose another with --mqtt-port or OFH_MQTT_PORT."
+    assert "Traceback" not in ended.err
+
+
+async def test_an_address_of_another_machine_names_its_setting(place: Place) -> None:
+    http = await place.ofh("serve", OFH_HOST="192.0.2.7")
+    assert (http.code, http.err.count("\n")) == (1, 1)
+    assert "OFH_HOST" in http.err
+    mqtt = await place.ofh("serve", OFH_MQTT_HOST="192.0.2.7")
+    assert mqtt.code == 1
+    assert "OFH_MQTT_HOST" in mqtt.err.splitlines()[-1]
+
+
+async def test_a_file_that_is_no_certificate_names_its_settings(place: Place) -> None:
+    (place.folder / "chain.pem").write_text("no certificate")
+    ended = await place.ofh("serve", OFH_MQTT_TLS_CERTIFICATE="chain.pem", OFH_MQTT_TLS_KEY="chain.pem")
+    assert ended.code == 1
+    assert "OFH_MQTT_TLS_CERTIFICATE and OFH_MQTT_TLS_KEY" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+
+
+async def test_several_processes_are_refused_where_one_has_everything_inside_it(place: Place) -> None:
+    ended = await place.ofh("serve", "--workers", "2")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    for word in ("OFH_WORKERS", "OFH_DATABASE_URL", "OFH_REDIS_URL", "OFH_MQTT_URL", "use 1"):
+        assert word in ended.err
+
+
+# Several processes
+
+
+def workers(parent: int) -> set[int]:
+    """The hub processes that a supervisor has started and that live."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, father = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(father) == parent and state != "Z" and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.add(int(folder.name))
+    return found
+
+
+def lives(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+async def gone(pids: set[int]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while any(lives(pid) for pid in pids):
+            await asyncio.sleep(0.05)
+
+
+async def two(hub: Running, *, but: int = 0) -> set[int]:
+    """The two workers, as soon as there are two, none of them the given one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(found := workers(hub.process.pid) - {but}) != 2:
+            await asyncio.sleep(0.05)
+    return found
+
+
+@pytest.mark.services
+async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends_all(services: Place) -> None:
+    async with services.running("serve", "--workers", "2") as hub:
+        url, _token = (await hub.says(LINK)).groups()
+        await ready(url)
+        first = await two(hub)
+        await hub.says("mqtt link up", number=2)
+        killed = min(first)
+        os.kill(killed, signal.SIGKILL)
+        line = await hub.says(r"a hub process ended and is started again.*")
+        assert "exit_code=-9" in line[0]
+        second = await two(hub, but=killed)
+        assert len(first & second) == 1
+        await hub.says("mqtt link up", number=3)
+        await ready(url)
+        async with httpx2.AsyncClient() as client:
+            metrics = (await client.get(f"{url}/metrics")).text
+        assert "\nofh_sockets 0.0\n" in metrics
+        assert "\nofh_reports_stored_total 0.0\n" in metrics
+        assert await hub.stopped() == 0
+        await gone(second)
+        assert hub.out.count("#login=") == 1
+        assert "Traceback" not in hub.err
+
+
+@pytest.mark.services
+async def test_workers_do_not_outlive_the_first_process(services: Place) -> None:
+    """Else they would hold the port, and a new start would find it taken."""
+    async with services.running("serve", "--workers", "2") as hub:
+        await hub.says(LINK)
+        left = await two(hub)
+        hub.process.kill()
+        await gone(left)
+
+
+@pytest.mark.services
+async def test_a_worker_that_cannot_start_says_why_without_a_traceback(services: Place) -> None:
+    database = services.settings["OFH_DATABASE_URL"].rpartition("/")[0] + "/nothing"
+    async with services.running("serve", "--workers", "2", OFH_DATABASE_URL=database) as hub:
+        await hub.says(r'Error: PostgreSQL refuses: database "nothing" does not exist')
+        await hub.says("a hub process ended and is started again")
+        assert await hub.stopped() == 0
+        assert "Traceback" not in hub.err
