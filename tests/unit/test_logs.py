@@ -162,7 +162,9 @@ def test_a_traceback_shows_no_values_of_variables(written: Log) -> None:
 # Text from outside
 
 
-@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\x00b", "a\x7fb", "a\u2028b", "a\u202eb", "a\ud800b"])
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\x00b", "a\x7fb", "a\u2028b", "a\u202eb", "a\ud800b"]
+)
 @pytest.mark.parametrize("where", ["field", "nested", "event", "library"])
 def test_control_characters_are_escaped(text: str, where: str, written: Log) -> None:
     match where:

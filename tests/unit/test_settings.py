@@ -151,9 +151,7 @@ def test_several_workers_need_every_backend_of_the_services_way(missing: str, mo
 
 
 def test_several_workers_do_not_share_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
-    (line,) = refusals(
-        monkeypatch, {**SERVICES, "OFH_DATABASE_URL": "sqlite:///var/lib/hub.db", "OFH_WORKERS": "2"}
-    )
+    (line,) = refusals(monkeypatch, {**SERVICES, "OFH_DATABASE_URL": "sqlite:///var/lib/hub.db", "OFH_WORKERS": "2"})
     assert "OFH_DATABASE_URL (PostgreSQL)" in line
 
 

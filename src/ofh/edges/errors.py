@@ -4,6 +4,7 @@ A `HubError` may be seen by the client. Anything else is a bug: it is logged onc
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,17 @@ def present(error: GraphQLError, where: str) -> dict[str, Any]:
     return _places(error, internal(error.original_error or error, where))
 
 
+def note(errors: Iterable[GraphQLError], operation: str | None, **more: Any) -> None:
+    """One line in the log for all refusals of one operation: their codes, never their words, which may quote variables.
+
+    Args:
+        operation: its name in the document, if it has one.
+    """
+    codes = {code.value for error in errors if (code := _code(error)) is not None}
+    if codes:
+        log.info("refused", codes=sorted(codes), operation=operation, **more)
+
+
 def internal(fault: BaseException, where: str) -> dict[str, Any]:
     """A fault of ours as the client sees it; it is logged here, so call it once per fault."""
     id = report(fault, where)
@@ -108,6 +120,14 @@ def _places(error: GraphQLError, shown: dict[str, Any]) -> dict[str, Any]:
     if error.path is not None:
         shown["path"] = list(error.path)
     return shown
+
+
+def _code(error: GraphQLError) -> Code | None:
+    """None: a fault of ours."""
+    refusal = hub_error(error)
+    if refusal is not None:
+        return refusal.code
+    return Code.BAD_INPUT if _is_clients_fault(error) else None
 
 
 def _is_clients_fault(error: GraphQLError) -> bool:

@@ -1,4 +1,4 @@
-"""What holds for every HTTP answer, whichever edge gives it (security.md, sections 3 and 13).
+"""What holds for every HTTP answer, whichever edge gives it, handshakes included (security.md, sections 3 and 13).
 
 One pure ASGI middleware: exactly one Host, no odd paths, a request id on the answer and in every log line, the
 security headers, and an answer without detail where one of ours fails. Streams pass through untouched.
@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from .errors import report
+from .handshake import refuse
 
 Network = IPv4Network | IPv6Network
 Scope = dict[str, Any]
@@ -20,10 +21,10 @@ Scope = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SECRETS = re.compile(r"(?i)((?:^|&)[^=&]*(?:token|secret|code|password|signature)[^=&]*=)[^&]*")
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
+"""Of path, query and headers together."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -67,32 +68,37 @@ class Guard:
         headers = scope["headers"]
         request_id = _given_id(headers) or secrets.token_hex(8)
         scope["client"] = (self._address(scope), 0)
+        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=request_id)
-        if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
-            return
         started = False
 
         async def answer(message: dict[str, Any]) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message = {**message, "headers": self._headers(message.get("headers", ()), request_id)}
+            match message["type"]:
+                case "http.response.start" | "websocket.http.response.start":
+                    started = True
+                    message = {**message, "headers": self._headers(message.get("headers", ()), request_id)}
+                case "websocket.accept":
+                    started = True
+                    given = message.get("headers", ())
+                    message = {**message, "headers": [*given, (b"x-request-id", request_id.encode())]}
+                case "websocket.close":
+                    started = True
             await send(message)
 
         if sum(name == b"host" for name, _ in headers) != 1:
-            await _plain(answer, 400, b"Exactly one Host header is needed.")
+            await _plain(scope, answer, 400, "Exactly one Host header is needed.")
             return
-        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
-            await _plain(answer, 431, b"The headers are too many or too long.")
+        if len(headers) > MAX_HEADERS or _size(scope) > MAX_HEADER_BYTES:
+            await _plain(scope, answer, 431, "The headers are too many, or they and the path are too long.")
             return
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
-            error_id = report(error, "http")
+            error_id = report(error, scope["type"])
             if started:
                 raise
-            await _plain(answer, 500, b"error " + error_id.encode())
+            await _plain(scope, answer, 500, f"error {error_id}")
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
         headers = [(name, value) for name, value in given if name.lower() not in (b"server", b"x-powered-by")]
@@ -121,11 +127,6 @@ class Guard:
         return address
 
 
-def without_secrets(query: str) -> str:
-    """A query string as it may be logged."""
-    return _SECRETS.sub(r"\1(hidden)", query)
-
-
 def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     for name, value in headers:
         if name == b"x-request-id":
@@ -134,7 +135,23 @@ def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return None
 
 
-async def _plain(send: Any, status: int, body: bytes) -> None:
+def _size(scope: Scope) -> int:
+    """Bytes of the request line and the headers, but for the few that every request has."""
+    path = scope.get("raw_path") or scope["path"].encode()
+    return (
+        len(path)
+        + len(scope.get("query_string", b""))
+        + sum(len(name) + len(value) for name, value in scope["headers"])
+    )
+
+
+async def _plain(scope: Scope, send: Any, status: int, text: str) -> None:
+    if scope["type"] == "websocket":
+        await refuse(scope, send, status, text)
+        return
+    if status < 500:
+        log.info("refused", status=status)
+    body = text.encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -39,6 +39,34 @@ async def served(settings: Settings) -> AsyncIterator[tuple[Hub, Any]]:
         await started.stop()
 
 
+async def get(app: Any, path: str) -> tuple[int, dict[str, str]]:
+    """Status and headers for a path as it is; a client would tidy it up first."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("localhost", PORT),
+        "extensions": {},
+    }
+    await app(scope, receive, send)
+    return sent[0]["status"], {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+
+
 def client(app: Any, *, address: str = "127.0.0.1") -> httpx2.AsyncClient:
     """Somebody at an address who asks the application."""
     transport = httpx2.ASGITransport(app, client=(address, 50_000))

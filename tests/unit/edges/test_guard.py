@@ -319,6 +319,8 @@ async def test_a_refused_handshake_carries_the_headers_of_every_answer() -> None
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await Guard(refusing, proxies=(), is_tls=False)({"type": "websocket", "headers": [HOST], "client": None}, None, send)
+    await Guard(refusing, proxies=(), is_tls=False)(
+        {"type": "websocket", "headers": [HOST], "client": None}, None, send
+    )
     names = {name for name, _ in sent[0]["headers"]}
     assert {b"x-request-id", b"content-security-policy", b"x-content-type-options"} <= names

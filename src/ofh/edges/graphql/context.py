@@ -11,7 +11,6 @@ from .loaders import Loaders
 if TYPE_CHECKING:
     from ofh.services.access import Access
     from ofh.services.accounts import Accounts
-    from ofh.services.audit import Audit
     from ofh.services.connections import Connections
     from ofh.services.feed import Feed
     from ofh.services.fleet import Fleet
@@ -39,7 +38,6 @@ class Services:
     connections: "Connections"
     fleet: "Fleet"
     feed: "Feed"
-    audit: "Audit"
     info: ServerInfo
 
 
@@ -55,7 +53,7 @@ class Context:
         shared: nobody in particular reads. Asking who does is remembered in `reader_needed` and raises.
     """
 
-    __slots__ = ("_actor", "_cookies", "_loaders", "address", "reader_needed", "services", "shared", "workspace_ids")
+    __slots__ = ("_actor", "_cookies", "_loaders", "address", "reader_needed", "services", "shared")
 
     def __init__(
         self,
@@ -71,8 +69,6 @@ class Context:
         """Where the request came from; empty in a shared execution."""
         self.shared = shared
         self.reader_needed = False
-        self.workspace_ids: set[int] = set()
-        """Workspaces that a subscription with no `Join` depends on; see `depends_on`."""
         self._actor = actor
         self._cookies = cookies
         self._loaders: Loaders | None = None
@@ -106,10 +102,6 @@ class Context:
         if self._loaders is None:
             self._loaders = Loaders()
         return self._loaders
-
-    def depends_on(self, workspace_id: int) -> None:
-        """Note, in a subscription that yields no `Join`, that it ends with the reader's right to this workspace."""
-        self.workspace_ids.add(workspace_id)
 
     def require_http(self) -> None:
         """Refuse what needs a cookie where none can be set.

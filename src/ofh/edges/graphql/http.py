@@ -3,10 +3,9 @@
 The order of checks is that of security.md, A1: method, size, origin, who asks, shape, and then the operation itself.
 """
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +15,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
-from ofh.edges.errors import WIRE, hub_error, present, retry_after_s, to_graphql_error
+from ofh.edges.errors import WIRE, hub_error, note, present, retry_after_s, to_graphql_error
 from ofh.edges.strict_json import BadJson, loads
 
 from .context import Contexts
@@ -24,6 +23,7 @@ from .fanout import encode
 from .gate import Gate, RawHeaders
 from .hub_schema import Asked, HubSchema, Operation
 from .ide.page import Ide
+from .runner import Runner
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -80,7 +80,12 @@ class GraphQLHttp:
         self._cookie = cookie
         self._ide = ide
         self._limits = limits or HttpLimits()
+        self._runner = Runner(schema)
         self._running: Counter[Any] = Counter()
+
+    async def stop(self) -> None:
+        """Wait for mutations under way, but not for ever. Calling it twice does no harm."""
+        await self._runner.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: RawHeaders = list(scope["headers"])
@@ -95,7 +100,9 @@ class GraphQLHttp:
                 raise Refused(406, HubError(Code.BAD_INPUT, f"Answers come as {JSON} or {RESPONSE_JSON}."))
             answer = await self._answer(scope, receive, headers, media, cookies)
         except Refused as refused:
-            body = orjson.dumps({"errors": [present(to_graphql_error(refused.error), "")]})
+            error = to_graphql_error(refused.error)
+            note([error], None, status=refused.status)
+            body = orjson.dumps({"errors": [present(error, "")]})
             extra = [(b"allow", refused.allow.encode())] if refused.allow else []
             answer = Answer(refused.status, body, retry_after_s(refused.error), extra)
         await _send(send, answer, media, [self._cookie(token) for token in cookies])
@@ -111,7 +118,11 @@ class GraphQLHttp:
             self._gate.check_origin(headers)
             address = self._gate.address_of(scope)
             actor = await self._gate.actor(headers, address)
-            asked = _of_query(_query(scope)) if method == "GET" else self._of_body(headers, body)
+            try:
+                asked = _of_query(_query(scope)) if method == "GET" else self._of_body(headers, body)
+            except Refused:
+                await self._gate.throttle(actor, address, 1)
+                raise
             batch = asked if isinstance(asked, list) else [asked]
             await self._gate.throttle(actor, address, len(batch))
         except HubError as error:
@@ -127,7 +138,7 @@ class GraphQLHttp:
         return Answer(status, body, max(waits) if status != 200 and waits else None, [])
 
     def _turn(self, actor: Actor | None, address: str) -> "_Turn":
-        key = (actor.credential, actor.credential_id) if actor else address
+        key = _whose(actor, address)
         if self._running[key] >= self._limits.concurrent:
             error = HubError(Code.RATE_LIMITED, "Too many operations at the same time.", retry_after_s=1)
             raise Refused(429, error)
@@ -168,10 +179,10 @@ class GraphQLHttp:
     async def _run(self, asked: Asked, one: "One", media: str) -> "Answer":
         operation = self._schema.prepare(asked)
         if isinstance(operation, list):
-            return _not_run(operation, media)
+            return _not_run(operation, asked.operation_name, media)
         if operation.kind is OperationType.SUBSCRIPTION:
             error = HubError(Code.BAD_INPUT, "Subscriptions go over a websocket on the same path.")
-            return _not_run([to_graphql_error(error)], media)
+            return _not_run([to_graphql_error(error)], operation.name, media)
         if operation.kind is OperationType.MUTATION and not one.may_change:
             raise Refused(405, HubError(Code.BAD_INPUT, "A mutation goes by POST."), allow="POST")
         return await self._execute(operation, one, media)
@@ -180,12 +191,11 @@ class GraphQLHttp:
         context = one.contexts.of(one.actor, address=one.address, cookies=one.cookies)
         executor = self._schema.executor(operation, context)
         if isinstance(executor, list):
-            return _not_run(executor, media)
-        try:
-            async with asyncio.timeout(self._limits.operation_s):
-                result = await self._schema.run(executor)
-        except TimeoutError:
-            result = ExecutionResult(None, [to_graphql_error(HubError(Code.UNAVAILABLE, "This took too long."))])
+            return _not_run(executor, operation.name, media)
+        result = await self._runner.run(
+            operation, executor, whose=_whose(one.actor, one.address), within_s=self._limits.operation_s
+        )
+        note(result.errors or (), operation.name)
         refusal = _refusal_of_all(result)
         where = operation.name or operation.kind.value
         return Answer(
@@ -278,8 +288,14 @@ def _of_query(query: bytes) -> Asked:
     return asked_of(found)
 
 
-def _not_run(errors: list[GraphQLError], media: str) -> Answer:
+def _whose(actor: Actor | None, address: str) -> Hashable:
+    """The session that operations are counted by, or the address without one."""
+    return (actor.credential, actor.credential_id) if actor else address
+
+
+def _not_run(errors: list[GraphQLError], name: str | None, media: str) -> Answer:
     """The answer where nothing was executed: it has no `data`."""
+    note(errors, name)
     refusal = hub_error(errors[0])
     status = WIRE[refusal.code].graphql if refusal else 200
     if status == 200 and media == RESPONSE_JSON:

@@ -20,7 +20,6 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    get_named_type,
     parse,
     specified_rules,
     validate,
@@ -255,21 +254,6 @@ class HubSchema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: errors are logged where they are shown, by `errors.present`."""
-
-    def fields_below(self, type_name: str) -> set[tuple[str, str]]:
-        """Every (type, field) that a selection on this type can reach; for tests that walk the schema."""
-        found: set[tuple[str, str]] = set()
-        todo = [type_name]
-        seen = set(todo)
-        while todo:
-            kind = self._schema.type_map[todo.pop()]
-            below = [get_named_type(field.type).name for field in getattr(kind, "fields", {}).values()]
-            found |= {(kind.name, name) for name in getattr(kind, "fields", {})}
-            if kind.name in self._schema.type_map and hasattr(kind, "resolve_type"):
-                below += [possible.name for possible in self._schema.get_possible_types(kind)]  # type: ignore[arg-type]
-            todo += [name for name in below if name not in seen]
-            seen.update(below)
-        return found
 
 
 def _chosen(operations: list[OperationDefinitionNode], name: str | None) -> OperationDefinitionNode | GraphQLError:

@@ -19,8 +19,10 @@ from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
+from ofh.domain.rates import Allowance
 from ofh.edges.auth import bearer_token
-from ofh.edges.errors import WIRE, hub_error, internal, present, to_graphql_error
+from ofh.edges.errors import WIRE, hub_error, internal, note, present, to_graphql_error
+from ofh.edges.handshake import Send, refuse, refuse_by
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.ws_protocol import EXTENSION
 
@@ -28,7 +30,8 @@ from .context import Context, Contexts
 from .fanout import Fanout, Join, Member, Shown, encode
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
-from .outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet, Send
+from .outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet
+from .runner import Runner
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -70,6 +73,7 @@ class Sockets:
         self.contexts = contexts
         self.fanout = fanout
         self.gate = gate
+        self.runner = Runner(schema)
         self.limits = limits or SocketLimits()
         self._sockets: set[Socket] = set()
         self._strangers: Counter[str] = Counter()
@@ -81,12 +85,12 @@ class Sockets:
         self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._recheck())]
 
     async def stop(self) -> None:
-        """Close every socket with 1001 and wait until each is gone."""
+        """Close every socket with 1001 and wait until each is gone, and for mutations under way."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         closing = [socket.close(1001, "the hub is shutting down") for socket in list(self._sockets)]
-        await asyncio.gather(*closing)
+        await asyncio.gather(*closing, self.runner.stop())
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -100,19 +104,21 @@ class Sockets:
         try:
             self.gate.check_origin(headers)
         except HubError as error:
-            await refuse(scope, send, WIRE[error.code].http, error.message)
+            await refuse_by(error, scope, send)
             return
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
             await refuse(scope, send, 400, f"The subprotocol {SUBPROTOCOL} is needed.")
             return
         try:
             actor = await self.gate.actor(headers, address)
+            if actor is None:
+                await self.gate.throttle(None, address, 1)
         except HubError as error:
-            await refuse(scope, send, WIRE[error.code].http, error.message)
+            await refuse_by(error, scope, send)
             return
         full = self._users[actor.user_id] >= self.limits.per_user if actor else False
         if full or (actor is None and self._strangers[address] >= self.limits.per_address):
-            await refuse(scope, send, 429, "Too many sockets.")
+            await refuse(scope, send, 429, "Too many sockets.", retry_after_s=5)
             return
         del headers  # a frame that lives as long as the socket should not hold them
         socket = Socket(self, scope, send, address, actor)
@@ -147,16 +153,6 @@ class Sockets:
 
     # Ends of sessions and rights
 
-    def end_session(self, credential: str, credential_id: int) -> None:
-        """Close with 4403 what hangs on a session or token."""
-        for socket in self._of(lambda actor: (actor.credential, actor.credential_id) == (credential, credential_id)):
-            socket.closing(4403, "the session has ended")
-
-    def end_user(self, user_id: int) -> None:
-        """Close with 4403 all that a user has open."""
-        for socket in self._of(lambda actor: actor.user_id == user_id):
-            socket.closing(4403, "the session has ended")
-
     def end_sessions(self, concerns: Callable[[Actor], bool]) -> None:
         """Close with 4403 what hangs on credentials that have ended."""
         for socket in self._of(concerns):
@@ -170,7 +166,7 @@ class Sockets:
     async def recheck(self, user_id: int | None) -> None:
         """Look at a user's rights again, or at everybody's: what was lost ends, what depends on a role starts anew."""
         for socket in self._of(lambda actor: user_id is None or actor.user_id == user_id):
-            await socket.recheck()
+            await _look_again(socket)
 
     def _of(self, wanted: Callable[[Actor], bool]) -> list["Socket"]:
         return [socket for socket in self._sockets if socket.known is not None and wanted(socket.known)]
@@ -182,12 +178,7 @@ class Sockets:
             sockets = list(self._sockets)
             for socket in sockets:
                 await asyncio.sleep(self.limits.recheck_s / (len(sockets) + 1))
-                try:
-                    await socket.recheck()
-                except HubError as error:
-                    log.info("recheck put off", code=error.code)
-                except Exception:
-                    log.exception("recheck failed")
+                await _look_again(socket)
             await asyncio.sleep(max(0.0, started + self.limits.recheck_s - time.monotonic()))
 
     async def _sweep(self) -> None:
@@ -200,13 +191,22 @@ class Sockets:
                     socket.closing(1013, "you do not read")
 
 
+async def _look_again(socket: "Socket") -> None:
+    """One socket's trouble must not keep the others from being looked at; this one is looked at again later."""
+    try:
+        await socket.recheck()
+    except HubError as error:
+        log.info("recheck put off", why=error.code.value)
+    except Exception:
+        log.exception("recheck failed")
+
+
 class Socket:
     """One connection. All that it writes goes through its outlet, in order."""
 
     __slots__ = (
         "_acknowledged",
         "_allowance",
-        "_allowance_at",
         "_closed",
         "_grace",
         "_handshake",
@@ -241,8 +241,7 @@ class Socket:
         self._closed = False
         self._operations: dict[str, Running | Member] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._allowance = sockets.limits.messages_burst
-        self._allowance_at = time.monotonic()
+        self._allowance = Allowance(per_s=sockets.limits.messages_per_s, burst=sockets.limits.messages_burst)
         self._taken: int | None = None
         self._taken_at = 0.0
 
@@ -280,7 +279,7 @@ class Socket:
         if len(data) > self._sockets.limits.message_bytes:
             self.closing(1009, "this message is too long")
             return
-        if not self._may_send():
+        if not self._allowance.take(time.monotonic()):
             self.closing(4400, "too many messages")
             return
         try:
@@ -289,15 +288,6 @@ class Socket:
             self.closing(4400, str(error))
         except HubError as error:
             self.closing(WIRE[error.code].ws_close or 4403, error.message)
-
-    def _may_send(self) -> bool:
-        limits = self._sockets.limits
-        now = time.monotonic()
-        earned = (now - self._allowance_at) * limits.messages_per_s
-        self._allowance = min(self._allowance + earned, limits.messages_burst)
-        self._allowance_at = now
-        self._allowance -= 1
-        return self._allowance >= 0
 
     async def _act(self, message: Any) -> None:
         if not isinstance(message, dict):
@@ -347,10 +337,13 @@ class Socket:
             return
         if len(self._operations) >= self._sockets.limits.operations:
             limit = self._sockets.limits.operations
-            self._error(id, HubError(Code.RATE_LIMITED, f"At most {limit} operations at a time on one socket."))
+            error = HubError(Code.RATE_LIMITED, f"At most {limit} operations at a time on one socket.")
+            note([to_graphql_error(error)], asked.operation_name)
+            self._error(id, error)
             return
         operation = self._sockets.schema.prepare(asked)
         if isinstance(operation, list):
+            note(operation, asked.operation_name)
             self._send_errors(id, [present(error, "") for error in operation])
             return
         self._start(id, operation)
@@ -376,6 +369,7 @@ class Socket:
             await self._sockets.gate.throttle(self.actor, self.address, 1)
             executor = self._sockets.schema.executor(running.operation, running.context)
             if isinstance(executor, list):
+                note(executor, running.operation.name)
                 self._finish(id, running, [present(error, "") for error in executor])
             elif running.operation.kind is OperationType.SUBSCRIPTION:
                 await self._run_subscription(id, running, executor)
@@ -388,16 +382,19 @@ class Socket:
             self._finish(id, running, [internal(fault, where)])
 
     async def _run_once(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
-        try:
-            async with asyncio.timeout(self._sockets.limits.operation_s):
-                result = await self._sockets.schema.run(executor)
-        except TimeoutError:
-            result = ExecutionResult(None, [to_graphql_error(HubError(Code.UNAVAILABLE, "This took too long."))])
+        result = await self._sockets.runner.run(
+            running.operation,
+            executor,
+            whose=(self.actor.credential, self.actor.credential_id),
+            within_s=self._sockets.limits.operation_s,
+        )
+        note(result.errors or (), running.operation.name)
         await self._next(id, running, result)
         self._finish(id, running, None)
 
     async def _run_subscription(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
-        # No limit of time: the first event of an ordinary subscription may be hours away.
+        # No limit of time: the first event of an ordinary subscription may be hours away. One that shows what is in a
+        # workspace yields a `Join`: by that alone the end of a right is known to end it.
         stream = await self._sockets.schema.open(executor)
         if isinstance(stream, ExecutionResult):
             self._not_opened(id, running, stream.errors or [])
@@ -427,6 +424,7 @@ class Socket:
             self._refused(id, running, refusal)
         else:
             where = running.operation.name or "subscription"
+            note(errors, running.operation.name)
             self._finish(id, running, [present(error, where) for error in errors])
 
     async def _next(self, id: str, running: "Running", result: ExecutionResult) -> None:
@@ -441,6 +439,7 @@ class Socket:
     def _refused(self, id: str, running: "Running", error: HubError) -> None:
         """A subscription that cannot begin or go on; where a backend is away the client is to come back."""
         shown = Shown.of(error)
+        note([to_graphql_error(error)], running.operation.name)
         if shown.ws_close is not None and running.operation.kind is OperationType.SUBSCRIPTION:
             self.closing(shown.ws_close, error.message)
         else:
@@ -477,9 +476,10 @@ class Socket:
     def end_access(self, workspace_id: int) -> None:
         """End with FORBIDDEN what shows this workspace; what is about to begin asks again."""
         for id, operation in list(self._operations.items()):
-            if isinstance(operation, Running) and operation.is_opening:
-                operation.leave()
-                self._start(id, operation.operation)
+            if isinstance(operation, Running):
+                if operation.is_opening:
+                    operation.leave()
+                    self._start(id, operation.operation)
             elif workspace_id in operation.workspaces():
                 del self._operations[id]
                 operation.leave()
@@ -498,7 +498,8 @@ class Socket:
         if not await gate.sessions.still_valid(actor):
             self.closing(4403, "the session has ended")
             return
-        for workspace_id in {id for operation in self._operations.values() for id in operation.workspaces()}:
+        members = [operation for operation in self._operations.values() if isinstance(operation, Member)]
+        for workspace_id in {id for member in members for id in member.workspaces()}:
             scope = await gate.scope_of(actor, workspace_id)
             if scope is None:
                 self.end_access(workspace_id)
@@ -529,6 +530,8 @@ class Socket:
         if self._closed:
             return
         self._closed = True
+        if code >= 4400 or code == 1009:
+            log.info("socket closed", close=code)
         self._stop_operations()
         task = asyncio.get_running_loop().create_task(self._outlet.close(code, reason))
         self._tasks.add(task)
@@ -566,14 +569,10 @@ class Running:
     @property
     def is_opening(self) -> bool:
         """A subscription whose rights may just be being looked at."""
-        return self.operation.kind is OperationType.SUBSCRIPTION and not self.is_open and not self.context.workspace_ids
-
-    def workspaces(self) -> set[int]:
-        """The workspaces that it depends on."""
-        return self.context.workspace_ids
+        return self.operation.kind is OperationType.SUBSCRIPTION and not self.is_open
 
     def leave(self) -> None:
-        """Stop it."""
+        """Stop it; a mutation that has begun runs on, with nobody to answer."""
         if self.task is not None:
             self.task.cancel()
 
@@ -625,14 +624,3 @@ async def _again(event: Any, events: Any) -> Any:
     async for item in events:
         yield item
 
-
-async def refuse(scope: Mapping[str, Any], send: Send, status: int, reason: str) -> None:
-    """Answer a handshake with an HTTP status; where the server cannot, with its own refusal."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": reason})
-        return
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    if status == 429:
-        headers.append((b"retry-after", b"5"))
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": reason.encode()})

@@ -5,8 +5,11 @@ what is the broker's matter, by the same accounts as on its other listeners.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
+
+from ofh.domain.errors import HubError
+from ofh.edges.handshake import refuse, refuse_by
 
 SUBPROTOCOL = "mqtt"
 
@@ -33,16 +36,27 @@ class Attach(Protocol):
 
 
 class MqttSocket:
-    """The ASGI endpoint."""
+    """The ASGI endpoint.
 
-    def __init__(self, attach: Attach) -> None:
+    Args:
+        attach: the broker's door.
+        check: raises HubError for a handshake that is not to be let in, by its scope.
+    """
+
+    def __init__(self, attach: Attach, check: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
         self._attach = attach
+        self._check = check
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
+        try:
+            await self._check(scope)
+        except HubError as error:
+            await refuse_by(error, scope, send)
+            return
         if SUBPROTOCOL not in scope.get("subprotocols", ()):
-            await send({"type": "websocket.close", "code": 1002})
+            await refuse(scope, send, 400, f"The subprotocol {SUBPROTOCOL} is needed.")
             return
         outbox = _Outbox()
         client = scope.get("client")
@@ -51,7 +65,7 @@ class MqttSocket:
                 outbox.write, outbox.close, str(client[0]) if client else "", waiting_bytes=outbox.waiting_bytes
             )
         except ConnectionRefusedError:
-            await send({"type": "websocket.close", "code": 1013})
+            await refuse(scope, send, 503, "The broker takes no more connections.", retry_after_s=5)
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL, "headers": []})
         writing = asyncio.create_task(outbox.run(send))
