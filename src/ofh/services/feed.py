@@ -9,7 +9,7 @@ was away, a mailbox overflowed) it reads the database again and shows what it mi
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -46,6 +46,7 @@ class Item(Protocol):
 
 
 T = TypeVar("T", bound=Item)
+DeviceRow = TypeVar("DeviceRow", Drone, RemoteController)
 
 
 def channel(workspace_id: int) -> str:
@@ -231,52 +232,32 @@ class Feed:
             await feed.stop()
         self._feeds.clear()
 
-    @asynccontextmanager
-    async def drone_position(self, drone_id: int) -> AsyncIterator[Watch[DronePositioned]]:
+    def drone_position(self, drone_id: int) -> AbstractAsyncContextManager[Watch[DronePositioned]]:
         """The position of one drone.
 
         Raises:
             HubError: GONE, there is no such drone.
         """
-        workspace_id = await _workspace_of(Drone, drone_id)
+        return self._device(Drone, drone_id, DronePositioned, positions_of, ("position", drone_id))
 
-        async def snapshot() -> list[DronePositioned]:
-            return positions_of(await Drone.filter(id=drone_id))
-
-        async with self._watch(workspace_id, snapshot, _only(DronePositioned), keys=[("position", drone_id)]) as watch:
-            yield watch
-
-    @asynccontextmanager
-    async def drone_battery(self, drone_id: int) -> AsyncIterator[Watch[BatteryReported]]:
+    def drone_battery(self, drone_id: int) -> AbstractAsyncContextManager[Watch[BatteryReported]]:
         """The battery of one drone.
 
         Raises:
             HubError: GONE, there is no such drone.
         """
-        workspace_id = await _workspace_of(Drone, drone_id)
+        return self._device(Drone, drone_id, BatteryReported, batteries_of, ("battery", drone_id))
 
-        async def snapshot() -> list[BatteryReported]:
-            return batteries_of(await Drone.filter(id=drone_id))
-
-        async with self._watch(workspace_id, snapshot, _only(BatteryReported), keys=[("battery", drone_id)]) as watch:
-            yield watch
-
-    @asynccontextmanager
-    async def remote_controller_position(self, controller_id: int) -> AsyncIterator[Watch[ControllerPositioned]]:
+    def remote_controller_position(
+        self, controller_id: int
+    ) -> AbstractAsyncContextManager[Watch[ControllerPositioned]]:
         """The position of one remote controller.
 
         Raises:
             HubError: GONE, there is no such controller.
         """
-        workspace_id = await _workspace_of(RemoteController, controller_id)
-
-        async def snapshot() -> list[ControllerPositioned]:
-            return controllers_of(await RemoteController.filter(id=controller_id))
-
-        async with self._watch(
-            workspace_id, snapshot, _only(ControllerPositioned), keys=[("controller", controller_id)]
-        ) as watch:
-            yield watch
+        key = ("controller", controller_id)
+        return self._device(RemoteController, controller_id, ControllerPositioned, controllers_of, key)
 
     @asynccontextmanager
     async def workspace_positions(
@@ -308,6 +289,26 @@ class Feed:
         async with self._watch(
             workspace_id, snapshot, _only(BatteryReported), kinds=[BatteryReported], interval=interval
         ) as watch:
+            yield watch
+
+    @asynccontextmanager
+    async def _device(
+        self,
+        model: type[DeviceRow],
+        device_id: int,
+        kind: type[T],
+        shape: Callable[[Sequence[DeviceRow]], list[T]],
+        key: Hashable,
+    ) -> AsyncIterator[Watch[T]]:
+        """One kind of event of one device."""
+        found = await model.get_or_none(id=device_id)
+        if found is None:
+            raise gone("device")
+
+        async def snapshot() -> list[T]:
+            return shape(await model.filter(id=device_id))
+
+        async with self._watch(found.workspace_id, snapshot, _only(kind), keys=[key]) as watch:
             yield watch
 
     @asynccontextmanager
@@ -386,11 +387,3 @@ def controllers_of(controllers: Sequence[RemoteController]) -> list[ControllerPo
 
 def _only(kind: type[T]) -> Callable[[Event], T | None]:
     return lambda event: event if isinstance(event, kind) else None
-
-
-async def _workspace_of(model: type[Drone] | type[RemoteController], device_id: int) -> int:
-    row = await model.filter(id=device_id).values_list("workspace_id", flat=True)
-    if not row:
-        raise gone("drone" if model is Drone else "remote controller")
-    workspace_id: int = row[0]  # type: ignore[assignment]
-    return workspace_id
