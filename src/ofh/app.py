@@ -5,14 +5,15 @@ from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
-from starlette.applications import Starlette
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
+from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
@@ -21,11 +22,17 @@ from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.schema import build_schema
 from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
+from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.mqtt.socket import MqttSocket
 from ofh.hub import Hub
 
+log = structlog.get_logger(__name__)
+
 API_VERSION = "0.11.0"
 """Of the REST contract whose shapes the hub serves."""
+
+COUNT_S = 5.0
+"""How often the metrics follow what others count."""
 
 FIRST_SUBSCRIPTION = """\
 # The live positions of every drone of a workspace. Press Ctrl-Enter to run it.
@@ -56,11 +63,10 @@ class HubApp:
                 connections=people.connections,
                 fleet=hub.fleet,
                 feed=hub.feed,
-                audit=people.audit,
                 info=ServerInfo(name="OpenFlightHub", version=hub.version, api_version=API_VERSION),
             )
         )
-        gate = Gate(
+        self._gate = Gate(
             sessions=people.sessions,
             origins=Origins(public_url=settings.public_url, port=port, allowed=settings.allowed_origins),
             address_of=_address_of,
@@ -79,7 +85,7 @@ class HubApp:
             schema,
             contexts,
             self.fanout,
-            gate,
+            self._gate,
             SocketLimits(
                 operations=settings.socket_operations,
                 messages_per_s=settings.socket_messages_per_s,
@@ -92,11 +98,11 @@ class HubApp:
             ),
         )
         ide = Ide() if settings.ide else None
-        graphql = GraphQLHttp(
-            schema, contexts, gate, cookie=cookie, ide=ide, limits=HttpLimits(operation_s=settings.operation_s)
+        self._graphql = GraphQLHttp(
+            schema, contexts, self._gate, cookie=cookie, ide=ide, limits=HttpLimits(operation_s=settings.operation_s)
         )
         routes: list[BaseRoute] = [
-            Route("/graphql", graphql),
+            Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
@@ -104,19 +110,19 @@ class HubApp:
         ]
         attach = getattr(hub.broker, "attach", None)
         if attach is not None:
-            routes.append(WebSocketRoute("/mqtt", MqttSocket(attach)))
+            routes.append(WebSocketRoute("/mqtt", MqttSocket(attach, self._check_stranger)))
         if settings.ide:
             routes += [
                 Route("/", Ide(default_query=FIRST_SUBSCRIPTION)),
                 Route("/graphql/ide/{name}", IdeFiles()),
             ]
-        starlette = Starlette(routes=routes)
-        starlette.router.redirect_slashes = False
-        self._asgi = Guard(starlette, proxies=networks(settings.trusted_proxies), is_tls=is_tls)
+        # The bare router: Starlette's application would answer faults itself, before the guard can.
+        router = Router(routes=routes, redirect_slashes=False, default=self._unknown)
+        self._asgi = Guard(router, proxies=networks(settings.trusted_proxies), is_tls=is_tls)
         self._ends: list[Any] = []
         self._background: set[asyncio.Task[None]] = set()
-        hub.metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
-        hub.metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
+        self._counting: asyncio.Task[None] | None = None
+        self._show_numbers()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._asgi(scope, receive, send)
@@ -124,6 +130,7 @@ class HubApp:
     async def start(self) -> None:
         """Begin to watch over sockets and their rights."""
         await self.sockets.start()
+        self._counting = asyncio.create_task(self._keep_counting())
         self._ends = [
             self._hub.people.sessions.on_end(lambda ended: self.sockets.end_sessions(ended.concerns)),
             self._hub.people.control.subscribe(self._told),
@@ -134,7 +141,9 @@ class HubApp:
         for end in self._ends:
             end()
         self._ends = []
-        await self.sockets.stop()
+        if self._counting is not None:
+            self._counting.cancel()
+        await asyncio.gather(self.sockets.stop(), self._graphql.stop())
         await self.fanout.stop()
 
     def _told(self, message: Mapping[str, Any]) -> None:
@@ -154,7 +163,7 @@ class HubApp:
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background: whoever changed the right does not wait. What fails here, the regular look finds."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_logged(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -169,6 +178,58 @@ class HubApp:
                 await limits.anonymous(address)
             else:
                 await limits.request(f"{actor.credential}:{actor.credential_id}")
+
+    async def _check_stranger(self, scope: Mapping[str, Any]) -> None:
+        """Whether a handshake may go on that shows nobody.
+
+        Raises:
+            HubError: FORBIDDEN, from a foreign page; RATE_LIMITED.
+        """
+        self._gate.check_origin(list(scope["headers"]))
+        await self._throttle(None, _address_of(scope), 1)
+
+    async def _unknown(self, scope: Any, receive: Any, send: Any) -> None:
+        """A path that leads nowhere; whoever tries many is slowed down."""
+        is_websocket = scope["type"] == "websocket"
+        try:
+            await self._throttle(None, _address_of(scope), 1)
+        except HubError as error:
+            if is_websocket:
+                await refuse_by(error, scope, send)
+            else:
+                headers = {"retry-after": str(retry_after_s(error))}
+                await PlainTextResponse(error.message, WIRE[error.code].http, headers)(scope, receive, send)
+            return
+        if is_websocket:
+            await refuse(scope, send, 404, "Not Found")
+        else:
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+
+    def _show_numbers(self) -> None:
+        """What others count, in the metrics."""
+        hub, metrics = self._hub, self._hub.metrics
+        metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
+        metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
+        metrics.gauge(
+            "ofh_broker_locked_out",
+            "Accounts that the broker does not have, or has with an older secret.",
+            lambda: len(getattr(hub.broker, "locked_out", ())),
+            is_shared=True,
+        )
+        metrics.counts("ofh_broker_events", "What the MQTT side has counted.", "event", hub.broker.counts)
+        metrics.counts(
+            "ofh_bus_events",
+            "Messages that slow readers missed, and losses of the line.",
+            "event",
+            lambda: {"dropped": hub.bus.dropped, "line_lost": getattr(hub.bus, "losses", 0)},
+        )
+        metrics.counts("ofh_mail_events", "Letters left out.", "event", lambda: {"dropped": hub.people.mail.dropped})
+
+    async def _keep_counting(self) -> None:
+        """Where several processes share the metrics, each brings its own up to date; another one may be asked."""
+        while True:
+            await asyncio.sleep(COUNT_S)
+            self._hub.metrics.refresh()
 
     async def _ready(self, _request: Request) -> Response:
         """Each backend by name, without addresses."""
@@ -187,6 +248,13 @@ class HubApp:
         if not is_within(_address_of(request.scope), self._metrics_networks):
             return PlainTextResponse("Not from this network (OFH_METRICS_NETWORKS).", 403)
         return Response(self._hub.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("work in the background failed")
 
 
 async def _alive(_request: Request) -> Response:

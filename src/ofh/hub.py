@@ -57,7 +57,7 @@ from ofh.services.topologies import Topologies
 from ofh.services.workspaces import Workspaces
 from ofh.settings import Settings
 from ofh.store.database import Database, away
-from ofh.store.models import User
+from ofh.store.models import User, UserSession
 
 if TYPE_CHECKING:
     from ofh.backends.broker_remote import RemoteBroker
@@ -71,6 +71,7 @@ SETTLE_S = 2.0
 """How long a stop waits for reports that are on their way into the database."""
 WATCH_S = 1.0
 """How often SQLite is asked whether another process wrote into it."""
+KEY_CHARACTERS = 32
 HOUSEKEEPING_S = 3600.0
 RECONCILE_S = 60.0
 """How often the broker's accounts are compared with the connections."""
@@ -294,11 +295,18 @@ class Hub:
         await self._stack.aclose()
 
     async def first_login(self) -> str | None:
-        """On a hub without users, make the first one; the code that logs them in once. None where there are users."""
-        if await User.exists():
+        """The code that logs the first user in once, made with them on a hub without users.
+
+        As long as nobody has ever logged in, each start gives a new one: the first may have been lost.
+        """
+        if await UserSession.exists() or await User.filter(password_hash__isnull=False).exists():
             return None
-        user = await self.people.accounts.create_user(FIRST_USER, name="Administrator")
-        return await self.people.sessions.issue_login_token(user.id)
+        users = await User.all().limit(2)
+        if not users:
+            users = [await self.people.accounts.create_user(FIRST_USER, name="Administrator")]
+        if len(users) != 1 or users[0].email != FIRST_USER:
+            return None
+        return await self.people.sessions.issue_login_token(users[0].id)
 
     def _run(self, stack: AsyncExitStack, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep a part running: what fails is logged and begun again."""
@@ -441,14 +449,27 @@ def client_id(settings: Settings) -> str:
 
 
 def _kept(path: Path) -> bytes:
-    """Random text of a file that only its owner can read, made where it is missing."""
+    """Random text of a file that only its owner can read, made where it is missing.
+
+    Raises:
+        HubError: CONFLICT, the file does not hold what was put into it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(path, "xb", opener=_private) as file:
+    if not path.exists():
+        # Under another name first: a process that is killed meanwhile leaves no empty key.
+        made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with open(made, "xb", opener=_private) as file:
             file.write(secrets.token_hex(32).encode())
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    text = path.read_bytes()
+    if len(text) < KEY_CHARACTERS:
+        raise HubError(Code.CONFLICT, f"{path} is too short for a key. Put the right one there, or delete the file.")
+    return text
 
 
 def _alone_with(folder: Path) -> IO[bytes]:

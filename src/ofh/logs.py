@@ -54,7 +54,8 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("tortoise", "aiosqlite", "asyncio", "uvicorn.access", "websockets", "httpx2", "paho"):
+    # uvicorn's own logger shows handshakes with their query strings at info, and whole frames at debug.
+    for noisy in ("tortoise", "aiosqlite", "asyncio", "uvicorn", "uvicorn.error", "websockets", "httpx2", "paho"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     # The ORM logs every statement with its values at debug: secrets' digests, addresses, positions.
     logging.getLogger("tortoise.db_client").setLevel(logging.ERROR)

@@ -1,7 +1,6 @@
 """One real embedded hub for all attacks on it, with two workspaces that must not know of each other."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,8 +13,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from ofh.domain.actors import Actor
+from ofh.hub import AccountServices
+from ofh.settings import load
+from ofh.store.database import Database
 from tests.support.hubs import base_environment
-from tests.support.services import free_port
+from tests.support.services import free_port, in_thread
 
 PATIENCE_S = 60.0
 
@@ -41,7 +44,7 @@ class Town:
     port: int
     mqtt_port: int
     data: Path
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     process: subprocess.Popen[bytes]
     log_path: Path
     client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=PATIENCE_S))
@@ -74,6 +77,7 @@ class Town:
         given = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.client.cookies.clear()  # who has logged in once is a stranger again
         return self.client.post(f"{self.url}/graphql", content=content, headers=given)
 
     def ask(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
@@ -81,19 +85,24 @@ class Town:
         found: dict[str, Any] = self.post({"query": query, "variables": variables}, token).json()
         return found
 
+    def user(self, email: str) -> tuple[str, str, str]:
+        """A new account, made in the database as the command line does: its id, an access token, a log-in token."""
+        found: tuple[str, str, str] = in_thread(_user(self.data, email))
+        return found
+
     def party(self, email: str) -> Party:
-        user = self.ofh("user", "create", email)
-        workspace = self.ofh("workspace", "create", "Field", "--owner", email)
-        connection = self.ofh("connection", "create", str(workspace["id"]), "RC")
-        token = self.ofh("token", "create", email, "test")
+        user, token, _ = self.user(email)
+        workspace = self.ask('mutation{createWorkspace(name:"Field"){id uuid}}', token)["data"]["createWorkspace"]
+        create = 'mutation($w:ID!){createConnection(workspaceId:$w,name:"RC"){connection{id} connectionId secret}}'
+        connection = self.ask(create, token, w=workspace["id"])["data"]["createConnection"]
         return Party(
-            user=str(user["id"]),
+            user=user,
             email=email,
-            workspace=str(workspace["id"]),
+            workspace=workspace["id"],
             uuid=workspace["uuid"],
-            token=token["token"],
-            connection=str(connection["id"]),
-            account=connection["connection_id"],
+            token=token,
+            connection=connection["connection"]["id"],
+            account=connection["connectionId"],
             secret=connection["secret"],
         )
 
@@ -102,6 +111,20 @@ class Town:
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise LookupError(name)
+
+
+async def _user(data: Path, email: str) -> tuple[str, str, str]:
+    settings = load(data=data)
+    database = Database(settings.database)
+    await database.open()
+    try:
+        services = AccountServices(settings, database, public_url="http://localhost")
+        user = await services.accounts.create_user(email)
+        actor = Actor(user_id=user.id, credential="cli", credential_id=0)
+        _, token = await services.accounts.create_access_token(actor, "test")
+        return str(user.id), token, await services.sessions.issue_login_token(user.id)
+    finally:
+        await database.close()
 
 
 def start(data: Path, **settings: str) -> Town:
@@ -173,7 +196,9 @@ def them(town: Town) -> Party:
     return town.party("them@example.org")
 
 
-def size_of(pid: int) -> int:
-    """Resident memory of a process, in bytes."""
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Town]:
+    """A hub of the test's own: what is locked there stays locked."""
+    running = start(tmp_path / "hub")
+    yield running
+    stop(running)

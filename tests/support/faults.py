@@ -31,7 +31,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.captures.reader import capture
 from tests.support.hubs import HubProcess, Way
-from tests.support.services import Daemon
+from tests.support.services import Daemon, free_port
 
 PATIENCE_S = 90
 """A bound for broken hubs and slow machines, not an expectation."""
@@ -186,13 +186,25 @@ class Controller:
 
     def start(self) -> None:
         """Connect, and again whenever the link breaks."""
+        self._aim(self._port)
+        self._client.loop_start()
+
+    def _aim(self, port: int) -> None:
+        """Where to connect the next time."""
         if self._is_v5:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = 3600
-            self._client.connect_async("127.0.0.1", self._port, clean_start=False, properties=properties)
+            self._client.connect_async("127.0.0.1", port, clean_start=False, properties=properties)
         else:
-            self._client.connect_async("127.0.0.1", self._port)
-        self._client.loop_start()
+            self._client.connect_async("127.0.0.1", port)
+
+    def hold(self) -> None:
+        """Stay away from the broker once the link is broken; what is reported waits here."""
+        self._aim(free_port())
+
+    def resume(self) -> None:
+        """Come back."""
+        self._aim(self._port)
 
     async def stop(self) -> None:
         """Land, and leave in order."""
@@ -274,7 +286,7 @@ class Controller:
 
 
 def longitude_of(at_ms: int) -> float:
-    """Where the aircraft of the tests is at that time: each report has a place of its own, so a sight names a report."""
+    """Where the aircraft is at that time: each report has a place of its own, so a sight names a report."""
     return round(8 + at_ms % 1_000_000 / 1e6, 6)
 
 
@@ -338,7 +350,9 @@ async def all_stored_once(way: Way, controllers: list[Controller]) -> None:
 
     async def stored() -> bool:
         found = await history(way)
-        return all(set(controller.sent) <= found.get(controller.aircraft, Counter()).keys() for controller in controllers)
+        return all(
+            set(controller.sent) <= found.get(controller.aircraft, Counter()).keys() for controller in controllers
+        )
 
     with contextlib.suppress(AssertionError):
         await until(stored)
@@ -348,8 +362,8 @@ async def all_stored_once(way: Way, controllers: list[Controller]) -> None:
         lost = sorted(controller.acknowledged - rows.keys())
         twice = sorted(at for at, count in rows.items() if count > 1)
         assert (lost, twice) == ([], []), (
-            f"{controller.aircraft}: of {len(controller.sent)} reports {len(lost)} acknowledged ones are lost, first the"
-            f" {controller.sent.index(lost[0]) if lost else '-'}th; {len(twice)} are there twice"
+            f"{controller.aircraft}: of {len(controller.sent)} reports {len(lost)} acknowledged ones are lost, first"
+            f" number {controller.sent.index(lost[0]) if lost else '-'}; {len(twice)} are there twice"
         )
         assert rows.keys() == set(controller.sent)
 

@@ -58,6 +58,17 @@ def test_a_gauge_is_read_when_it_is_asked_for() -> None:
     assert samples(metrics.text())["ofh_sockets"] == 0
 
 
+def test_counts_of_others_are_followed() -> None:
+    metrics, held = Metrics(), {"late": 0, "lost": 2}
+    metrics.counts("ofh_broker_events", "What the broker counted.", "event", lambda: held)
+    expected = {'ofh_broker_events_total{event="late"}': 0, 'ofh_broker_events_total{event="lost"}': 2}
+    assert expected.items() <= samples(metrics.text()).items()
+    assert expected.items() <= samples(metrics.text()).items()
+    held.update(late=5, lost=3)
+    expected = {'ofh_broker_events_total{event="late"}': 5, 'ofh_broker_events_total{event="lost"}': 3}
+    assert expected.items() <= samples(metrics.text()).items()
+
+
 def test_hubs_in_one_process_do_not_count_for_each_other() -> None:
     one, other = Metrics(), Metrics()
     one.dropped("shed")
@@ -86,6 +97,8 @@ import sys
 from ofh.metrics import Metrics
 metrics = Metrics()
 metrics.gauge("ofh_sockets", "Open.", lambda: int(sys.argv[1]))
+metrics.gauge("ofh_locked_out", "Seen by all.", lambda: int(sys.argv[1]), is_shared=True)
+metrics.counts("ofh_events", "Counted elsewhere.", "event", lambda: {"lost": int(sys.argv[1])})
 metrics.dropped("shed", int(sys.argv[1]))
 metrics.stored(int(sys.argv[1]))
 if sys.argv[2] == "wait":
@@ -113,4 +126,6 @@ def test_of_several_processes_any_one_shows_the_sum(tmp_path: Path) -> None:
         'ofh_dropped_total{reason="shed"}': 7,
         "ofh_reports_stored_total": 7,
         "ofh_sockets": 7,
+        "ofh_locked_out": 4,
+        'ofh_events_total{event="lost"}': 7,
     }

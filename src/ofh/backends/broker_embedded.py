@@ -5,9 +5,11 @@ to it only when the hub has stored it.
 """
 
 import asyncio
+import hashlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from ssl import SSLContext
 
@@ -72,13 +74,28 @@ class EmbeddedBroker:
         self._on_session: SessionHandler = lambda _session: None
         self._links: Counter[str] = Counter()
         self._digests: dict[str, bytes] = {}
+        """Of the secrets that connected accounts have shown."""
         self.server = MqttServer(
-            _Rights(authenticate, serials), limits or Limits(), on_event=self._session_event, clock=time.monotonic
+            _Rights(self._check(authenticate), serials),
+            limits or Limits(),
+            on_event=self._session_event,
+            clock=time.monotonic,
         )
         self.attach = self.server.attach
         """The door for the websocket listener, which is the HTTP server's."""
         self.ports: list[int] = []
         """Where it listens, once started."""
+
+    def _check(self, authenticate: Authenticate) -> Authenticate:
+        """`authenticate`, which remembers what was right: a secret that changes later ends the sessions it opened."""
+
+        async def check(name: str, secret: str) -> bool:
+            is_right = await authenticate(name, secret)
+            if is_right:
+                self._digests[name] = hashlib.sha256(secret.encode()).digest()
+            return is_right
+
+        return check
 
     async def start(self, handler: Handler, on_session: SessionHandler) -> None:
         """See `Broker.start`."""
@@ -125,13 +142,15 @@ class EmbeddedBroker:
     async def reconcile(self, accounts: list[BrokerAccount]) -> None:
         """End the sessions of accounts that are gone or have another secret: the command line may have done it."""
         digests = {account.name: account.secret_digest for account in accounts}
-        for name, digest in self._digests.items():
-            if self._links[name] and digests.get(name) != digest:
-                self.server.end_sessions(name)
-        self._digests = digests
+        for name in [name for name in self._links if digests.get(name) != self._digests.get(name)]:
+            self.server.end_sessions(name)
 
     async def check(self) -> None:
         """Always there."""
+
+    def counts(self) -> Mapping[str, int]:
+        """See `Broker.counts`."""
+        return asdict(self.server.counters)
 
     def _session_event(self, event: SessionEvent) -> None:
         """Tell of an account's first link and of the end of its last one: it may have several."""
@@ -149,6 +168,7 @@ class EmbeddedBroker:
                 if self._links[account] > 0:
                     return
                 del self._links[account]
+                self._digests.pop(account, None)
                 if event.taken_over:
                     return
                 change = SessionChange.LEFT if event.clean else SessionChange.LOST

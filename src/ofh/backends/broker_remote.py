@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -223,6 +223,15 @@ class RemoteBroker:
         """See `Broker.check`."""
         if not self._up.is_set():
             raise _away()
+
+    def counts(self) -> Mapping[str, int]:
+        """See `Broker.counts`."""
+        return {
+            "dropped": self.dropped,
+            "unattributed": self.unattributed,
+            "failed": self.failed,
+            "refused_logins": self.refused_logins,
+        }
 
     async def _administer(self, work: Coroutine[Any, Any, Result]) -> Result:
         try:

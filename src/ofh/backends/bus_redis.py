@@ -8,6 +8,7 @@ once the line is back.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -29,6 +30,9 @@ PUBLISH_LIMIT = 10_000
 """Messages that may wait to be published; one more is refused as UNAVAILABLE."""
 LINE_CAPACITY = 1000
 """Messages read from Redis and not yet handed on. When full, Redis waits, and cuts us off if that lasts."""
+GAP = b"\0ofh: a message is missing"
+"""Published in the place of messages that could not be: readers whose own line stood would not learn of the hole."""
+GAP_RETRY_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +71,8 @@ class RedisBackend(BroadcastBackend):
         self._line: asyncio.Queue[Event] = asyncio.Queue(LINE_CAPACITY)
         self._outbox: list[tuple[str, bytes, asyncio.Future[None]]] = []
         self._outbox_filled = asyncio.Event()
+        self._gaps: set[str] = set()
+        """Channels on which something could not be published."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.connected = asyncio.Event()
@@ -137,22 +143,32 @@ class RedisBackend(BroadcastBackend):
     async def _publish_loop(self) -> None:
         # The flag beside the cancellation: see `_hold_line` on Python 3.11.
         while not self._stopping:
-            await self._outbox_filled.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GAP_RETRY_S if self._gaps else None):
+                    await self._outbox_filled.wait()
             self._outbox_filled.clear()
             batch, self._outbox = self._outbox, []
+            gaps, self._gaps = self._gaps, set()
+            published = False
             try:
                 pipeline = self._client.pipeline(transaction=False)
+                for channel in gaps:
+                    pipeline.publish(channel, GAP)
                 for channel, message, _ in batch:
                     pipeline.publish(channel, message)
                 await pipeline.execute()
+                published = True
                 for _, _, done in batch:
                     if not done.done():
                         done.set_result(None)
             except (RedisError, OSError) as error:
-                log.warning("bus publish failed", messages=len(batch), error=str(error))
+                if batch:
+                    log.warning("bus publish failed", messages=len(batch), error=str(error))
             except Exception:
                 log.exception("bus publish failed", messages=len(batch))
             finally:
+                if not published:
+                    self._gaps |= gaps | {channel for channel, _, _ in batch}
                 self._refuse(batch)
 
     @staticmethod
@@ -220,8 +236,9 @@ class RedisBackend(BroadcastBackend):
                     continue
                 kind, name = reply[0], reply[1].decode()
                 if kind == b"message":
+                    message = Interrupted("a process could not publish for a while") if reply[2] == GAP else reply[2]
                     # broadcaster's type says str; it hands the message on as it is.
-                    await self._line.put(Event(name, reply[2]))
+                    await self._line.put(Event(name, cast(str, message)))
                 elif kind == b"subscribe":
                     awaited[name] -= 1
                     if awaited[name] == 0 and name in sent:

@@ -4,7 +4,7 @@ Ports are small and structural. Each has one set of tests that runs against ever
 (`tests/integration/backends/`); a behaviour that only one of them has is not part of the port.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,10 @@ class Interrupted:
 
 class Bus(Protocol):
     """Carries bytes between the processes of one hub. Order holds per channel and publisher."""
+
+    @property
+    def dropped(self) -> int:
+        """Messages that slow readers missed, since the start."""
 
     async def start(self) -> None:
         """Connect. Returns once subscriptions can be made; reconnects by itself afterwards."""
@@ -134,3 +138,6 @@ class Broker(Protocol):
 
     async def check(self) -> None:
         """Raises HubError UNAVAILABLE where the broker is away; for readiness."""
+
+    def counts(self) -> Mapping[str, int]:
+        """What has happened since the start, drops above all, by name; only ever grows."""

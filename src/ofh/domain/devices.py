@@ -9,6 +9,7 @@ ellipsoid, elevations above the take-off point.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -135,14 +136,14 @@ class DeviceState:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "DeviceState":
-        """The state of its stored form; properties that this version does not know are left out."""
-        return cls(
-            properties={
-                Property(name): Stamped(from_micros(at), value_from_json(Property(name), value))
-                for name, (at, value) in stored.items()
-                if name in _KNOWN
-            }
-        )
+        """The state of its stored form. What this version does not know, or cannot read, is left out."""
+        properties = {}
+        for name, held in stored.items():
+            if name in _KNOWN:
+                with suppress(TypeError, ValueError, IndexError, OverflowError):
+                    at, value = held
+                    properties[Property(name)] = Stamped(from_micros(at), value_from_json(Property(name), value))
+        return cls(properties=properties)
 
 
 def _wins(at: datetime, value: Value, held: Stamped) -> bool:

@@ -105,7 +105,9 @@ def _to_json(event: Event) -> list[Any]:
 
 
 def _from_json(item: list[Any]) -> Event | None:
-    kind, workspace_id, at, device_id, body = item
+    if item[0] not in _KINDS:
+        return None
+    kind, workspace_id, at, device_id, body, *_ = item
     when = from_micros(at)
     match kind:
         case "position":
@@ -126,3 +128,6 @@ def _from_json(item: list[Any]) -> Event | None:
             return PresenceChanged(workspace_id=workspace_id, drone_id=device_id, at=when, online=body)
         case _:
             return None
+
+
+_KINDS = frozenset({"position", "battery", "controller", "presence"})

@@ -89,6 +89,12 @@ class Guard:
         if sum(name == b"host" for name, _ in headers) != 1:
             await _plain(scope, answer, 400, "Exactly one Host header is needed.")
             return
+        if _is_doubtful(headers):
+            await _plain(scope, answer, 400, "The length of the body is in doubt.", close=True)
+            return
+        if not scope["path"].isprintable():
+            await _plain(scope, answer, 404, "Not Found")  # the router's patterns overlook a line break at the end
+            return
         if len(headers) > MAX_HEADERS or _size(scope) > MAX_HEADER_BYTES:
             await _plain(scope, answer, 431, "The headers are too many, or they and the path are too long.")
             return
@@ -145,7 +151,13 @@ def _size(scope: Scope) -> int:
     )
 
 
-async def _plain(scope: Scope, send: Any, status: int, text: str) -> None:
+def _is_doubtful(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether it is open to argument where the body ends (H2): the parser lets a coding before `chunked` through."""
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    return codings not in ([], [b"chunked"])
+
+
+async def _plain(scope: Scope, send: Any, status: int, text: str, *, close: bool = False) -> None:
     if scope["type"] == "websocket":
         await refuse(scope, send, status, text)
         return
@@ -153,5 +165,7 @@ async def _plain(scope: Scope, send: Any, status: int, text: str) -> None:
         log.info("refused", status=status)
     body = text.encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    if close:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

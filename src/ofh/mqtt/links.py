@@ -2,11 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from .connection import Connection
     from .server import MqttServer
+
+
+def network_of(address: str) -> str:
+    """Whose connections count together: an address, of IPv6 its /64, which is what one customer has."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(parsed) if not isinstance(parsed, IPv6Address) else parsed.exploded[:19]
 
 
 class Link(Protocol):

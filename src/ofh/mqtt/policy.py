@@ -55,8 +55,12 @@ class Limits:
     """A closed connection whose last bytes the client does not take is torn down after this."""
     sweep_interval_s: float = 1.0
     """How often timeouts and expiries are looked at."""
+    stop_timeout_s: float = 2.0
+    """How long a stop waits for clients to take their last bytes and for what is still being handled, all in all."""
     max_connections: int = 10_000
     """Logged in or not. Further ones are closed at once."""
+    max_strangers_per_address: int = 100
+    """Connections of one address (IPv6: of one /64) that have not logged in. Further ones are closed at once."""
     max_sessions_per_account: int = 32
     """Beyond it the account's longest absent session is dropped; if all are connected, the login is refused."""
     session_expiry_max_s: int = 24 * 3600
@@ -167,7 +171,7 @@ class Counters:
     auth_errors: int = 0
     """The policy raised instead of answering."""
     connections_refused: int = 0
-    """Above `max_connections`."""
+    """Above `max_connections` or `max_strangers_per_address`."""
     sessions_refused: int = 0
     """Above `max_sessions_per_account`, all of them connected."""
     sessions_evicted: int = 0

@@ -12,12 +12,13 @@ and delivered at least once. Topic aliases and enhanced authentication are not o
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from ssl import SSLContext
 from typing import Any
 
 from .connection import Connection
-from .links import CallbackLink, Link, StreamProtocol
+from .links import CallbackLink, Link, StreamProtocol, network_of
 from .packets import Connect
 from .policy import Counters, Handler, Limits, Policy, Publication, SessionEvent, SessionEventKind
 from .properties import Reason
@@ -49,6 +50,8 @@ class MqttServer:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._accounts: dict[str, dict[str, Session]] = {}
         self._connections: set[Connection] = set()
+        self._strangers: Counter[str] = Counter()
+        """Connections that have not logged in, by network."""
         self.router = Router(policy, limits, self.counters, clock=clock, overflowed=self._overflowed)
         self._listeners: list[asyncio.Server] = []
         self._tasks: set[asyncio.Future[None]] = set()
@@ -88,7 +91,8 @@ class MqttServer:
         `waiting_bytes` tells how much of what was written has not left yet: without it a slow reader is not noticed.
 
         Raises:
-            ConnectionRefusedError: there are too many connections, or the broker is stopping.
+            ConnectionRefusedError: there are too many connections, in all or of strangers from this address, or the
+                broker is stopping.
         """
         connection = self.admit(CallbackLink(write, close, waiting_bytes), address)
         if connection is None:
@@ -138,7 +142,7 @@ class MqttServer:
             self._drop(session)
 
     async def stop(self) -> None:
-        """Close listeners and clients, without wills; return when all is quiet."""
+        """Close listeners and clients, without wills; return when all is quiet, or made so after `stop_timeout_s`."""
         self._stopping = True
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -146,16 +150,17 @@ class MqttServer:
             listener.close()
         for connection in list(self._connections):
             connection.end(Reason.SHUTTING_DOWN, will=False)
-        timeout_s = self.limits.close_timeout_s
-        if self._connections:
-            self._empty.clear()
-            try:
-                await asyncio.wait_for(self._empty.wait(), timeout_s)
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.abort()
-        if tasks := self._tasks | self.router.unfinished:
-            _, late = await asyncio.wait(tasks, timeout=timeout_s)
+        try:
+            async with asyncio.timeout(self.limits.stop_timeout_s):
+                if self._connections:
+                    self._empty.clear()
+                    await self._empty.wait()
+                if tasks := self._tasks | self.router.unfinished:
+                    await asyncio.wait(tasks)
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+            late = self._tasks | self.router.unfinished
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -185,16 +190,25 @@ class MqttServer:
     # For connections.
 
     def admit(self, link: Link, address: str) -> Connection | None:
-        if self._stopping or len(self._connections) >= self.limits.max_connections:
+        network = network_of(address)
+        if (
+            self._stopping
+            or len(self._connections) >= self.limits.max_connections
+            or self._strangers[network] >= self.limits.max_strangers_per_address
+        ):
             self.counters.connections_refused += 1
             return None
         self._sweep_later()
         connection = Connection(self, link, address)
         self._connections.add(connection)
+        self._strangers[network] += 1
         return connection
 
     def forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            if connection.session is None:
+                self._stranger_less(connection)
         if not self._connections:
             self._empty.set()
 
@@ -278,6 +292,7 @@ class MqttServer:
                 self._drop(min(absent, key=lambda other: other.expires_at or 0.0))
             session = self._sessions[key] = Session(account=account, client_id=client_id, expiry_s=expiry_s)
             self._accounts.setdefault(account, {})[client_id] = session
+        self._stranger_less(connection)
         session.connection, session.expiry_s = connection, expiry_s
         session.expires_at = session.will = None
         return session, present
@@ -303,6 +318,12 @@ class MqttServer:
             self._drop(session)
 
     # Inside.
+
+    def _stranger_less(self, connection: Connection) -> None:
+        network = network_of(connection.address)
+        self._strangers[network] -= 1
+        if not self._strangers[network]:
+            del self._strangers[network]
 
     def _overflowed(self, session: Session) -> None:
         if session.connection is not None:

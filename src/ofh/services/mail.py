@@ -45,6 +45,8 @@ class Mail(Protocol):
 
     is_configured: bool
     """Whether letters reach people; else a new address cannot be confirmed and holds at once."""
+    dropped: int
+    """Letters that the full queue had no room for."""
 
     async def start(self) -> None:
         """Begin to send; after the database has been opened."""

@@ -101,7 +101,6 @@ async def controllers_of(database: Database, client: Any, gateways: Collection[s
 
 
 def _device(row: dict[str, Any]) -> DeviceRow:
-    state = row["state"]
     return DeviceRow(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -110,10 +109,19 @@ def _device(row: dict[str, Any]) -> DeviceRow:
         online=bool(row["online"]),
         seen_at=time_of(row["seen_at"]),
         left_at=time_of(row["left_at"]),
-        state=DeviceState.from_json(orjson.loads(state) if isinstance(state, str | bytes) else state),
+        state=_state(row["state"]),
         gateway_serial=row.get("gateway_serial"),
         gateway_at=time_of(row.get("gateway_at")),
     )
+
+
+def _state(stored: Any) -> DeviceState:
+    """The state as either driver gives it; one that cannot be read is begun anew, and the next report fills it."""
+    try:
+        parsed = orjson.loads(stored) if isinstance(stored, str | bytes) else stored
+    except orjson.JSONDecodeError:
+        parsed = None
+    return DeviceState.from_json(parsed) if isinstance(parsed, dict) else DeviceState()
 
 
 async def write_devices(database: Database, client: Any, kind: Kind, rows: Sequence[DeviceRow]) -> None:

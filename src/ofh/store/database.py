@@ -203,6 +203,8 @@ def _is_passing(error: BaseException) -> bool:
     match error:
         case sqlite3.OperationalError():
             return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+        case asyncpg.InternalClientError():
+            return True  # the server's farewell came in just before the statement went out
         case asyncpg.InterfaceError():
             return not isinstance(error, ValueError)  # that one is a value which does not fit its column
         case OSError():

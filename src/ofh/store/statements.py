@@ -1,7 +1,7 @@
 """What the two databases want written differently in a hand-written statement.
 
 Statements are written in PostgreSQL's way, with `$1` for the first argument; `fetch` and `run_many` put them right
-for SQLite, which numbers arguments `?1` and keeps times as text in Tortoise's form.
+for SQLite, whose driver takes arguments in the order of their places alone and keeps times as text in Tortoise's form.
 """
 
 import re
@@ -16,14 +16,18 @@ _ARGUMENT = re.compile(r"\$(\d+)(::\w+(\[\])?)?")
 
 def statement(database: Database, sql: str) -> str:
     """The statement in the words of the database."""
-    return sql if database.dialect == "postgresql" else _ARGUMENT.sub(r"?\1", sql)
+    return sql if database.dialect == "postgresql" else _ARGUMENT.sub("?", sql)
 
 
-def argument(database: Database, value: Any) -> Any:
-    """A value as the database's driver takes it."""
-    if database.dialect == "sqlite" and isinstance(value, datetime):
-        return value.isoformat(" ")
-    return value
+def arguments(database: Database, sql: str, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The values of a statement, written in PostgreSQL's way, as the database's driver takes them, row by row."""
+    if database.dialect == "postgresql":
+        return [list(row) for row in rows]
+    places = [int(found[1]) - 1 for found in _ARGUMENT.finditer(sql)]
+    return [
+        [value.isoformat(" ") if isinstance(value := row[place], datetime) else value for place in places]
+        for row in rows
+    ]
 
 
 def time_of(value: Any) -> datetime | None:
@@ -35,18 +39,15 @@ def time_of(value: Any) -> datetime | None:
 
 async def fetch(database: Database, client: Any, sql: str, *values: Any) -> list[dict[str, Any]]:
     """Rows of a query, or of a statement with RETURNING."""
-    rows: list[dict[str, Any]] = await client.execute_query_dict(
-        statement(database, sql), [argument(database, value) for value in values]
-    )
+    (row,) = arguments(database, sql, [values])
+    rows: list[dict[str, Any]] = await client.execute_query_dict(statement(database, sql), row)
     return rows
 
 
 async def run_many(database: Database, client: Any, sql: str, rows: Sequence[Sequence[Any]]) -> None:
     """One statement for every row, in one trip."""
     if rows:
-        await client.execute_many(
-            statement(database, sql), [[argument(database, value) for value in row] for row in rows]
-        )
+        await client.execute_many(statement(database, sql), arguments(database, sql, rows))
 
 
 async def lock_names(database: Database, client: Any, names: Sequence[str]) -> None:

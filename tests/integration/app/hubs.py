@@ -18,9 +18,8 @@ URL = f"http://localhost:{PORT}"
 async def hub(**settings: Any) -> AsyncIterator[tuple[Hub, httpx2.AsyncClient]]:
     """A started hub and a client on this machine."""
     chosen = {"mqtt_port": 0, "argon2_memory_kib": 19_456, **settings}
-    async with served(load(**chosen)) as (started, app):
-        async with client(app) as asking:
-            yield started, asking
+    async with served(load(**chosen)) as (started, app), client(app) as asking:
+        yield started, asking
 
 
 @asynccontextmanager

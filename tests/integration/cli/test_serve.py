@@ -155,7 +155,12 @@ async def test_workers_do_not_outlive_the_first_process(services: Place) -> None
         await hub.says(LINK)
         left = await two(hub)
         hub.process.kill()
-        await gone(left)
+        try:
+            await gone(left)
+        finally:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.services

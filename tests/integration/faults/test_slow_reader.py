@@ -16,7 +16,7 @@ from tests.support.faults import (
 from tests.support.hubs import Way, hub_process
 
 READERS = 4
-ROUNDS = 1000
+ROUNDS = 800
 WIDE = "".join(
     f" a{number}: telemetry {{ heading horizontalSpeed verticalSpeed elevation gimbalPitch gimbalRoll gimbalYaw"
     " flightMode satellites signal homeDistance windSpeed reportedAt }"
@@ -57,14 +57,12 @@ async def test_readers_that_stop_reading(embedded: Way) -> None:
         for number in range(ROUNDS):
             for controller in controllers:
                 controller.report()
-            if number % 50 == 49:  # the stream is never far ahead of the hub, so nothing is conflated for the quick one
-                await until(lambda: not any(controller.waiting for controller in controllers), "the hub to keep up")
-        await all_acknowledged(controllers)
-        for drone, controller in zip(drones, controllers, strict=True):
-            await quick.shows(drone, controller.sent[-1])
+            if number % 10 == 9:  # the stream waits for the quick one, so that next to nothing is conflated for it
+                for drone, controller in zip(drones, controllers, strict=True):
+                    await quick.shows(drone, controller.sent[-1])
         grown = resident_bytes(hub) - before
-        assert len(quick.results) > ROUNDS  # each report, or nearly
-        assert quick.received_bytes > 3 * 2**20
+        assert len(quick.results) > ROUNDS
+        assert quick.received_bytes > 12 * 2**20
         assert grown < READERS * quick.received_bytes / 2, "what waits for slow readers is kept"
 
         for board in slow:

@@ -1,9 +1,11 @@
 """SIGTERM under load: an orderly end that loses nothing."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.conftest import BOTH_WAYS
 from tests.support.faults import (
     PATIENCE_S,
     POSITIONS,
@@ -17,9 +19,7 @@ from tests.support.faults import (
     history,
     until,
 )
-from tests.conftest import BOTH_WAYS
 from tests.support.hubs import Way, hub_process
-import asyncio
 
 
 @pytest.fixture(params=BOTH_WAYS)

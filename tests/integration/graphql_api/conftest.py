@@ -90,7 +90,6 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         connections=Connections(database=database, access=access, audit=audit, control=control, clock=now),
         fleet=Fleet(database, access, now),
         feed=feed,
-        audit=audit,
         info=ServerInfo(name="Test hub", version="1.2.3", api_version="0.11.0"),
     )
     yield Api(SCHEMA, Contexts(services), services, database, mail)

@@ -438,12 +438,6 @@ async def test_the_private_memo_that_the_leak_fix_empties_still_exists() -> None
     assert executor._relevant_sub_fields == {}
 
 
-def test_the_fields_below_a_type_are_found_for_tests_that_walk_the_schema() -> None:
-    below = HubSchema(Query, Mutation, Subscription).fields_below("Position")
-    assert {("Position", "reader"), ("Reader", "name"), ("Place", "height")} <= below
-    assert ("Node", "id") not in below
-
-
 async def test_a_slow_execution_ends_in_time() -> None:
     edge = build()
     edge.fanout = Fanout(edge.contexts, operation_s=0.01)

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from ofh.domain.errors import Code, HubError
 from ofh.edges.graphql.socket import SocketLimits
 from tests.integration.graphql_edge.client import Closed, connect, settle
 from tests.integration.graphql_edge.toy import Edge, Item, application, build, running
@@ -419,7 +420,7 @@ async def test_the_end_of_a_session_closes_its_sockets_alone(edge: Edge) -> None
     ):
         mine.subscribe("a", ONE)
         await settle()
-        edge.sockets.end_session("session", 1)
+        edge.sockets.end_sessions(lambda actor: (actor.credential, actor.credential_id) == ("session", 1))
         assert await mine.code() == 4403
         assert await opening.code() == 4403
         assert len(edge.fanout) == 0
@@ -427,39 +428,46 @@ async def test_the_end_of_a_session_closes_its_sockets_alone(edge: Edge) -> None
         assert (await other.receive())["type"] == "next"
 
 
-async def test_the_end_of_a_user_closes_all_of_theirs(edge: Edge) -> None:
-    async with (
-        connect(edge.sockets) as first,
-        connect(edge.sockets, headers={"authorization": "Bearer t-s1"}) as second,
-    ):
-        edge.sockets.end_user(1)
-        assert await first.code() == 4403
-        assert await second.code() == 4403
-
-
 async def test_a_lost_right_ends_what_depends_on_it_with_forbidden(edge: Edge) -> None:
     async with connect(edge.sockets) as client:
-        client.subscribe("shared", ONE)
-        client.subscribe("own", "subscription { ticks }")
-        edge.toy.ticks.put_nowait(1)
-        assert (await client.receive())["id"] == "own"
+        client.subscribe("one", ONE)
+        client.subscribe("other", "subscription { positions(droneId: 8) { number } }")
+        await settle()
+        assert (await client.receive())["id"] == "other"
         del edge.toy.roles[(1, 1)]
         edge.sockets.end_access(1, 1)
         got = {message["id"]: error_code(message) for message in [await client.receive() for _ in range(2)]}
-        assert got == {"shared": "FORBIDDEN", "own": "FORBIDDEN"}
+        assert got == {"one": "FORBIDDEN", "other": "FORBIDDEN"}
         edge.toy.topic(7).say(Item(7, 1))
         client.subscribe("q", "{ hello }")
         assert (await client.receive())["id"] == "q"
-        await settle()
-        assert edge.toy.finished == ["ticks"]
 
 
 async def test_a_subscription_that_is_about_to_begin_asks_again_after_a_loss(edge: Edge) -> None:
     async with connect(edge.sockets) as client:
-        client.subscribe("a", "subscription { ticks }")
+        edge.toy.scope_gate.clear()
+        client.subscribe("a", ONE)
         await settle()
+        del edge.toy.roles[(1, 1)]
         edge.sockets.end_access(1, 1)
-        assert error_code(await client.receive()) == "FORBIDDEN"
+        edge.toy.scope_gate.set()
+        assert error_code(await client.receive()) == "GONE"
+
+
+async def test_one_socket_that_cannot_be_looked_at_keeps_no_other_from_it(edge: Edge) -> None:
+    async with connect(edge.sockets) as first, connect(edge.sockets, session="s2") as second:
+        for client in (first, second):
+            client.subscribe("a", ONE)
+        await settle()
+        for trouble in (HubError(Code.UNAVAILABLE, "The database is away."), RuntimeError("a bug")):
+            edge.toy.scope_troubles = [trouble]
+            await edge.sockets.recheck(None)
+            assert edge.toy.scope_troubles == []
+        edge.toy.scope_troubles = [HubError(Code.UNAVAILABLE, "The database is away.")]
+        edge.toy.roles.clear()
+        await edge.sockets.recheck(None)
+        await settle()
+        assert sorted([first.idle(), second.idle()]) == [False, True]
 
 
 async def test_a_new_role_starts_the_subscription_anew_under_the_new_rights(edge: Edge) -> None:

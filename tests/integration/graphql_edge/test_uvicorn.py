@@ -32,7 +32,7 @@ class Served:
         config = uvicorn.Config(
             application(edge),
             ws=HubWebSocketProtocol,
-            ws_max_size=64 * 1024,
+            ws_max_size=260 * 1024,  # as MQTT needs it on the same port
             ws_per_message_deflate=deflate,
             log_level="critical",
             access_log=False,
@@ -216,7 +216,7 @@ async def test_a_binary_frame_is_4400_and_the_end_of_a_session_4403() -> None:
     async with served() as hub, hub.client() as first, hub.client(session="s2") as second:
         await first.send(b"{}")
         assert await close_code(first) == 4400
-        hub.edge.sockets.end_user(2)
+        hub.edge.sockets.end_sessions(lambda actor: actor.user_id == 2)
         assert await close_code(second) == 4403
 
 

@@ -109,6 +109,15 @@ class Toy:
     ticks: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     finished: list[str] = field(default_factory=list)
     throttled: bool = False
+    scope_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Who asks for a role has it, but waits here before it is told."""
+    scope_troubles: list[Exception] = field(default_factory=list)
+    """Raised by the next questions for a role, one each."""
+    changes: asyncio.Event = field(default_factory=asyncio.Event)
+    """The mutation `change` waits for it between its commit and its effect."""
+
+    def __post_init__(self) -> None:
+        self.scope_gate.set()
 
     def topic(self, drone_id: int) -> Topic:
         return self.topics.setdefault(drone_id, Topic())
@@ -125,7 +134,10 @@ class Toy:
         return actor in self.sessions.values()
 
     async def scope_of(self, actor: Actor, workspace_id: int) -> tuple[int, str] | None:
+        if self.scope_troubles:
+            raise self.scope_troubles.pop()
         role = self.roles.get((actor.user_id, workspace_id))
+        await self.scope_gate.wait()
         return (workspace_id, role) if role else None
 
     async def throttle(self, actor: Actor | None, address: str, operations: int) -> None:
@@ -288,6 +300,16 @@ class Mutation:
         return True
 
     @strawberry.mutation
+    async def change(self, info: Info, breaks: bool = False) -> bool:
+        state = toy(info)
+        state.opened += 1
+        await state.changes.wait()
+        if breaks:
+            raise RuntimeError("the secret inside")
+        state.finished.append("change")
+        return True
+
+    @strawberry.mutation
     def logout(self, info: Info) -> bool:
         info.context.clear_cookie()
         return True
@@ -306,7 +328,6 @@ class Subscription:
     @strawberry.subscription
     async def count(self, info: Info, to: int = 3) -> AsyncGenerator[int, None]:
         info.context.require_actor()
-        info.context.depends_on(1)
         try:
             for number in range(to):
                 yield number
@@ -316,7 +337,6 @@ class Subscription:
 
     @strawberry.subscription
     async def ticks(self, info: Info) -> AsyncGenerator[int, None]:
-        info.context.depends_on(1)
         try:
             while True:
                 yield await toy(info).ticks.get()

@@ -172,6 +172,43 @@ async def test_connections_are_limited() -> None:
         first.drop()
 
 
+async def test_strangers_of_an_address_are_limited_until_they_log_in_or_leave() -> None:
+    async with house(max_strangers_per_address=2) as here:
+        known = [await enter(here.port, client_id=f"known-{number}") for number in range(3)]
+        idle, failing = await Raw.open(here.port), await Raw.open(here.port)
+        await until(lambda: len(here.server._connections) == 5)
+        third = await Raw.open(here.port)
+        await third.closed()
+        assert here.server.counters.connections_refused == 1
+        here.server.attach(lambda _: None, lambda: None, "192.0.2.1").connection_lost()
+        await failing.send(connect_packet(user="bob", password=b"wrong"))
+        assert (await failing.expect(ConnAck)).reason != Reason.SUCCESS
+        await failing.closed()
+        await until(lambda: len(here.server._connections) == 4)
+        known.append(await enter(here.port, client_id="late"))
+        idle.drop()
+        for raw in known:
+            await raw.silent()
+            raw.drop()
+        await until(lambda: not here.server._connections)
+        assert not here.server._strangers
+
+
+async def test_strangers_of_one_ipv6_network_count_together() -> None:
+    async with house(max_strangers_per_address=1) as here:
+
+        def attach(address: str) -> Any:
+            return here.server.attach(lambda _: None, lambda: None, address)
+
+        first = attach("2001:db8:0:1::1")
+        with pytest.raises(ConnectionRefusedError):
+            attach("2001:db8:0:1:ffff::2")
+        second = attach("2001:db8:0:2::1")
+        first.connection_lost()
+        attach("2001:db8:0:1:ffff::2").connection_lost()
+        second.connection_lost()
+
+
 @VERSIONS
 @pytest.mark.parametrize(("asked_s", "silence_s"), [(10, 15), (1, 7.5), (0, 1800), (3600, 1800)])
 async def test_silence_ends_a_connection(version: int, asked_s: int, silence_s: float) -> None:
@@ -384,6 +421,31 @@ async def test_stopping_says_goodbye() -> None:
         assert inbox.payloads == []
         with pytest.raises(OSError, match="onnect"):
             await asyncio.open_connection("127.0.0.1", here.port)
+
+
+async def test_a_stop_waits_neither_for_clients_that_do_not_read_nor_for_work_that_does_not_end() -> None:
+    async with house(stop_timeout_s=0.1, close_timeout_s=3600) as here:
+        here.policy.gate = asyncio.Event()
+        waiting = await Raw.open(here.port)
+        await waiting.send(connect_packet(client_id="waiting"))
+        await until(lambda: here.policy.logins == 1)
+        here.policy.gate = None
+        deaf = await enter(here.port, client_id="deaf")
+        await deaf.subscribe("t", qos=0)
+        here.server.subscribe("u", lambda _delivery: asyncio.sleep(3600))
+        here.server.publish("u", b"")
+        deaf.pause()
+
+        def is_full() -> bool:
+            here.server.publish("t", b"x" * 200_000)
+            return any(connection._link.buffered_bytes() for connection in here.server._connections)
+
+        await until(is_full)
+        await asyncio.wait_for(here.server.stop(), PATIENCE_S)
+        assert not here.server._connections
+        assert not here.server._tasks | here.server.router.unfinished
+        waiting.drop()
+        deaf.drop()
 
 
 async def test_tls(tmp_path: Any) -> None:

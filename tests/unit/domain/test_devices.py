@@ -153,3 +153,11 @@ def test_microseconds_are_exact(at: datetime) -> None:
 @pytest.mark.parametrize("value", [0, -1, 1, 1_749_888_000_123_456, -62_135_596_800_000_000])
 def test_microseconds_and_back(value: int) -> None:
     assert micros(from_micros(value)) == value
+
+
+@pytest.mark.parametrize(
+    "stored", [{"fix": 5}, {"fix": [1]}, {"fix": [1, 2]}, {"battery": ["x", None]}, {"new": [1, 2]}]
+)
+def test_what_cannot_be_read_of_a_stored_state_is_left_out(stored: dict[str, object]) -> None:
+    healthy = {"heading_deg": [1_780_300_800_000_000, 90.0]}
+    assert DeviceState.from_json({**stored, **healthy}).to_json() == healthy

@@ -41,6 +41,8 @@ async def ask(
     proxies: tuple[str, ...] = (),
     is_tls: bool = False,
     client: tuple[str, int] | None = ("192.0.2.7", 5000),
+    path: str = "/",
+    query: bytes = b"",
 ) -> Answer:
     sent: list[dict[str, Any]] = []
 
@@ -51,7 +53,15 @@ async def ask(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     guard = Guard(app, proxies=networks(proxies), is_tls=is_tls)
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers or [HOST], "client": client}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": headers or [HOST],
+        "client": client,
+    }
     await guard(scope, receive, send)
     return Answer(sent)
 
@@ -64,6 +74,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     before = (root.handlers[:], root.level)
     monkeypatch.setattr(sys, "stderr", out)
     logs.configure("info", "json")
+    structlog.configure(cache_logger_on_first_use=False)  # else later tests could not capture what is logged
     yield out
     root.handlers[:], level = before
     root.setLevel(level)
@@ -99,9 +110,24 @@ async def test_as_many_headers_as_allowed_pass_and_one_more_does_not() -> None:
 
 
 async def test_headers_as_long_as_allowed_pass_and_longer_ones_do_not() -> None:
-    room = MAX_HEADER_BYTES - len(b"host") - len(HOST[1]) - 1
+    room = MAX_HEADER_BYTES - len(b"/") - len(b"host") - len(HOST[1]) - len(b"a")
     assert (await ask(headers=[HOST, (b"a", b"b" * room)])).status == 200
     assert (await ask(headers=[HOST, (b"a", b"b" * (room + 1))])).status == 431
+
+
+async def test_path_and_query_count_with_the_headers() -> None:
+    half = MAX_HEADER_BYTES // 2
+    long = (b"a", b"b" * (half - 100))
+    assert (await ask(headers=[HOST, long], query=b"q" * half)).status == 200
+    assert (await ask(headers=[HOST, long], query=b"q" * (half + 100))).status == 431
+    assert (await ask(headers=[HOST, long], path="/" + "p" * (half + 100))).status == 431
+
+
+@pytest.mark.parametrize("path", ["/healthz\n", "/\x00", "/a\x7f", "/a\u2028"])
+async def test_a_path_with_control_characters_is_not_there(path: str) -> None:
+    """The router's patterns would overlook a line break at the end."""
+    answer = await ask(path=path)
+    assert (answer.status, answer.headers["x-content-type-options"]) == (404, "nosniff")
 
 
 # H5: headers of every answer
@@ -282,7 +308,8 @@ async def test_a_websocket_gets_the_clients_address_and_its_frames_are_not_touch
 
     guard = Guard(app, proxies=networks(("10.0.0.0/8",)), is_tls=False)
     headers = forwarded("203.0.113.1")
-    await guard({"type": "websocket", "headers": headers, "client": ("10.0.0.1", 1)}, None, send)
+    scope = {"type": "websocket", "path": "/graphql", "headers": headers, "client": ("10.0.0.1", 1)}
+    await guard(scope, None, send)
     assert seen == ["203.0.113.1"]
     assert [message["type"] for message in sent] == ["websocket.accept"]
 
@@ -299,6 +326,7 @@ async def test_a_websocket_without_exactly_one_host_is_refused(hosts: Headers) -
 
     scope = {
         "type": "websocket",
+        "path": "/graphql",
         "headers": hosts,
         "client": ("192.0.2.7", 1),
         "extensions": {"websocket.http.response": {}},
@@ -320,7 +348,7 @@ async def test_a_refused_handshake_carries_the_headers_of_every_answer() -> None
         sent.append(message)
 
     await Guard(refusing, proxies=(), is_tls=False)(
-        {"type": "websocket", "headers": [HOST], "client": None}, None, send
+        {"type": "websocket", "path": "/graphql", "headers": [HOST], "client": None}, None, send
     )
     names = {name for name, _ in sent[0]["headers"]}
     assert {b"x-request-id", b"content-security-policy", b"x-content-type-options"} <= names

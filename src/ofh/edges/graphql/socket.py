@@ -623,4 +623,3 @@ async def _again(event: Any, events: Any) -> Any:
     yield event
     async for item in events:
         yield item
-

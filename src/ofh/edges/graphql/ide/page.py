@@ -74,10 +74,13 @@ class Ide:
 """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            await _answer(send, 405, b"", {"content-type": "text/plain; charset=utf-8", "allow": "GET, HEAD"})
+            return
         await _answer(
             send,
             200,
-            self.html.encode(),
+            self.html.encode() if scope["method"] == "GET" else b"",
             {"content-type": "text/html; charset=utf-8", "cache-control": "no-cache", "vary": "Accept"},
         )
 

@@ -1,0 +1,224 @@
+"""What is hidden is answered byte for byte like what is missing (security.md, A1 and A2), on every way in that takes an
+id. The ways in are read from the schema: a new one without a row here fails.
+"""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType, build_schema, is_leaf_type, is_non_null_type
+
+from .conftest import Party, Town
+from .devices import device, osd, topology
+from .test_mqtt import longitude, until
+from .test_socket import hear, opened, say
+
+MISSING = "987654321"
+
+
+@pytest.fixture(scope="module")
+def hidden(town: Town, us: Party) -> dict[str, str]:
+    """Ids of ours by what they name."""
+    with device(town, us) as controller:
+        controller.say(topology("RC-hidden", "UAV-hidden"))
+        controller.say(osd("UAV-hidden", "RC-hidden", 7.0))
+    until(lambda: longitude(town, us, "UAV-hidden") == 7.0)
+    found = town.ask(
+        "query($w:ID!){workspace(id:$w){drones{id serialNumber} remoteControllers{id serialNumber}}}",
+        us.token,
+        w=us.workspace,
+    )["data"]["workspace"]
+    drone = next(item["id"] for item in found["drones"] if item["serialNumber"] == "UAV-hidden")
+    controller_id = next(item["id"] for item in found["remoteControllers"] if item["serialNumber"] == "RC-hidden")
+    token = town.ask('mutation{createAccessToken(name:"x"){accessToken{id}}}', us.token)
+    return {
+        "workspace": us.workspace,
+        "drone": drone,
+        "controller": controller_id,
+        "connection": us.connection,
+        "user": us.user,
+        "token": token["data"]["createAccessToken"]["accessToken"]["id"],
+    }
+
+
+QUERIES = {
+    "user": ("user", "query($id:ID!){user(id:$id){id name email}}"),
+    "workspace": (
+        "workspace",
+        'query($id:ID!){workspace(id:$id){uuid members{user{id}} drones{id} drone(serialNumber:"UAV-hidden"){id}}}',
+    ),
+    "connection": ("connection", "query($id:ID!){connection(id:$id){id name workspace{id} drone{id}}}"),
+    "remoteController": ("controller", "query($id:ID!){remoteController(id:$id){id serialNumber position{longitude}}}"),
+    "drone": (
+        "drone",
+        'query($id:ID!){drone(id:$id){id name track(from:"2026-01-01T00:00:00Z",to:"2026-01-01T00:00:00Z"){time}}}',
+    ),
+}
+MUTATIONS = {
+    "updateUser": ("user", 'mutation($id:ID!){updateUser(id:$id,name:"x"){id}}'),
+    "revokeAccessToken": ("token", "mutation($id:ID!){revokeAccessToken(id:$id)}"),
+    "updateWorkspace": ("workspace", 'mutation($id:ID!){updateWorkspace(id:$id,name:"x"){id}}'),
+    "deleteWorkspace": ("workspace", "mutation($id:ID!){deleteWorkspace(id:$id)}"),
+    "resetWorkspaceUuid": ("workspace", "mutation($id:ID!){resetWorkspaceUuid(id:$id){uuid}}"),
+    "inviteMember": (
+        "workspace",
+        'mutation($id:ID!){inviteMember(workspaceId:$id,email:"them@example.org",role:OWNER){role}}',
+    ),
+    "removeMember": ("workspace", "mutation($id:ID!,$me:ID!){removeMember(workspaceId:$id,userId:$me)}"),
+    "changeMemberRole": (
+        "workspace",
+        "mutation($id:ID!,$me:ID!){changeMemberRole(workspaceId:$id,userId:$me,role:OWNER){role}}",
+    ),
+    "createConnection": ("workspace", 'mutation($id:ID!){createConnection(workspaceId:$id,name:"x"){secret}}'),
+    "deleteConnection": ("connection", "mutation($id:ID!){deleteConnection(id:$id)}"),
+    "rotateConnectionSecret": ("connection", "mutation($id:ID!){rotateConnectionSecret(id:$id){secret}}"),
+    "renameDrone": ("drone", 'mutation($id:ID!){renameDrone(id:$id,name:"x"){name}}'),
+}
+SUBSCRIPTIONS = {
+    "dronePosition": ("drone", "subscription($id:ID!){dronePosition(droneId:$id){position{longitude}}}"),
+    "droneBattery": ("drone", "subscription($id:ID!){droneBattery(droneId:$id){battery{capacityPercentLeft}}}"),
+    "remoteControllerPosition": (
+        "controller",
+        "subscription($id:ID!){remoteControllerPosition(remoteControllerId:$id){position{longitude}}}",
+    ),
+    "workspacePositions": ("workspace", "subscription($id:ID!){workspacePositions(workspaceId:$id){droneId}}"),
+    "workspaceBatteries": ("workspace", "subscription($id:ID!){workspaceBatteries(workspaceId:$id){droneId}}"),
+}
+
+
+def test_every_way_in_is_tried_here() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "ofh.cli.main", "schema"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    schema = build_schema(printed)
+    for root, tried in (
+        (schema.query_type, QUERIES),
+        (schema.mutation_type, MUTATIONS),
+        (schema.subscription_type, SUBSCRIPTIONS),
+    ):
+        assert root is not None
+        takes_ids = {
+            name
+            for name, field in root.fields.items()
+            if any("ID" in str(argument.type) for argument in field.args.values())
+        }
+        assert takes_ids == tried.keys(), f"{root.name}: say here how it is tried"
+
+
+def variables(them: Party, query: str, id: str) -> dict[str, str]:
+    return {"id": id} | ({"me": them.user} if "$me" in query else {})
+
+
+@pytest.mark.parametrize(("kind", "query"), QUERIES.values(), ids=QUERIES)
+def test_a2_a_query_for_hidden_things_finds_nothing(
+    town: Town, them: Party, hidden: dict[str, str], kind: str, query: str
+) -> None:
+    told = [town.post({"query": query, "variables": {"id": id}}, them.token) for id in (hidden[kind], MISSING)]
+    assert told[0].content == told[1].content
+    assert told[0].status_code == told[1].status_code == 200
+    assert told[0].json() == {"data": {next(iter(told[0].json()["data"])): None}}
+
+
+@pytest.mark.parametrize(("kind", "query"), MUTATIONS.values(), ids=MUTATIONS)
+def test_a2_a_mutation_of_hidden_things_says_gone(
+    town: Town, us: Party, them: Party, hidden: dict[str, str], kind: str, query: str
+) -> None:
+    before = town.ask(WHOLE, us.token)
+    told = [
+        town.post({"query": query, "variables": variables(them, query, id)}, them.token)
+        for id in (hidden[kind], MISSING)
+    ]
+    assert told[0].content == told[1].content
+    assert told[0].json()["errors"][0]["extensions"]["code"] == "GONE"
+    assert town.ask(WHOLE, us.token) == before
+
+
+WHOLE = """
+{ me { name email accessTokens { id } } workspaces {
+  id uuid name members { user { id } role } connections { id name } drones { id name } remoteControllers { id }
+} }
+"""
+
+
+@pytest.mark.parametrize(("kind", "query"), SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
+def test_a2_a_subscription_to_hidden_things_says_gone(
+    town: Town, them: Party, hidden: dict[str, str], kind: str, query: str
+) -> None:
+    told: list[Any] = []
+    for id in (hidden[kind], MISSING):
+        with opened(town, them.token) as socket:
+            say(socket, {"id": "1", "type": "subscribe", "payload": {"query": query, "variables": {"id": id}}})
+            told.append(hear(socket))
+    assert told[0] == told[1]
+    assert told[0]["payload"][0]["extensions"]["code"] == "GONE"
+
+
+@pytest.mark.parametrize(("kind", "query"), [*QUERIES.values(), *MUTATIONS.values()], ids=[*QUERIES, *MUTATIONS])
+def test_a1_a_stranger_is_told_the_same_of_everything(
+    town: Town, them: Party, hidden: dict[str, str], kind: str, query: str
+) -> None:
+    told = {
+        town.post({"query": query, "variables": variables(them, query, id)}).content
+        for id in (hidden[kind], MISSING, "x", "0")
+    }
+    assert len(told) == 1
+    assert b"UNAUTHENTICATED" in told.pop()
+
+
+def test_a2_ids_inside_ones_own_workspace_are_no_way_around(
+    town: Town, us: Party, them: Party, hidden: dict[str, str]
+) -> None:
+    """Members, serial numbers and users of ours, asked for within their workspace."""
+    assert hidden
+    for other in (us.user, MISSING):
+        for query in (
+            "mutation($w:ID!,$u:ID!){removeMember(workspaceId:$w,userId:$u)}",
+            "mutation($w:ID!,$u:ID!){changeMemberRole(workspaceId:$w,userId:$u,role:VIEWER){role}}",
+        ):
+            found = town.ask(query, them.token, w=them.workspace, u=other)
+            assert found["errors"][0]["extensions"]["code"] == "GONE"
+    for serial in ("UAV-hidden", "UAV-missing"):
+        found = town.ask(
+            "query($w:ID!,$s:String!){workspace(id:$w){drone(serialNumber:$s){id}}}",
+            them.token,
+            w=them.workspace,
+            s=serial,
+        )
+        assert found == {"data": {"workspace": {"drone": None}}}
+
+
+def test_the_whole_of_what_they_see_names_nothing_of_ours(
+    town: Town, us: Party, them: Party, hidden: dict[str, str]
+) -> None:
+    """Every field of the schema, two levels deep, asked by them."""
+    printed = town.ask("{__schema{types{name}}}", them.token)
+    assert "errors" not in printed
+    schema = build_schema(
+        subprocess.run(
+            [sys.executable, "-m", "ofh.cli.main", "schema"], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+    )
+
+    def fields(kind: GraphQLObjectType, depth: int) -> str:
+        parts = []
+        for name, field in kind.fields.items():
+            if any(is_non_null_type(argument.type) for argument in field.args.values()):
+                continue
+            inner = field.type
+            while hasattr(inner, "of_type"):
+                inner = inner.of_type
+            if is_leaf_type(inner):
+                parts.append(name)
+            elif depth:
+                parts.append(f"{name}{fields(inner, depth - 1)}")  # type: ignore[arg-type]
+        return "{" + " ".join(parts or ["__typename"]) + "}"
+
+    assert schema.query_type is not None
+    answer = town.post({"query": fields(schema.query_type, 2)}, them.token)
+    assert "errors" not in answer.json(), answer.text
+    for secret in (us.uuid, us.email, us.account, us.secret, us.token, "UAV-hidden", "RC-hidden"):
+        assert secret not in answer.text
+    for secret in (them.secret, them.token, them.account):
+        assert secret not in answer.text, "nor what is shown only once, of their own"
+    assert hidden["drone"]

@@ -1,0 +1,114 @@
+"""L1: marked secrets go in by every door, at the most talkative log level; nothing that is printed or kept has them."""
+
+import sqlite3
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+
+from .conftest import Party, Town
+from .devices import device, osd, raw, topology
+from .test_mqtt import until
+
+MARK = "M4RK3R"
+
+
+def marked(name: str) -> str:
+    return f"{MARK}-{name}-0123456789"
+
+
+def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
+    us = private.party("us@example.org")
+    mutations = [
+        (
+            "mutation($u:String!,$p:String!){login(username:$u,password:$p){user{id}}}",
+            {"u": us.email, "p": marked("p1")},
+        ),
+        (
+            "mutation($u:String!,$p:String!){login(username:$p,password:$u){user{id}}}",
+            {"u": "x", "p": marked("p1") * 9},
+        ),
+        ("mutation($t:String!){loginWithToken(token:$t){user{id}}}", {"t": marked("login")}),
+        ("mutation($t:String!){loginWithToken(token:$t){user{id}}}", {"t": marked("nul") + "\0"}),
+        (
+            "mutation($c:String!,$p:String!){setNewPassword(code:$c,newPassword:$p)}",
+            {"c": marked("c"), "p": marked("p2")},
+        ),
+        ("mutation($c:String!){confirmEmail(code:$c)}", {"c": marked("confirm")}),
+        (
+            "mutation($p:String!){changePassword(currentPassword:$p,newPassword:$p)}",
+            {"p": marked("p3")},
+        ),
+        ("mutation($p:String!){setInitialPassword(newPassword:$p)}", {"p": marked("p4") * 9}),
+        ("mutation($p:Int!){setInitialPassword(newPassword:$p)}", {"p": marked("p5")}),
+        (f'mutation{{setInitialPassword(newPassword:"{marked("literal")}"){{nothing}}}}', {}),
+    ]
+    for query, variables in mutations:
+        for token in (None, us.token):
+            private.ask(query, token, **variables)
+        private.client.get(
+            f"{private.url}/graphql", params={"query": query, "variables": "{}", "password": marked("query")}
+        )
+        private.post({"query": query, "variables": variables, "extensions": {"token": marked("extension")}})
+    private.post({"query": "{me{id}}"}, cookie=f"user-auth={marked('cookie')}; other={marked('cookie2')}")
+    private.post({"query": "{me{id}}"}, authorization=f"Bearer {marked('bearer')}")
+    private.post({"query": "{me{id}}"}, authorization=f"Basic {marked('basic')}")
+    private.post({"query": "{me{id}}"}, x_auth_token=marked("x-auth"), x_request_id=f"{marked('rid')}\x7f")
+    private.post(f'{{"query":"{marked("body")}'.encode())
+    for path in ("/", "/nowhere", "/healthz", "/metrics", "/graphql", "/mqtt"):
+        private.client.get(f"{private.url}{path}?token={marked('t')}&secret={marked('s')}&code={marked('c')}")
+
+    for user in (us.account, "nobody"):
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client.username_pw_set(user, marked("mqtt"))
+        told: list[object] = []
+        client.on_connect = lambda _c, _d, _f, reason, _p, told=told: told.append(reason)
+        client.connect("127.0.0.1", private.mqtt_port)
+        client.loop_start()
+        until(lambda told=told: bool(told))  # type: ignore[misc]
+        client.loop_stop()
+    with device(private, us) as controller:
+        controller.say(topology("RC-secret", "UAV-secret"))
+        controller.say(("thing/product/RC-secret/osd", f'{{"secret":"{marked("osd")}"'.encode()))
+        controller.say(osd("UAV-secret", "RC-secret", 1.0))
+    raw(private, b"\xff" + marked("raw").encode())
+
+    made = private.ask(
+        f'mutation{{createAccessToken(name:"x"){{token}} '
+        f'createConnection(workspaceId:{us.workspace},name:"y"){{secret}}}}',
+        us.token,
+    )
+    created = made["data"]
+    secrets = [created["createAccessToken"]["token"], created["createConnection"]["secret"], us.token, us.secret]
+
+    printed = private.log()
+    assert MARK not in printed, sorted({line for line in printed.splitlines() if MARK in line})
+    kept = rows(private.data / "hub.db")
+    assert MARK not in kept
+    for secret in secrets:
+        assert secret not in printed
+        assert secret not in kept
+
+
+def rows(path: Path) -> str:
+    """All that the database holds, as text."""
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return "\n".join(str(row) for table in tables for row in database.execute(f'SELECT * FROM "{table}"'))
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "\u202ereversed", "a" * 5000])
+def test_l2_text_from_outside_breaks_no_line_of_the_log(town: Town, us: Party, text: str) -> None:
+    before = len(town.log())
+    with device(town, us, client_id="log") as controller:
+        controller.say(topology("RC-log"))
+        controller.say(("thing/product/RC-log/osd", ('{"gateway":"' + text + '","data":{}}').encode()))
+        controller.say(("sys/product/none/status", b"{}"))
+    town.post({"query": "{me{id}}"}, x_request_id=text[:100].encode("ascii", "ignore").decode().replace("\n", ""))
+    for line in town.log()[before:].splitlines():
+        assert "\x1b" not in line
+        assert "\u202e" not in line
+        assert len(line) < 2000
