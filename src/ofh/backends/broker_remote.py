@@ -32,7 +32,7 @@ PAYLOAD_LIMIT = 262_144
 """Bytes that the broker takes (security.md, M7)."""
 QUEUE_LIMIT = 10_000
 """Messages that may wait for the handler. QoS 1 stops at the receive maximum; of QoS 0 the rest is dropped."""
-RETRY_S = (0.2, 10.0)
+RETRY_S = (0.2, 2.0)
 """First and longest pause between attempts to connect."""
 
 Result = TypeVar("Result")

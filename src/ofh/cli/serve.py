@@ -157,6 +157,8 @@ async def serve_hub(
         server = _quiet_server(config)
         await app.start()
         stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         companion = asyncio.create_task(beside(hub, url, stopping)) if beside else None
         try:
             if announce is not None:
@@ -207,10 +209,7 @@ def _quiet_server(config: Any) -> Any:
 
 
 async def _serve(server: Any, app: Any, listener: socket.socket, stopping: asyncio.Event) -> None:
-    """Serve until a signal comes; sockets are told first, so that their clients come back elsewhere."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    """Serve until told to stop; sockets are told first, so that their clients come back elsewhere."""
     serving = asyncio.create_task(server.serve([listener]))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)

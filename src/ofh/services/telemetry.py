@@ -78,12 +78,11 @@ class Telemetry:
         Returns:
             The report, where too many wait already: hand it to `wait`. None: it is taken.
         """
-        at, device_clock = moment(sent_at, received_at, self._rules.clock_tolerance)
         incoming = Incoming(
             bound=bound,
-            report=Report(at=at, values=values),
+            report=Report(at=moment(sent_at, received_at, self._rules.clock_tolerance), values=values),
             received_at=received_at,
-            device_clock=device_clock,
+            device_clock=sent_at,
             digest=digest,
             ack=ack,
         )
@@ -133,14 +132,8 @@ class Telemetry:
                 await self._recorder.add(incoming)
 
 
-def moment(sent_at: datetime | None, received_at: datetime, tolerance: timedelta) -> tuple[datetime, datetime | None]:
-    """The time of a report: the device's clock where it is within tolerance of ours, else ours.
-
-    Returns:
-        That time, and the device's own where it was not believed.
-    """
-    if sent_at is None:
-        return received_at, None
-    if abs(sent_at - received_at) <= tolerance:
-        return sent_at, None
-    return received_at, sent_at
+def moment(sent_at: datetime | None, received_at: datetime, tolerance: timedelta) -> datetime:
+    """The time of a report: the device's clock where it is within tolerance of ours, else ours."""
+    if sent_at is not None and abs(sent_at - received_at) <= tolerance:
+        return sent_at
+    return received_at

@@ -87,7 +87,7 @@ class Database:
                 "user": unquote(parts.username) if parts.username else None,
                 "password": unquote(parts.password) if parts.password else None,
                 "database": unquote(parts.path.lstrip("/")),
-                "minsize": 1,
+                "minsize": 0,  # asyncpg logs a traceback for each connection that it cannot keep open
                 "maxsize": self._pool_size,
                 "application_name": "openflighthub",
                 "timeout": 10,

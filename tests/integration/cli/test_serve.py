@@ -49,6 +49,20 @@ async def test_the_first_start_prints_a_link_that_logs_in_once_and_the_second_pr
         assert not (place.folder / "data" / f"hub.db{left}").exists(), "the database was closed in order"
 
 
+async def test_a_link_that_nobody_used_is_replaced_at_the_next_start(place: Place) -> None:
+    tokens = []
+    for _ in range(2):
+        async with place.running("serve") as hub:
+            url, token = (await hub.says(LINK)).groups()
+            tokens.append(token)
+            if len(tokens) == 2:
+                await ready(url)
+                async with httpx2.AsyncClient() as client:
+                    assert "errors" in await log_in(client, url, tokens[0])
+                    assert "errors" not in await log_in(client, url, tokens[1])
+            assert await hub.stopped() == 0
+
+
 async def test_a_taken_http_port_names_its_setting(place: Place) -> None:
     with taken_port() as port:
         ended = await place.ofh("serve", "--port", port)
@@ -126,8 +140,10 @@ async def two(hub: Running, *, but: int = 0) -> set[int]:
 @pytest.mark.services
 async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends_all(services: Place) -> None:
     async with services.running("serve", "--workers", "2") as hub:
-        url, _token = (await hub.says(LINK)).groups()
+        url, token = (await hub.says(LINK)).groups()
         await ready(url)
+        async with httpx2.AsyncClient() as client:
+            assert "errors" not in await log_in(client, url, token)
         first = await two(hub)
         await hub.says("mqtt link up", number=2)
         killed = min(first)
@@ -144,7 +160,7 @@ async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends
         assert "\nofh_reports_stored_total 0.0\n" in metrics
         assert await hub.stopped() == 0
         await gone(second)
-        assert hub.out.count("#login=") == 1
+        assert hub.out.count("#login=") == 1, "the worker that was started again has nothing to tell"
         assert "Traceback" not in hub.err
 
 

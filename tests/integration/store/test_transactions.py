@@ -67,7 +67,7 @@ async def test_a_write_lock_held_by_another_process_passes(
         (TimeoutError(), True),
         (asyncpg.CannotConnectNowError("starting up"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
-        (asyncpg.exceptions._base.InternalClientError("state"), False),
+        (asyncpg.exceptions._base.InternalClientError("cannot switch to state 15"), True),
         (asyncpg.exceptions.DataError("value out of range"), False),
         (PermissionError(13, "denied"), False),
         (ValueError("a bug"), False),

@@ -171,10 +171,9 @@ async def test_nothing_remains_when_the_last_listener_leaves(bench: FleetBench, 
 
 async def test_one_unreadable_message_does_not_end_a_feed(bench: FleetBench, workspace_id: int) -> None:
     drone = await bench.drone("AC1", workspace_id)
-    newer_version = b'[["position",1,1780300801000000,1,{"fix":[1,[1,2,3]]},"a member of a newer version"]]'
     async with bench.feed.drone_position(drone.id) as watch:
         changes = watch.changes()
-        for bad in (newer_version, b"{", b"[1]", b"\xff"):
+        for bad in (b"{", b"[1]", b'[["position"]]', b"\xff"):
             await bench.bus.publish(channel(workspace_id), bad)
         await bench.report("AC1", position(longitude=4.0), sent_at=START)
         assert [item.fix.longitude_deg for item in await take(changes)] == [4.0]

@@ -3,6 +3,7 @@
 The order of checks is that of security.md, A1: method, size, origin, who asks, shape, and then the operation itself.
 """
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
@@ -117,7 +118,8 @@ class GraphQLHttp:
         try:
             self._gate.check_origin(headers)
             address = self._gate.address_of(scope)
-            actor = await self._gate.actor(headers, address)
+            async with asyncio.timeout(self._limits.operation_s):
+                actor = await self._gate.actor(headers, address)
             try:
                 asked = _of_query(_query(scope)) if method == "GET" else self._of_body(headers, body)
             except Refused:
@@ -125,6 +127,8 @@ class GraphQLHttp:
                 raise
             batch = asked if isinstance(asked, list) else [asked]
             await self._gate.throttle(actor, address, len(batch))
+        except TimeoutError:
+            raise Refused(503, HubError(Code.UNAVAILABLE, "This took too long.")) from None
         except HubError as error:
             raise Refused(_status(error), error) from None
         one = One(self._contexts, actor, address, cookies, may_change=method == "POST")

@@ -148,7 +148,7 @@ class Consumer:
             message.ack()
             return
         topology = decode_topology(envelope.data)
-        at, _ = moment(envelope.sent_at, message.received_at, self._telemetry.clock_tolerance)
+        at = moment(envelope.sent_at, message.received_at, self._telemetry.clock_tolerance)
         accepted = await self._topologies.announce(
             message.account, topic.serial, topology, at=at, received_at=message.received_at
         )

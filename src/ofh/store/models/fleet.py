@@ -27,6 +27,8 @@ class Device(Model):
     """When the hub last heard of it, by the hub's clock."""
     left_at = fields.DatetimeField(null=True)
     """The time of the report by which it was last seen to leave: only later reports bring it back."""
+    clock_at = fields.DatetimeField(null=True)
+    """The newest time that the device's own clock has told."""
     state: Any = fields.JSONField(default=dict)
     """The stored form of its `DeviceState`."""
     created_at = fields.DatetimeField()
@@ -125,7 +127,7 @@ class TelemetryRow(Model):
     """The device's clock where it is believed, else ours."""
     received_at = fields.DatetimeField()
     device_clock = fields.DatetimeField(null=True)
-    """What the device's clock said, where it was not believed."""
+    """What the device's own clock said, whether or not it was believed."""
     digest = fields.BigIntField()
     """64 bits over the message's content."""
     longitude = fields.FloatField(null=True)
