@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from ofh.store.database import Database
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from tests.support.services import PostgresServer
 
 pytest_plugins = ["tests.support.services"]  # imported by pytest, which wants to be the first; hence imports below
+
+# How long an example takes says something about the machine alone.
+hypothesis.settings.register_profile("ofh", deadline=None)
+hypothesis.settings.load_profile("ofh")
 
 BOTH_WAYS = ["embedded", pytest.param("services", marks=pytest.mark.services)]
 

@@ -37,6 +37,7 @@ class Way:
             *words,
             "--json",
             env=self.environment,
+            cwd=self.data,  # where no `.env` of a developer is
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -92,7 +93,7 @@ async def hub_process(way: Way, *, port: int | None = None, **settings: str) -> 
     log = way.data / f"hub-{port}.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ofh.cli.main", "serve", env=environment, stdout=output, stderr=output
+            sys.executable, "-m", "ofh.cli.main", "serve", env=environment, cwd=way.data, stdout=output, stderr=output
         )
     hub = HubProcess(way, port, process, log, environment)
     try:

@@ -228,7 +228,7 @@ def delete_workspace(
     _ask(f"Delete workspace {workspace_id} with everything in it?", yes or as_json)
 
     async def work() -> None:
-        async with _services(settings) as services:
+        async with _services(settings, with_broker=True) as services:
             await services.workspaces.delete(_operator(), workspace_id)
 
     run(work())
@@ -249,7 +249,7 @@ def create_connection(
     settings = settings_of(data=data)
 
     async def work() -> tuple[models.Connection, str]:
-        async with _services(settings) as services:
+        async with _services(settings, with_broker=True) as services:
             created = await services.connections.create(_operator(), workspace_id, name)
             return created.connection, created.secret
 
@@ -308,7 +308,7 @@ def delete_connection(
     _ask(f"Delete connection {id}?", yes or as_json)
 
     async def work() -> None:
-        async with _services(settings) as services:
+        async with _services(settings, with_broker=True) as services:
             await services.connections.delete(_operator(), id)
 
     run(work())
@@ -390,12 +390,12 @@ def delete_token(
 
 
 @asynccontextmanager
-async def _services(settings: Settings) -> "AsyncIterator[AccountServices]":
+async def _services(settings: Settings, *, with_broker: bool = False) -> "AsyncIterator[AccountServices]":
     """The services on the open database; with Redis also the line to running hubs."""
     from ofh.hub import AccountServices, outside_broker
 
     bus = None
-    broker = outside_broker(settings)
+    broker = outside_broker(settings) if with_broker else None  # only what changes its accounts waits for it
     async with open_database(settings) as database:
         if settings.redis_url is not None:
             from ofh.backends.bus_redis import RedisBus

@@ -258,7 +258,7 @@ def _supervise(settings: Settings, listener: socket.socket) -> None:
                     log.error("a hub process ended and is started again", instance=number, exit_code=process.exitcode)
                     mark_process_dead(process.pid, folder)  # type: ignore[no-untyped-call]
                     time.sleep(RESTART_S)
-                    processes[number] = _start(context, settings, listener, number)
+                    processes[number] = _start(context, settings, listener, number, is_first_start=False)
         for process in processes:
             process.terminate()
         until = time.monotonic() + STOP_S
@@ -268,18 +268,24 @@ def _supervise(settings: Settings, listener: socket.socket) -> None:
                 process.kill()
 
 
-def _start(context: Any, settings: Settings, listener: socket.socket, number: int) -> BaseProcess:
-    process: BaseProcess = context.Process(target=_worker, args=(settings, listener, number), name=f"hub {number}")
+def _start(
+    context: Any, settings: Settings, listener: socket.socket, number: int, *, is_first_start: bool = True
+) -> BaseProcess:
+    """Start one process; of those that start first, the first one announces."""
+    announces = is_first_start and number == 0
+    process: BaseProcess = context.Process(
+        target=_worker, args=(settings, listener, number, announces), name=f"hub {number}"
+    )
     process.start()
     return process
 
 
-def _worker(settings: Settings, listener: socket.socket, number: int) -> None:
-    """One of several processes; the first one announces."""
+def _worker(settings: Settings, listener: socket.socket, number: int, announces: bool) -> None:
+    """One of several processes."""
     logs.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        run_process(settings, listener, number, announce if number == 0 else None)
+        run_process(settings, listener, number, announce if announces else None)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 

@@ -126,6 +126,7 @@ class Guard:
             for name, value in scope["headers"]
             if name == b"x-forwarded-for"
             for hop in value.decode("latin-1").split(",")
+            if hop.strip()
         ]
         for hop in reversed(hops):
             if not is_within(hop, self._proxies):
