@@ -35,9 +35,6 @@ from .feed import channel
 
 log = structlog.get_logger(__name__)
 
-CLOCK_AHEAD = timedelta(hours=1)
-"""A device's clock that told a time so far ahead of ours was wrong, whatever it tells now."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
@@ -172,9 +169,7 @@ class Recorder:
         _seen(row, item)
         if not item.bound.is_gateway:
             return
-        before = row.state
-        if not _is_old(row, item):
-            row.state = before.merge(item.report)
+        before, row.state = row.state, row.state.merge(item.report)
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
             events[row.workspace_id].append(
                 ControllerPositioned(
@@ -193,9 +188,7 @@ class Recorder:
             self._counters.dropped("other_controller")
             return
         row.connection_id = item.bound.connection_id
-        before = row.state
-        if not _is_old(row, item):
-            row.state = before.merge(item.report)
+        before, row.state = row.state, row.state.merge(item.report)
         if not item.report.values.keys().isdisjoint(_KEPT):
             history.append(_history(row, item))
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
@@ -246,24 +239,6 @@ def _seen(row: DeviceRow, item: Incoming) -> bool:
         return False
     row.online = True
     return True
-
-
-def _is_old(row: DeviceRow, item: Incoming) -> bool:
-    """Whether a report comes late whose time is ours only because its own was not believed.
-
-    It may be a message that was delivered again long after the first time: by the device's own clock, which counts up
-    however wrong it is, it is not newer than what is known.
-    """
-    clock = item.device_clock
-    if clock is None:
-        return False
-    is_believed = item.report.at == clock
-    if is_believed and row.clock_at is not None and row.clock_at > item.received_at + CLOCK_AHEAD:
-        row.clock_at = None  # it went ahead, and has been put right
-    is_old = not is_believed and row.clock_at is not None and clock <= row.clock_at
-    if row.clock_at is None or clock > row.clock_at:
-        row.clock_at = clock
-    return is_old
 
 
 def _newer(before: DeviceState, after: DeviceState, name: Property) -> object | None:

@@ -31,7 +31,6 @@ class DeviceRow:
     online: bool
     seen_at: datetime | None
     left_at: datetime | None
-    clock_at: datetime | None
     state: DeviceState
     gateway_serial: str | None = None
     gateway_at: datetime | None = None
@@ -80,7 +79,7 @@ async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequenc
     if not ids:
         return {}
     extra = ", gateway_serial, gateway_at" if kind == "drones" else ""
-    columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, clock_at, state{extra}"
+    columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
     if database.dialect == "postgresql":
         sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"  # noqa: S608, ours
         rows = await fetch(database, client, sql, list(ids))
@@ -110,7 +109,6 @@ def _device(row: dict[str, Any]) -> DeviceRow:
         online=bool(row["online"]),
         seen_at=time_of(row["seen_at"]),
         left_at=time_of(row["left_at"]),
-        clock_at=time_of(row["clock_at"]),
         state=_state(row["state"]),
         gateway_serial=row.get("gateway_serial"),
         gateway_at=time_of(row.get("gateway_at")),
@@ -135,18 +133,17 @@ async def write_devices(database: Database, client: Any, kind: Kind, rows: Seque
             row.online if database.dialect == "postgresql" else int(row.online),
             row.seen_at,
             row.left_at,
-            row.clock_at,
             orjson.dumps(row.state.to_json()).decode(),
             *((row.gateway_serial, row.gateway_at) if kind == "drones" else ()),
         ]
         for row in sorted(rows, key=lambda row: row.id)
     ]
-    extra = ", gateway_serial = $8, gateway_at = $9" if kind == "drones" else ""
+    extra = ", gateway_serial = $7, gateway_at = $8" if kind == "drones" else ""
     await run_many(
         database,
         client,
-        f"UPDATE {kind} SET connection_id = $2, online = $3, seen_at = $4, left_at = $5, clock_at = $6,"  # noqa: S608, ours
-        f" state = $7::jsonb{extra} WHERE id = $1",
+        f"UPDATE {kind} SET connection_id = $2, online = $3, seen_at = $4, left_at = $5,"  # noqa: S608, ours
+        f" state = $6::jsonb{extra} WHERE id = $1",
         values,
     )
 

@@ -27,8 +27,6 @@ class Device(Model):
     """When the hub last heard of it, by the hub's clock."""
     left_at = fields.DatetimeField(null=True)
     """The time of the report by which it was last seen to leave: only later reports bring it back."""
-    clock_at = fields.DatetimeField(null=True)
-    """The newest time that the device's own clock has told."""
     state: Any = fields.JSONField(default=dict)
     """The stored form of its `DeviceState`."""
     created_at = fields.DatetimeField()
