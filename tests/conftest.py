@@ -1,6 +1,7 @@
 """What every test may ask for: a fresh database of either kind."""
 
 import asyncio
+import logging
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import structlog
 
 from ofh.store.database import Database
 from ofh.store.migrate import migrate
@@ -23,6 +25,18 @@ hypothesis.settings.register_profile("ofh", deadline=None)
 hypothesis.settings.load_profile("ofh")
 
 BOTH_WAYS = ["embedded", pytest.param("services", marks=pytest.mark.services)]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command run within the tests' process sets up logging; the next test must not notice."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

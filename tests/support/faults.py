@@ -147,7 +147,7 @@ class Controller:
             CallbackAPIVersion.VERSION2,
             client_id=account.public_id,
             protocol=MQTTProtocolVersion(version),
-            **({} if self._is_v5 else {"clean_session": False}),
+            clean_session=None if self._is_v5 else False,
         )
         client.username_pw_set(account.public_id, account.secret)
         client.max_inflight_messages_set(200)
@@ -192,7 +192,7 @@ class Controller:
     def _aim(self, port: int) -> None:
         """Where to connect the next time."""
         if self._is_v5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = 3600
             self._client.connect_async("127.0.0.1", port, clean_start=False, properties=properties)
         else:

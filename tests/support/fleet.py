@@ -70,6 +70,9 @@ class ListeningBroker:
 
     async def check(self) -> None: ...
 
+    def counts(self) -> dict[str, int]:
+        return {}
+
 
 class FleetBench:
     """Everything between the broker and the bus."""
@@ -120,7 +123,8 @@ class FleetBench:
 
     async def workspace(self, name: str = "W") -> int:
         row = await Workspace.create(uuid=uuid.uuid4(), name=name, created_at=self.now)
-        return row.id
+        found: int = row.id
+        return found
 
     async def connection(self, workspace_id: int, name: str) -> Connection:
         return await Connection.create(
