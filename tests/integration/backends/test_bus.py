@@ -254,7 +254,9 @@ class TestRedisBus:
                 async with bus.subscribe("b") as other:
                     await bus.publish("a", b"2")
                     await bus.publish("b", b"3")
-                    assert await take(reader, 1) == [b"2"]
+                    # What could not be published on this channel is told as a further gap, sooner or later.
+                    while (item := (await take(reader, 1))[0]) != b"2":
+                        assert isinstance(item, Interrupted)
                     assert await take(other, 1) == [b"3"]
         finally:
             await bus.stop()
