@@ -1,6 +1,6 @@
 """One drone, many subscribers: deliveries per CPU second of the serving process, side by side.
 
-    python bench/fanout.py [--subscribers 1000] [--events 150] [--rate 50] [--loop uvloop]
+    python bench/fanout.py [--subscribers 1000] [--events 150] [--rate 50] [--loop asyncio|uvloop]
 
 Each contender is a process of its own on loopback; a further process receives and counts, and its CPU does not
 count. A run is bounded by its number of events; nothing is asserted. See `bench/README.md` for what is compared.
@@ -450,7 +450,7 @@ def main() -> None:
     parser.add_argument("--subscribers", type=int, default=1_000)
     parser.add_argument("--events", type=int, default=150, help="for all but stock, which gets a tenth")
     parser.add_argument("--rate", type=float, default=40.0, help="events a second; stock gets a fortieth")
-    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--receive", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -55,7 +55,7 @@ async def test_the_demos_link_logs_in_and_its_subscription_shows_the_fleet(
             assert re.search(rf'"{field}": \S', text), text
         assert "errors" not in text
     assert told["first"] != told["second"], "it is live"
-    assert told["frames"] >= 3
+    assert told["frames"] >= 2, "the first picture, and at least one more"
 
     assert (told["console"], told["faults"], told["failed"]) == ([], [], [])
     hosts = {urlsplit(asked).netloc for asked in told["requests"] if not asked.startswith(("data:", "blob:"))}

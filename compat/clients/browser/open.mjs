@@ -30,7 +30,9 @@ try {
   });
   page.on("websocket", (socket) => {
     told.sockets.push(socket.url());
-    socket.on("framereceived", () => (told.frames += 1));
+    socket.on("framereceived", ({ payload }) => {
+      if (/"type":\s*"next"/.test(String(payload))) told.frames += 1;
+    });
   });
 
   await page.goto(link);
@@ -43,6 +45,11 @@ try {
   const result = page.locator(".result-window");
   await page.waitForFunction(() => /"longitude":/.test(document.querySelector(".result-window")?.innerText ?? ""));
   told.first = await result.innerText();
+  // The editor draws a long text in steps: only what stands there after a further frame is a further picture.
+  const until = Date.now() + PATIENCE_MS;
+  for (const before = told.frames; told.frames <= before; await page.waitForTimeout(50)) {
+    if (Date.now() > until) throw new Error("no further frame came");
+  }
   await page.waitForFunction((before) => document.querySelector(".result-window").innerText !== before, told.first);
   told.second = await result.innerText();
   await page.screenshot({ path: screenshot });
