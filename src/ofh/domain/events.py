@@ -7,11 +7,26 @@ the same key a slow reader needs the newest only.
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from .devices import Battery, DeviceState, Fix, Property, from_micros, micros, value_from_json, value_to_json
+
+
+class EventKind(StrEnum):
+    """The kinds of what happens in a workspace, as listeners choose among them."""
+
+    POSITION_REPORTED = "POSITION_REPORTED"
+    BATTERY_REPORTED = "BATTERY_REPORTED"
+    DRONE_ONLINE = "DRONE_ONLINE"
+    DRONE_OFFLINE = "DRONE_OFFLINE"
+    FLIGHT_STARTED = "FLIGHT_STARTED"
+    FLIGHT_LANDED = "FLIGHT_LANDED"
+    FLIGHT_ENDED = "FLIGHT_ENDED"
+    ALERT_RAISED = "ALERT_RAISED"
+    ALERT_CLEARED = "ALERT_CLEARED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +85,13 @@ class PresenceChanged:
     drone_id: int
     at: datetime
     online: bool
+    seq: int = 0
+    """Its number in the workspace's journal; 0 until it has one. So with every event that is kept there."""
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.DRONE_ONLINE if self.online else EventKind.DRONE_OFFLINE
 
     @property
     def key(self) -> Hashable:
@@ -77,7 +99,44 @@ class PresenceChanged:
         return ("presence", self.drone_id, self.at, self.online)
 
 
-Event = DronePositioned | BatteryReported | ControllerPositioned | PresenceChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightChanged:
+    """A flight started, landed or ended."""
+
+    workspace_id: int
+    drone_id: int
+    flight_id: int
+    kind: EventKind
+    at: datetime
+    """When it did, by the time of the reports that show it."""
+    seq: int = 0
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("flight", self.flight_id, self.kind, self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanged:
+    """An alert was raised or cleared by itself."""
+
+    workspace_id: int
+    drone_id: int
+    alert_id: int
+    kind: EventKind
+    at: datetime
+    seq: int = 0
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("alert", self.alert_id, self.kind)
+
+
+KeptEvent = PresenceChanged | FlightChanged | AlertChanged
+"""What stands in the workspace's journal."""
+Event = DronePositioned | BatteryReported | ControllerPositioned | KeptEvent
 
 
 def encode(events: Iterable[Event]) -> bytes:
@@ -101,14 +160,22 @@ def _to_json(event: Event) -> list[Any]:
             fix = value_to_json(event.fix)
             return ["controller", event.workspace_id, micros(event.at), event.remote_controller_id, fix]
         case PresenceChanged():
-            return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online]
+            return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online, event.seq]
+        case FlightChanged():
+            body = [event.flight_id, event.kind]
+            return ["flight", event.workspace_id, micros(event.at), event.drone_id, body, event.seq]
+        case AlertChanged():
+            body = [event.alert_id, event.kind]
+            return ["alert", event.workspace_id, micros(event.at), event.drone_id, body, event.seq]
 
 
 def _from_json(item: list[Any]) -> Event | None:
     if item[0] not in _KINDS:
         return None
-    kind, workspace_id, at, device_id, body, *_ = item
+    kind, workspace_id, at, device_id, body, *rest = item
     when = from_micros(at)
+    if kind in _KEPT_KINDS:
+        return _kept(kind, workspace_id, device_id, when, body, rest[0])
     match kind:
         case "position":
             state = DeviceState.from_json(body)
@@ -124,10 +191,25 @@ def _from_json(item: list[Any]) -> Event | None:
             fix = value_from_json(Property.FIX, body)
             assert isinstance(fix, Fix)
             return ControllerPositioned(workspace_id=workspace_id, remote_controller_id=device_id, at=when, fix=fix)
-        case "presence":
-            return PresenceChanged(workspace_id=workspace_id, drone_id=device_id, at=when, online=body)
         case _:
             return None
 
 
-_KINDS = frozenset({"position", "battery", "controller", "presence"})
+def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, seq: int) -> KeptEvent:
+    match name:
+        case "presence":
+            return PresenceChanged(workspace_id=workspace_id, drone_id=drone_id, at=at, online=body, seq=seq)
+        case "flight":
+            number, kind = body
+            return FlightChanged(
+                workspace_id=workspace_id, drone_id=drone_id, flight_id=number, kind=EventKind(kind), at=at, seq=seq
+            )
+        case _:
+            number, kind = body
+            return AlertChanged(
+                workspace_id=workspace_id, drone_id=drone_id, alert_id=number, kind=EventKind(kind), at=at, seq=seq
+            )
+
+
+_KEPT_KINDS = frozenset({"presence", "flight", "alert"})
+_KINDS = _KEPT_KINDS | {"position", "battery", "controller"}

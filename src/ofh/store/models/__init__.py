@@ -5,18 +5,24 @@ no semicolon in that line.
 """
 
 from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
+from .alerts import Alert, AlertRule
 from .fleet import Binding, Drone, RemoteController, TelemetryRow
+from .flights import Flight, StoredEvent
 from .workspaces import Connection, Membership, Workspace
 
 __all__ = [
     "AccessToken",
+    "Alert",
+    "AlertRule",
     "AuditEntry",
     "Binding",
     "Connection",
     "Drone",
+    "Flight",
     "Membership",
     "OneTimeToken",
     "RemoteController",
+    "StoredEvent",
     "TelemetryRow",
     "User",
     "UserSession",

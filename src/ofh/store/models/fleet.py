@@ -73,11 +73,23 @@ class Drone(Device):
     """The remote controller whose reports count at present: two may report one aircraft."""
     gateway_at = fields.DatetimeField(null=True)
     """When the hub last had a report by it, by the hub's clock."""
+    flight_watch: Any = fields.JSONField(default=dict)
+    """The stored form of its `FlightWatch`."""
+    flight_due_at = fields.DatetimeField(null=True)
+    """When time alone will next change something about its flight, by the hub's clock."""
+    phase = fields.CharField(max_length=16, default="ground")
+    """The `Phase` that its flight is in; `ground` without one."""
+    longitude = fields.FloatField(null=True)
+    """Of its last fix, degrees: here as well as in `state`, so that the database can find neighbours."""
+    latitude = fields.FloatField(null=True)
 
     class Meta:
         table = "drones"
         unique_together = (("workspace_id", "serial_number"),)
-        indexes = (Index(fields=["connection_id"], name="idx_drones_connection"),)
+        indexes = (
+            Index(fields=["connection_id"], name="idx_drones_connection"),
+            Index(fields=["flight_due_at"], name="idx_drones_flight_due"),
+        )
 
 
 class Binding(Model):

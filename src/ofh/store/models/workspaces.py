@@ -18,6 +18,10 @@ class Workspace(Model):
     """What controllers know it by; can be reset."""
     name = fields.CharField(max_length=255)
     created_at = fields.DatetimeField()
+    event_seq = fields.BigIntField(default=0)
+    """The number of its newest event."""
+    history_days = fields.IntField(null=True)
+    """How long its history is kept; null: as the hub's setting says."""
 
     class Meta:
         table = "workspaces"

@@ -1,0 +1,96 @@
+"""Long lists, a page at a time: keyset pagination, stable while rows are being added (graphql.md, 'rules').
+
+A cursor is opaque to clients: the sort key of the row that it stands behind.
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import orjson
+
+from ofh.domain.errors import bad_input
+
+T = TypeVar("T")
+
+PAGE = 50
+"""Rows of a page where the caller names no number."""
+MAX_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Some rows of a list."""
+
+    rows: Sequence[T]
+    cursors: Sequence[str]
+    """Of each row."""
+    has_next: bool
+    has_previous: bool
+    count: Callable[[], Awaitable[int]]
+    """Counts the whole list; asked only where somebody wants to know."""
+
+
+def page_of(
+    found: Sequence[T],
+    size: int,
+    after: Sequence[int] | None,
+    key: Callable[[T], Sequence[int]],
+    count: Callable[[], Awaitable[int]],
+) -> Page[T]:
+    """The page of a query that read one row more than the page holds.
+
+    Args:
+        after: the key that the query began behind.
+        key: what the query sorted by, of one row.
+    """
+    rows = found[:size]
+    return Page(
+        rows=rows,
+        cursors=[write_cursor(key(row)) for row in rows],
+        has_next=len(found) > size,
+        has_previous=after is not None,
+        count=count,
+    )
+
+
+def page_size(first: int | None) -> int:
+    """How many rows a page holds.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    if first is None:
+        return PAGE
+    if not 1 <= first <= MAX_PAGE:
+        raise bad_input("first", f"This must be from 1 to {MAX_PAGE}.")
+    return first
+
+
+def write_cursor(key: Sequence[int]) -> str:
+    """The cursor of a row with this sort key."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, parts: int) -> list[int] | None:
+    """The sort key of a cursor; None where there is no cursor.
+
+    Raises:
+        HubError: BAD_INPUT, this list never gave it out.
+    """
+    if cursor is None:
+        return None
+    try:
+        key = orjson.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+    except (binascii.Error, UnicodeEncodeError, orjson.JSONDecodeError):
+        key = None
+    limit = 2**63
+    if (
+        not isinstance(key, list)
+        or len(key) != parts
+        or not all(type(part) is int and -limit <= part < limit for part in key)
+    ):
+        raise bad_input("after", "This is no cursor of this list.")
+    return key
