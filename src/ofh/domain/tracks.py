@@ -1,7 +1,34 @@
-"""Thinning a track to what a map would show of it."""
+"""The points of a track, and thinning it to what a map would show of it."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPoint:
+    """One fix of a track, with what the drone said of itself in the same report."""
+
+    time: datetime
+    """Of the report: the device's clock where it is believed, else the hub's; UTC."""
+    longitude: float
+    """Degrees, WGS 84."""
+    latitude: float
+    """Degrees, WGS 84."""
+    height: float
+    """Metres above the WGS 84 ellipsoid."""
+    elevation: float | None
+    """Metres above the take-off point."""
+    heading: float | None
+    """Degrees clockwise from true north, of the nose."""
+    horizontal_speed: float | None
+    """Metres per second over ground."""
+    vertical_speed: float | None
+    """Metres per second, positive when climbing."""
+    battery_percent: float | None
+    """What is left in all batteries together, percent."""
+
 
 METRES_PER_DEGREE = 111_320.0
 """Of latitude; of longitude times the cosine of the latitude. Good enough to compare shapes by."""

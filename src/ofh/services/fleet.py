@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
-from ofh.domain.tracks import thin
+from ofh.domain.tracks import TrackPoint, thin
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
 from ofh.store.statements import fetch, time_of
@@ -23,21 +22,9 @@ MAX_TRACK_ROWS = 40_000
 TRACKS_AT_ONCE = 2
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
-_COLUMNS = "reported_at, longitude, latitude, height, elevation, heading, horizontal_speed, vertical_speed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackPoint:
-    """One fix of a track. Degrees, metres, metres per second; height above the WGS 84 ellipsoid."""
-
-    time: datetime
-    longitude: float
-    latitude: float
-    height: float
-    elevation: float | None
-    heading: float | None
-    horizontal_speed: float | None
-    vertical_speed: float | None
+_COLUMNS = (
+    "reported_at, longitude, latitude, height, elevation, heading, horizontal_speed, vertical_speed, battery_percent"
+)
 
 
 class Fleet:
@@ -149,4 +136,5 @@ def _point(row: dict[str, object]) -> TrackPoint:
         heading=row["heading"],  # type: ignore[arg-type]
         horizontal_speed=row["horizontal_speed"],  # type: ignore[arg-type]
         vertical_speed=row["vertical_speed"],  # type: ignore[arg-type]
+        battery_percent=row["battery_percent"],  # type: ignore[arg-type]
     )

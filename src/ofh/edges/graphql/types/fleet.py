@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import strawberry
 
 from ofh.dji import products
-from ofh.domain import devices, events
+from ofh.domain import devices, events, tracks
 from ofh.domain.devices import DeviceState, Property
 from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
-from ofh.services import fleet
 from ofh.store import models
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ def last_battery(state: DeviceState) -> Battery | None:
     return battery_of(held.value, held.at) if held and isinstance(held.value, devices.Battery) else None
 
 
-def _track_point(point: fleet.TrackPoint) -> TrackPoint:
+def _track_point(point: tracks.TrackPoint) -> TrackPoint:
     return TrackPoint(
         longitude=point.longitude,
         latitude=point.latitude,
