@@ -1,0 +1,741 @@
+"""Flights, derived from what aircraft report: no message says 'took off' or 'landed'.
+
+A `FlightWatch` is all that is known of one aircraft's flights while they may still change. It takes samples and
+departures in any order of arrival: what is not older than `reorder` before the newest is put in its place by time, so
+that messages which are late, doubled, or handled by another process give the same flights in the end. Older samples
+belong to the history alone.
+
+Two views of it: the *outlook* takes everything heard so far as it stands, and is what people see; the *settled* part,
+which no sample can change any more, is what events are told of. Nothing here knows a clock: times are arguments.
+Inside, times are microseconds since 1970 by the aircraft's clock.
+
+Source: the evidence and the states are dji-pilot-2.md, chapter 6.1, rule by rule and row by row.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+from .devices import Battery, Fix, Property, Report, from_micros, micros
+from .geodesy import distance_m
+
+
+class Phase(StrEnum):
+    """Where an aircraft is in its flight."""
+
+    GROUND = "ground"
+    """In no flight."""
+    AIRBORNE = "airborne"
+    LOST = "lost"
+    """Silent, or gone from its controller, while airborne."""
+    LANDED = "landed"
+    """On the ground for so short a time that the flight may go on."""
+    ENDED = "ended"
+    """Of a flight, once nothing can change it."""
+
+
+class Evidence(StrEnum):
+    """What one sample says."""
+
+    AIRBORNE = "A"
+    GROUND = "G"
+    UNCLEAR = "?"
+
+
+class Change(StrEnum):
+    """What a flight did."""
+
+    STARTED = "started"
+    LANDED = "landed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightRules:
+    """The thresholds of chapter 6.1; each is a setting. Times decide, not counts: they hold at 0.5 Hz and at 10 Hz."""
+
+    reorder: timedelta = timedelta(seconds=5)
+    """How much older than the newest a sample may be and still count."""
+    lost_after: timedelta = timedelta(seconds=30)
+    """Silence after which an airborne aircraft is lost."""
+    ended_after_landing: timedelta = timedelta(seconds=60)
+    """Time on the ground after which a flight has ended; going up before continues it."""
+    ended_after_loss: timedelta = timedelta(minutes=10)
+    """Time after which a lost flight has ended."""
+    confirmed_after: timedelta = timedelta(seconds=1)
+    """How far apart two samples that confirm each other have to be."""
+    still_for: timedelta = timedelta(seconds=10)
+    """Without a mode, an aircraft that shows no motion for this long is on the ground."""
+    preparing_within: timedelta = timedelta(seconds=10)
+    """A flight starts with the sample that shows the preparation of the take-off, if that is not older than this."""
+
+
+DEFAULT_RULES = FlightRules()
+
+AIRBORNE_MODES = frozenset({*range(4, 13), *range(15, 22)})
+MANUAL_MODE = 3
+"""In the air, or on the ground with the motors running."""
+GROUND_MODES = frozenset({0, 1, 2})
+PREPARING_MODES = frozenset({1, 2})
+UPGRADING_MODE = 13
+NOT_CONNECTED_MODE = 14
+
+STEP_M = 1.0
+"""Shorter steps are gathered until they make up so much: what a hovering aircraft's fixes jitter is no distance."""
+HEIGHT_SAMPLES = 5
+"""How many samples the height of the take-off point is the median of."""
+
+_SAMPLED = frozenset(
+    {
+        Property.MODE_CODE,
+        Property.HORIZONTAL_SPEED,
+        Property.VERTICAL_SPEED,
+        Property.TOTAL_FLIGHT_TIME,
+        Property.ELEVATION,
+    }
+)
+"""A report of none of these says nothing about flying."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one report says that flights are derived from. Absent is None; units as in `Property`."""
+
+    at_us: int
+    digest: int
+    """Over the message's content: of two samples of one moment it makes the order, and the same one twice is one."""
+    mode_code: int | None = None
+    horizontal_speed_mps: float | None = None
+    vertical_speed_mps: float | None = None
+    elevation_m: float | None = None
+    flight_time_s: float | None = None
+    """`total_flight_time`: seconds in all the aircraft's life."""
+    sorties: int | None = None
+    """`total_flight_sorties`."""
+    fix: Fix | None = None
+    battery_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """The aircraft left its controller, or is offline."""
+
+    at_us: int
+    digest: int = 0
+
+
+Entry = Sample | Departure
+
+
+def sample_of(report: Report, digest: int) -> Sample | None:
+    """A report as a sample; None where it says nothing about flying."""
+    values = report.values
+    if _SAMPLED.isdisjoint(values):
+        return None
+    fix, battery = values.get(Property.FIX), values.get(Property.BATTERY)
+    mode, sorties = values.get(Property.MODE_CODE), values.get(Property.TOTAL_FLIGHT_SORTIES)
+    return Sample(
+        at_us=micros(report.at),
+        digest=digest,
+        mode_code=mode if isinstance(mode, int) else None,
+        horizontal_speed_mps=_number(values.get(Property.HORIZONTAL_SPEED)),
+        vertical_speed_mps=_number(values.get(Property.VERTICAL_SPEED)),
+        elevation_m=_number(values.get(Property.ELEVATION)),
+        flight_time_s=_number(values.get(Property.TOTAL_FLIGHT_TIME)),
+        sorties=sorties if isinstance(sorties, int) else None,
+        fix=fix if isinstance(fix, Fix) else None,
+        battery_percent=battery.capacity_percent if isinstance(battery, Battery) else None,
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Flight:
+    """One flight as far as it is known."""
+
+    started_us: int
+    last_us: int
+    """Of the newest sample in it."""
+    phase: Phase = Phase.AIRBORNE
+    landed_us: int | None = None
+    ended_us: int | None = None
+    take_off: tuple[float, float] | None = None
+    """Longitude and latitude of the last fix on the ground, else of the first in the air."""
+    ground_heights_m: tuple[float, ...] = ()
+    """Height less elevation of the first samples: the ellipsoidal height of the take-off point, once each."""
+    distance_m: float = 0.0
+    """Over ground."""
+    measured_to: tuple[float, float] | None = None
+    """The fix up to which the distance is counted."""
+    max_height_m: float | None = None
+    max_elevation_m: float | None = None
+    battery_percent: float | None = None
+    """The newest charge."""
+    battery_used_percent: float | None = None
+    box: tuple[float, float, float, float] | None = None
+    """West, south, east and north of its fixes; from -180 to 180 where it crossed the antimeridian."""
+
+    @property
+    def take_off_height_m(self) -> float | None:
+        """Of the take-off point, above the WGS 84 ellipsoid."""
+        return median(self.ground_heights_m) if self.ground_heights_m else None
+
+    @property
+    def started_at(self) -> datetime:
+        """The take-off."""
+        return from_micros(self.started_us)
+
+    @property
+    def last_at(self) -> datetime:
+        """The newest report in it."""
+        return from_micros(self.last_us)
+
+    @property
+    def landed_at(self) -> datetime | None:
+        """The landing; None in the air, and where nobody saw it."""
+        return None if self.landed_us is None else from_micros(self.landed_us)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The end; None as long as it may go on."""
+        return None if self.ended_us is None else from_micros(self.ended_us)
+
+    def measure(self, sample: Sample) -> None:
+        """Take a sample into the figures."""
+        self.last_us = sample.at_us
+        if sample.battery_percent is not None:
+            self._measure_battery(sample.battery_percent)
+        if sample.elevation_m is not None:
+            self.max_elevation_m = _greater(self.max_elevation_m, sample.elevation_m)
+        fix = sample.fix
+        if fix is None:
+            return
+        self.max_height_m = _greater(self.max_height_m, fix.height_m)
+        if sample.elevation_m is not None and len(self.ground_heights_m) < HEIGHT_SAMPLES:
+            self.ground_heights_m = (*self.ground_heights_m, fix.height_m - sample.elevation_m)
+        self.measure_way((fix.longitude_deg, fix.latitude_deg))
+
+    def measure_way(self, place: tuple[float, float]) -> None:
+        """Go on to a place: longitude and latitude."""
+        if self.measured_to is None:
+            self.measured_to = place
+            self.box = (*place, *place) if self.box is None else _around(self.box, place, self.box[0])
+            return
+        assert self.box is not None
+        self.box = _around(self.box, place, self.measured_to[0])
+        step_m = distance_m(*self.measured_to, *place)
+        if step_m >= STEP_M:
+            self.distance_m += step_m
+            self.measured_to = place
+
+    def _measure_battery(self, percent: float) -> None:
+        if self.battery_percent is None:
+            self.battery_used_percent = 0.0
+        elif percent < self.battery_percent:
+            assert self.battery_used_percent is not None
+            self.battery_used_percent += self.battery_percent - percent
+        self.battery_percent = percent
+
+
+def _greater(held: float | None, value: float) -> float:
+    return value if held is None or value > held else held
+
+
+def _around(
+    box: tuple[float, float, float, float], place: tuple[float, float], from_longitude: float
+) -> tuple[float, float, float, float]:
+    west, south, east, north = box
+    longitude, latitude = place
+    if abs(longitude - from_longitude) > 180:
+        west, east = -180.0, 180.0
+    return min(west, longitude), min(south, latitude), max(east, longitude), max(north, latitude)
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """The state machine of one aircraft. Entries go in by `take` in order of time."""
+
+    phase: Phase = Phase.GROUND
+    flight: Flight | None = None
+    """The one that has not ended."""
+    last_us: int | None = None
+    """Of the last sample."""
+    last_mode: int | None = None
+    flight_time_s: float | None = None
+    flight_time_since_us: int = 0
+    """Since when `total_flight_time` has stood at this value."""
+    sorties: int | None = None
+    """The last number that was told before the aircraft was lost."""
+    run: Evidence | None = None
+    """What the last samples said without exception."""
+    run_since_us: int = 0
+    lead_us: int = 0
+    """When a flight started, if this run of airborne samples turns out to be one."""
+    lead_place: tuple[float, float] | None = None
+    """The first place of that run."""
+    moved_us: int | None = None
+    """When it last showed motion; at first, since when it has been watched."""
+    ground_place: tuple[float, float] | None = None
+    """The last fix on the ground."""
+
+    def take(self, entry: Entry, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
+        """Go on by one entry, not older than the one before.
+
+        Args:
+            changes: what happened is appended: what, when, and the flight.
+        """
+        self.pass_time(entry.at_us, rules, changes)
+        if isinstance(entry, Departure):
+            self._depart(changes)
+            return
+        evidence, is_certain = self._evidence(entry, rules)
+        self._note_flight_time(entry)
+        self._note_run(entry, evidence, rules)
+        match self.phase:
+            case Phase.GROUND:
+                self._on_ground(entry, evidence, is_certain, rules, changes)
+            case Phase.AIRBORNE:
+                self._in_the_air(entry, evidence, rules, changes)
+            case Phase.LANDED:
+                if evidence is Evidence.AIRBORNE:
+                    self._take_off_again()
+            case Phase.LOST:
+                self._while_lost(entry, evidence, changes)
+        if evidence is Evidence.GROUND and entry.fix is not None:
+            self.ground_place = (entry.fix.longitude_deg, entry.fix.latitude_deg)
+        if self.phase is not Phase.LOST and entry.sorties is not None:
+            self.sorties = entry.sorties
+        if self.flight is not None and self.phase is not Phase.LOST:
+            self.flight.measure(entry)
+        self.last_us, self.last_mode = entry.at_us, entry.mode_code
+
+    def pass_time(self, now_us: int, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
+        """Whatever time alone does until then."""
+        if self.last_us is not None and now_us - self.last_us >= _us(rules.lost_after):
+            self.run = None  # samples that far apart confirm nothing
+        while (due_us := self.due_us(rules)) is not None and due_us <= now_us:
+            assert self.flight is not None
+            if self.phase is Phase.AIRBORNE:
+                self._enter(Phase.LOST)
+            else:
+                self._end(self.flight.last_us if self.flight.landed_us is None else self.flight.landed_us, changes)
+
+    def due_us(self, rules: FlightRules) -> int | None:
+        """When time alone will change something; None: never."""
+        flight = self.flight
+        if flight is None:
+            return None
+        if self.phase is Phase.AIRBORNE:
+            return flight.last_us + _us(rules.lost_after)
+        if self.phase is Phase.LANDED:
+            assert flight.landed_us is not None
+            return flight.landed_us + _us(rules.ended_after_landing)
+        return flight.last_us + _us(rules.ended_after_loss)
+
+    # Evidence
+
+    def _evidence(self, sample: Sample, rules: FlightRules) -> tuple[Evidence, bool]:
+        """What the sample says, and whether it says so by the mode alone."""
+        mode = sample.mode_code
+        across = sample.horizontal_speed_mps or 0.0
+        up = abs(sample.vertical_speed_mps or 0.0)
+        elevation = sample.elevation_m or 0.0
+        found, is_certain = Evidence.UNCLEAR, False
+        if mode in AIRBORNE_MODES:
+            found, is_certain = Evidence.AIRBORNE, True
+        elif mode == MANUAL_MODE:
+            if elevation > 0.5 or across > 0.5 or up > 0.3:
+                found = Evidence.AIRBORNE
+        elif mode in GROUND_MODES:
+            if not (across > 2 and abs(elevation) > 2):
+                found = Evidence.GROUND
+        elif mode == UPGRADING_MODE:
+            found = Evidence.GROUND
+        elif mode != NOT_CONNECTED_MODE:
+            found = self._without_mode(sample, across, up, rules)
+        if found is Evidence.AIRBORNE:
+            self.moved_us = sample.at_us
+        return found, is_certain
+
+    def _without_mode(self, sample: Sample, across: float, up: float, rules: FlightRules) -> Evidence:
+        grew = (
+            sample.flight_time_s is not None
+            and self.flight_time_s is not None
+            and sample.flight_time_s > self.flight_time_s
+        )
+        if across > 1 or up > 0.5 or grew:
+            return Evidence.AIRBORNE
+        if self.moved_us is None:
+            self.moved_us = sample.at_us
+        return Evidence.GROUND if sample.at_us - self.moved_us >= _us(rules.still_for) else Evidence.UNCLEAR
+
+    def _note_flight_time(self, sample: Sample) -> None:
+        if sample.flight_time_s is not None and sample.flight_time_s != self.flight_time_s:
+            self.flight_time_s, self.flight_time_since_us = sample.flight_time_s, sample.at_us
+
+    def _stands_still(self, sample: Sample, rules: FlightRules) -> bool:
+        """Whether the counter of flight time stands; whole seconds at 10 Hz do, for less than a second."""
+        return sample.flight_time_s is not None and sample.at_us - self.flight_time_since_us >= _us(
+            rules.confirmed_after
+        )
+
+    def _note_run(self, sample: Sample, evidence: Evidence, rules: FlightRules) -> None:
+        if evidence is self.run and evidence is not Evidence.UNCLEAR:
+            return
+        self.run, self.run_since_us = evidence, sample.at_us
+        if evidence is not Evidence.AIRBORNE:
+            return
+        self.lead_us = sample.at_us
+        self.lead_place = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+        if (
+            self.last_us is not None
+            and self.last_mode in PREPARING_MODES
+            and sample.at_us - self.last_us <= _us(rules.preparing_within)
+        ):
+            self.lead_us = self.last_us
+
+    def _is_confirmed(self, sample: Sample, rules: FlightRules) -> bool:
+        return sample.at_us - self.run_since_us >= _us(rules.confirmed_after)
+
+    # The rows of the table of states
+
+    def _on_ground(
+        self,
+        sample: Sample,
+        evidence: Evidence,
+        is_certain: bool,
+        rules: FlightRules,
+        changes: "list[tuple[Change, int, Flight]]",
+    ) -> None:
+        if evidence is not Evidence.AIRBORNE:
+            return
+        is_first = self.last_us is None  # a hub that starts in mid-flight
+        if is_certain or is_first or self._is_confirmed(sample, rules):
+            self._open(sample, changes)
+
+    def _in_the_air(
+        self, sample: Sample, evidence: Evidence, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]"
+    ) -> None:
+        if evidence is Evidence.GROUND and (self._is_confirmed(sample, rules) or self._stands_still(sample, rules)):
+            self._land(self.run_since_us, changes)
+
+    def _while_lost(self, sample: Sample, evidence: Evidence, changes: "list[tuple[Change, int, Flight]]") -> None:
+        assert self.flight is not None
+        if evidence is Evidence.GROUND:
+            self._land(sample.at_us, changes)
+        elif evidence is Evidence.AIRBORNE:
+            if sample.sorties is not None and self.sorties is not None and sample.sorties > self.sorties:
+                self._end(self.flight.last_us, changes)  # it landed and took off unseen
+                self._note_lead(sample)
+                self._open(sample, changes)
+            else:
+                self._enter(Phase.AIRBORNE)
+
+    def _depart(self, changes: "list[tuple[Change, int, Flight]]") -> None:
+        self.run = None
+        if self.phase is Phase.AIRBORNE:
+            self._enter(Phase.LOST)
+        elif self.phase is Phase.LANDED:
+            assert self.flight is not None
+            assert self.flight.landed_us is not None
+            self._end(self.flight.landed_us, changes)
+
+    def _note_lead(self, sample: Sample) -> None:
+        self.run, self.run_since_us, self.lead_us = Evidence.AIRBORNE, sample.at_us, sample.at_us
+        self.lead_place = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+        self.ground_place = None
+
+    def _open(self, sample: Sample, changes: "list[tuple[Change, int, Flight]]") -> None:
+        here = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+        self.flight = Flight(started_us=self.lead_us, last_us=sample.at_us)
+        self.flight.take_off = self.ground_place or self.lead_place or here
+        if self.lead_place is not None:
+            self.flight.measure_way(self.lead_place)
+        changes.append((Change.STARTED, self.lead_us, self.flight))
+        self._enter(Phase.AIRBORNE)
+
+    def _land(self, at_us: int, changes: "list[tuple[Change, int, Flight]]") -> None:
+        assert self.flight is not None
+        self.flight.landed_us = at_us
+        changes.append((Change.LANDED, at_us, self.flight))
+        self._enter(Phase.LANDED)
+
+    def _take_off_again(self) -> None:
+        assert self.flight is not None
+        self.flight.landed_us = None
+        self._enter(Phase.AIRBORNE)
+
+    def _end(self, at_us: int, changes: "list[tuple[Change, int, Flight]]") -> None:
+        assert self.flight is not None
+        self.flight.ended_us = at_us
+        changes.append((Change.ENDED, at_us, self.flight))
+        self._enter(Phase.ENDED)
+        self.phase, self.flight, self.run = Phase.GROUND, None, None
+
+    def _enter(self, phase: Phase) -> None:
+        assert self.flight is not None
+        self.phase = self.flight.phase = phase
+
+    def copy(self) -> "Course":
+        """A course that goes on without this one."""
+        other = copy(self)
+        if other.flight is not None:
+            other.flight = copy(other.flight)
+        return other
+
+
+def _us(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What an aircraft's flights look like after an advance of its watch."""
+
+    flights: list[Flight]
+    """Those that were open before and those that are new, in order."""
+    finished: int
+    """How many of these, from the first, nothing can change any more."""
+    settled: list[tuple[Change, datetime, int]]
+    """What happened that no sample can undo, when, and to which of the flights."""
+    phase: Phase
+    """Where the aircraft is in its flight, `GROUND` without one."""
+    due_at: datetime | None
+    """When time alone will change something, by the hub's clock; None: never."""
+
+    @property
+    def current(self) -> Flight | None:
+        """The flight that has not ended."""
+        return self.flights[-1] if self.phase is not Phase.GROUND else None
+
+
+@dataclass(slots=True, kw_only=True)
+class FlightWatch:
+    """Everything that is known of one aircraft's flights while they may change; it is kept with the aircraft."""
+
+    course: Course = field(default_factory=Course)
+    """Of all entries before the horizon."""
+    window: list[Entry] = field(default_factory=list)
+    """The entries from the horizon on, in order of time."""
+    gateway: str | None = None
+    """The controller whose clock the times are by."""
+    horizon_us: int | None = None
+    """What is older comes too late."""
+    newest_us: int | None = None
+    """Of the newest sample."""
+    heard_us: int = 0
+    """When that came in, by the hub's clock."""
+    flight_ids: list[int] = field(default_factory=list)
+    """The numbers that whoever keeps the flights gave to those of the last outlook that had not finished."""
+
+    def advance(
+        self, entries: Iterable[Entry], now: datetime, *, gateway: str | None = None, rules: FlightRules = DEFAULT_RULES
+    ) -> Outlook:
+        """Take in what was heard, and what time has done since.
+
+        Args:
+            entries: in any order; none where only time passes.
+            now: by the hub's clock.
+            gateway: the controller that they came by.
+        """
+        changes: list[tuple[Change, int, Flight]] = []
+        before = self.course.flight
+        now_us = micros(now)
+        if gateway is not None and gateway != self.gateway:
+            self._change_clock(gateway, rules, changes)
+        self._hear(entries, now_us, rules)
+        device_now_us = self._device_time(now_us)
+        if device_now_us is not None:
+            self._settle(device_now_us - _us(rules.reorder), rules, changes)
+        return self._outlook(before, changes, device_now_us, rules)
+
+    def depart(self, at: datetime | None, now: datetime, rules: FlightRules = DEFAULT_RULES) -> Outlook:
+        """The aircraft left its controller, or is offline.
+
+        Args:
+            at: by the controller's clock; None where nobody told, and it is now.
+        """
+        device_now_us = self._device_time(micros(now))
+        if device_now_us is None:  # never heard of it: there is nothing to leave
+            return self.advance((), now, rules=rules)
+        return self.advance([Departure(at_us=device_now_us if at is None else micros(at))], now, rules=rules)
+
+    def _device_time(self, now_us: int) -> int | None:
+        """What the controller's clock shows at a time of ours; None where nothing is known of it."""
+        return None if self.newest_us is None else self.newest_us + max(0, now_us - self.heard_us)
+
+    def _change_clock(self, gateway: str, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+        """Another controller: what came by the last one is settled, and its clock means nothing any more."""
+        for entry in self.window:
+            self.course.take(entry, rules, changes)
+        self.window = []
+        self.gateway, self.horizon_us, self.newest_us = gateway, None, None
+
+    def _hear(self, entries: Iterable[Entry], now_us: int, rules: FlightRules) -> None:
+        for entry in entries:
+            if self.horizon_us is not None and entry.at_us < self.horizon_us:
+                continue
+            if self.newest_us is not None and entry.at_us < self.newest_us - _us(rules.reorder):
+                continue
+            index = bisect_left(self.window, _place(entry), key=_place)
+            if index < len(self.window) and _place(self.window[index]) == _place(entry):
+                continue  # the same message again
+            self.window.insert(index, entry)
+            if isinstance(entry, Sample) and (self.newest_us is None or entry.at_us >= self.newest_us):
+                self.newest_us, self.heard_us = entry.at_us, now_us
+
+    def _settle(self, horizon_us: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+        if self.horizon_us is not None and horizon_us <= self.horizon_us:
+            return
+        self.horizon_us = horizon_us
+        count = bisect_left(self.window, horizon_us, key=lambda entry: entry.at_us)
+        for entry in self.window[:count]:
+            self.course.take(entry, rules, changes)
+        del self.window[:count]
+        self.course.pass_time(horizon_us, rules, changes)
+
+    def _outlook(
+        self,
+        before: Flight | None,
+        changes: list[tuple[Change, int, Flight]],
+        device_now_us: int | None,
+        rules: FlightRules,
+    ) -> Outlook:
+        known = [] if before is None else [before]
+        known += [flight for change, _, flight in changes if change is Change.STARTED]
+        finished = [flight for flight in known if flight.ended_us is not None]
+
+        ahead = self.course.copy()
+        flights = finished if ahead.flight is None else [*finished, ahead.flight]
+        expected: list[tuple[Change, int, Flight]] = []
+        for entry in self.window:
+            ahead.take(entry, rules, expected)
+        if device_now_us is not None:
+            ahead.pass_time(device_now_us, rules, expected)
+        flights = [*flights, *(flight for change, _, flight in expected if change is Change.STARTED)]
+        return Outlook(
+            flights=flights,
+            finished=len(finished),
+            settled=[
+                (change, from_micros(at_us), next(n for n, one in enumerate(known) if one is flight))
+                for change, at_us, flight in changes
+            ],
+            phase=ahead.phase,
+            due_at=self._due_at(ahead, rules),
+        )
+
+    def _due_at(self, ahead: Course, rules: FlightRules) -> datetime | None:
+        if self.newest_us is None:
+            return None
+        reorder_us = _us(rules.reorder)
+        dues = [due_us for due_us in (ahead.due_us(rules),) if due_us is not None]
+        if (due_us := self.course.due_us(rules)) is not None:
+            dues.append(due_us + reorder_us)
+        if self.window:
+            dues.append(self.window[-1].at_us + reorder_us + 1)
+        return from_micros(self.heard_us + min(dues) - self.newest_us) if dues else None
+
+    # The stored form
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        course = _stored(self.course)
+        if self.course.flight is not None:
+            course["flight"] = _stored(self.course.flight)
+        return {
+            "course": course,
+            "window": [_entry_to_json(entry) for entry in self.window],
+            "gateway": self.gateway,
+            "horizon_us": self.horizon_us,
+            "newest_us": self.newest_us,
+            "heard_us": self.heard_us,
+            "flight_ids": self.flight_ids,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "FlightWatch":
+        """The watch of its stored form; a new one where there is none or it cannot be read."""
+        if not stored:
+            return cls()
+        try:
+            held = dict(stored["course"])
+            flight = held.pop("flight", None)
+            course = Course(**_loaded(Course, held))
+            course.flight = None if flight is None else Flight(**_loaded(Flight, flight))
+            return cls(
+                course=course,
+                window=[_entry_from_json(entry) for entry in stored["window"]],
+                gateway=stored["gateway"],
+                horizon_us=stored["horizon_us"],
+                newest_us=stored["newest_us"],
+                heard_us=stored["heard_us"],
+                flight_ids=list(stored["flight_ids"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return cls()
+
+
+def _place(entry: Entry) -> tuple[int, bool, int]:
+    """The order of entries: by time, departures first."""
+    return entry.at_us, isinstance(entry, Sample), entry.digest
+
+
+_KINDS: Mapping[str, Any] = {"phase": Phase, "run": Evidence}
+"""The fields that JSON cannot tell from a text."""
+
+
+def _stored(item: Course | Flight) -> dict[str, Any]:
+    return {name: value for name in item.__slots__ if (value := getattr(item, name)) not in (None, ())}
+
+
+def _loaded(kind: type[Course] | type[Flight], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that make the item; what another version knew more is left out."""
+    return {
+        name: _KINDS[name](value) if name in _KINDS else tuple(value) if isinstance(value, list) else value
+        for name, value in stored.items()
+        if name in kind.__slots__
+    }
+
+
+def _entry_to_json(entry: Entry) -> list[Any]:
+    if isinstance(entry, Departure):
+        return [entry.at_us, entry.digest]
+    fix = entry.fix
+    return [
+        entry.at_us,
+        entry.digest,
+        entry.mode_code,
+        entry.horizontal_speed_mps,
+        entry.vertical_speed_mps,
+        entry.elevation_m,
+        entry.flight_time_s,
+        entry.sorties,
+        None if fix is None else [fix.longitude_deg, fix.latitude_deg, fix.height_m],
+        entry.battery_percent,
+    ]
+
+
+def _entry_from_json(stored: list[Any]) -> Entry:
+    if len(stored) == 2:
+        return Departure(at_us=stored[0], digest=stored[1])
+    at_us, digest, mode, across, up, elevation, flight_time, sorties, fix, battery = stored
+    return Sample(
+        at_us=at_us,
+        digest=digest,
+        mode_code=mode,
+        horizontal_speed_mps=across,
+        vertical_speed_mps=up,
+        elevation_m=elevation,
+        flight_time_s=flight_time,
+        sorties=sorties,
+        fix=None if fix is None else Fix(longitude_deg=fix[0], latitude_deg=fix[1], height_m=fix[2]),
+        battery_percent=battery,
+    )
