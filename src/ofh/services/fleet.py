@@ -72,6 +72,19 @@ class Fleet:
         await row.save(update_fields=["name"])
         return row
 
+    def check_span(self, start: datetime, end: datetime) -> None:
+        """Refuse a span of time that no history can have.
+
+        Raises:
+            HubError: BAD_INPUT for times before 2000 or after tomorrow, or an end before the start.
+        """
+        latest = self._clock() + timedelta(days=1)
+        for field, value in (("from", start), ("to", end)):
+            if not EARLIEST <= value <= latest:
+                raise bad_input(field, "Must lie between the year 2000 and tomorrow.")
+        if end < start:
+            raise bad_input("to", "Must not be before 'from'.")
+
     async def track(
         self, actor: Actor, drone_id: int, start: datetime, end: datetime, max_points: int
     ) -> list[TrackPoint]:
@@ -86,12 +99,7 @@ class Fleet:
         row = await self.drone(actor, drone_id)
         if row is None:
             raise gone("drone")
-        latest = self._clock() + timedelta(days=1)
-        for field, value in (("from", start), ("to", end)):
-            if not EARLIEST <= value <= latest:
-                raise bad_input(field, "Must lie between the year 2000 and tomorrow.")
-        if end < start:
-            raise bad_input("to", "Must not be before 'from'.")
+        self.check_span(start, end)
         if not 2 <= max_points <= MAX_TRACK_POINTS:
             raise bad_input("maxPoints", f"Must be from 2 to {MAX_TRACK_POINTS}.")
         found = (
