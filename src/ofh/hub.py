@@ -34,17 +34,22 @@ import structlog
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.ports import Broker, Bus
 from ofh.domain.errors import Code, HubError
+from ofh.domain.flights import FlightRules
 from ofh.edges.ingest.consumer import Consumer
 from ofh.metrics import Metrics
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
+from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bindings
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.derivation import Derivation
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
+from ofh.services.flights import Flights
+from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
 from ofh.services.passwords import Passwords
 from ofh.services.presence import Presence, PresenceRules
@@ -197,9 +202,21 @@ class Hub:
         self.broker: Broker = self._broker(settings, instance)
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
         self.fleet = Fleet(self.database, self.people.access, now)
+        self.flights = Flights(self.database, self.people.access, self.fleet)
+        self.journal = Journal(self.people.access)
+        self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
         self.feed = Feed(self.bus)
+        self.derivation = Derivation(
+            self.database,
+            self.bus,
+            self.alerts,
+            self.metrics,
+            now,
+            _flight_rules(settings),
+            sweep=timedelta(seconds=settings.flight_sweep_s),
+        )
         self.recorder = Recorder(
-            self.database, self.bus, self.metrics, RecorderRules(max_pending=settings.recorder_pending)
+            self.database, self.bus, self.derivation, self.metrics, RecorderRules(max_pending=settings.recorder_pending)
         )
         self.telemetry = Telemetry(
             self.bindings,
@@ -216,6 +233,7 @@ class Hub:
             self.database,
             self.bus,
             self.broker,
+            self.derivation,
             self.bindings,
             self.people.control,
             self.people.audit,
@@ -224,6 +242,7 @@ class Hub:
         self.presence = Presence(
             self.database,
             self.bus,
+            self.derivation,
             self.metrics,
             now,
             PresenceRules(
@@ -280,6 +299,7 @@ class Hub:
             self._run(stack, "recorder", self.recorder.run)
             self._run(stack, "telemetry", self.telemetry.run)
             self._run(stack, "presence", self.presence.run)
+            self._run(stack, "flights", self.derivation.run)
 
             await self.consumer.start()
             stack.push_async_callback(self._settle)
@@ -417,6 +437,18 @@ def _rate_rules(settings: Settings) -> Rules:
     return Rules(
         session=Rate(per_second=settings.session_requests_per_s, burst=settings.session_requests_burst),
         anonymous=Rate(per_second=settings.address_requests_per_s, burst=settings.address_requests_burst),
+    )
+
+
+def _flight_rules(settings: Settings) -> FlightRules:
+    return FlightRules(
+        reorder=timedelta(seconds=settings.flight_reorder_s),
+        lost_after=timedelta(seconds=settings.flight_lost_s),
+        ended_after_landing=timedelta(seconds=settings.flight_landed_s),
+        ended_after_loss=timedelta(seconds=settings.flight_lost_end_s),
+        confirmed_after=timedelta(seconds=settings.flight_confirm_s),
+        still_for=timedelta(seconds=settings.flight_still_s),
+        preparing_within=timedelta(seconds=settings.flight_preparing_s),
     )
 
 

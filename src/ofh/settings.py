@@ -153,6 +153,43 @@ class Settings(BaseSettings):
     presence_sweep_s: float = Field(
         default=5, gt=0, le=3_600, description="Seconds between two looks for silent devices."
     )
+    flight_reorder_s: float = Field(
+        default=5,
+        ge=0,
+        le=60,
+        description="Seconds that a report may come later than newer ones and still count for a flight. Events of a"
+        " flight are told that much later, when nothing can undo them.",
+    )
+    flight_lost_s: float = Field(
+        default=30, gt=0, le=3_600, description="Seconds of silence after which an airborne drone is lost."
+    )
+    flight_landed_s: float = Field(
+        default=60,
+        ge=0,
+        le=3_600,
+        description="Seconds on the ground after which a flight has ended; a take-off before continues it.",
+    )
+    flight_lost_end_s: float = Field(
+        default=600, gt=0, le=86_400, description="Seconds after which the flight of a lost drone has ended."
+    )
+    flight_confirm_s: float = Field(
+        default=1, ge=0, le=60, description="Seconds between two reports that confirm a take-off or a landing."
+    )
+    flight_still_s: float = Field(
+        default=10,
+        gt=0,
+        le=600,
+        description="Seconds without motion after which a drone that tells no flight mode is on the ground.",
+    )
+    flight_preparing_s: float = Field(
+        default=10,
+        ge=0,
+        le=600,
+        description="Seconds before a take-off within which a report of its preparation is its beginning.",
+    )
+    flight_sweep_s: float = Field(
+        default=1, gt=0, le=60, description="Seconds between two looks for flights that time alone changes."
+    )
     connection_messages_per_s: float = Field(
         default=100, gt=0, description="MQTT messages a second of one connection, in the long run; more are thinned."
     )

@@ -15,9 +15,12 @@ from ofh.dji.topology import decode_topology
 from ofh.domain.devices import Battery, Fix, Property, Value
 from ofh.domain.events import Event, decode
 from ofh.edges.ingest.consumer import Consumer
+from ofh.services.access import Access
+from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bindings
 from ofh.services.control import Control
+from ofh.services.derivation import Derivation
 from ofh.services.feed import Feed, channel
 from ofh.services.presence import Presence
 from ofh.services.recorder import Recorder
@@ -79,6 +82,8 @@ class FleetBench:
 
     def __init__(self, database: Database, bus: MemoryBus | None = None) -> None:
         self.now = START
+        self.ticks = 0.0
+        """Seconds of a clock that only ever grows; here it stands until a test moves it."""
         self.database = database
         self.bus = bus or MemoryBus()
         self.counts = Counts()
@@ -86,12 +91,23 @@ class FleetBench:
         self.bindings = Bindings(lambda: 0.0)
         self.audit = Audit(clock=lambda: self.now)
         self.control = Control(self.bus)
-        self.recorder = Recorder(database, self.bus, self.counts)
+        self.alerts = Alerts(
+            database, Access(self.audit), self.control, clock=lambda: self.now, monotonic=lambda: self.ticks
+        )
+        self.derivation = Derivation(database, self.bus, self.alerts, self.counts, lambda: self.now)
+        self.recorder = Recorder(database, self.bus, self.derivation, self.counts)
         self.telemetry = Telemetry(self.bindings, self.recorder, self.counts, lambda: 0.0)
         self.topologies = Topologies(
-            database, self.bus, self.broker, self.bindings, self.control, self.audit, self.counts
+            database,
+            self.bus,
+            self.broker,
+            self.derivation,
+            self.bindings,
+            self.control,
+            self.audit,
+            self.counts,
         )
-        self.presence = Presence(database, self.bus, self.counts, lambda: self.now)
+        self.presence = Presence(database, self.bus, self.derivation, self.counts, lambda: self.now)
         self.feed = Feed(self.bus)
         self.consumer = Consumer(
             self.broker,

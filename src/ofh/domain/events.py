@@ -16,10 +16,8 @@ from .devices import Battery, DeviceState, Fix, Property, from_micros, micros, v
 
 
 class EventKind(StrEnum):
-    """The kinds of what happens in a workspace, as listeners choose among them."""
+    """The kinds of what a workspace's journal keeps, as readers choose among them."""
 
-    POSITION_REPORTED = "POSITION_REPORTED"
-    BATTERY_REPORTED = "BATTERY_REPORTED"
     DRONE_ONLINE = "DRONE_ONLINE"
     DRONE_OFFLINE = "DRONE_OFFLINE"
     FLIGHT_STARTED = "FLIGHT_STARTED"

@@ -14,11 +14,13 @@ import structlog
 
 from ofh.backends.ports import Bus, Session, SessionChange
 from ofh.domain.events import Event, PresenceChanged
+from ofh.store import journal
 from ofh.store.database import Database, away
 from ofh.store.statements import fetch
 
+from .announcing import publish
 from .counters import Counters
-from .recorder import publish
+from .derivation import Derivation
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +44,14 @@ class Presence:
         self,
         database: Database,
         bus: Bus,
+        derivation: Derivation,
         counters: Counters,
         clock: Callable[[], datetime],
         rules: PresenceRules | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
+        self._derivation = derivation
         self._counters = counters
         self._clock = clock
         self._rules = rules or PresenceRules()
@@ -118,9 +122,10 @@ class Presence:
                 f"UPDATE drones SET online = {off} WHERE {condition} RETURNING id, workspace_id",  # noqa: S608, ours
                 *arguments,
             )
-        for row in drones:
-            event = PresenceChanged(
-                workspace_id=row["workspace_id"], drone_id=row["id"], at=self._clock(), online=False
-            )
-            events[row["workspace_id"]].append(event)
+            now = self._clock()
+            for row in drones:
+                event = PresenceChanged(workspace_id=row["workspace_id"], drone_id=row["id"], at=now, online=False)
+                events[row["workspace_id"]].append(event)
+            await self._derivation.depart(client, [row["id"] for row in drones], None, now, events)
+            await journal.append(self._database, client, events)
         await publish(self._bus, events, self._counters)

@@ -16,22 +16,16 @@ import structlog
 
 from ofh.backends.ports import Bus
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
-from ofh.domain.errors import HubError
-from ofh.domain.events import (
-    BatteryReported,
-    ControllerPositioned,
-    DronePositioned,
-    Event,
-    PresenceChanged,
-    encode,
-)
-from ofh.store import bulk
+from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, PresenceChanged
+from ofh.domain.flights import sample_of
+from ofh.store import bulk, journal
 from ofh.store.bulk import DeviceRow, HistoryRow
 from ofh.store.database import Database, away
 
+from .announcing import publish
 from .bindings import Bound
 from .counters import Counters
-from .feed import channel
+from .derivation import Derivation, Events, Heard
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +59,17 @@ class RecorderRules:
 class Recorder:
     """Owns the reports between the broker and the database."""
 
-    def __init__(self, database: Database, bus: Bus, counters: Counters, rules: RecorderRules | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        derivation: Derivation,
+        counters: Counters,
+        rules: RecorderRules | None = None,
+    ) -> None:
         self._database = database
         self._bus = bus
+        self._derivation = derivation
         self._counters = counters
         self._rules = rules or RecorderRules()
         self._pending: list[Incoming] = []
@@ -127,7 +129,7 @@ class Recorder:
         for incoming in batch:
             incoming.ack()
 
-    async def _store_patiently(self, batch: list[Incoming]) -> dict[int, list[Event]]:
+    async def _store_patiently(self, batch: list[Incoming]) -> Events:
         """Waits out a database that is away; nothing is acknowledged meanwhile."""
         delay = 0.1
         while True:
@@ -141,11 +143,12 @@ class Recorder:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
 
-    async def _store(self, batch: list[Incoming]) -> dict[int, list[Event]]:
+    async def _store(self, batch: list[Incoming]) -> Events:
         drone_ids = sorted({item.bound.device_id for item in batch if not item.bound.is_gateway})
         gateways = {item.bound.gateway_serial for item in batch}
-        events: dict[int, list[Event]] = defaultdict(list)
+        events: Events = defaultdict(list)
         history: list[HistoryRow] = []
+        heard: dict[int, list[Heard]] = defaultdict(list)
         async with self._database.transaction() as client:
             controller_ids = await bulk.controllers_of(self._database, client, gateways)
             controllers = await bulk.lock_devices(
@@ -158,13 +161,17 @@ class Recorder:
                     self._take_controller(controller, item, events)
                 drone = None if item.bound.is_gateway else drones.get(item.bound.device_id)
                 if drone is not None and drone.workspace_id == item.bound.workspace_id:
-                    self._take_drone(drone, item, history, events)
+                    self._take_drone(drone, item, history, heard[drone.id], events)
+            newest = max(item.received_at for item in batch)
+            news = [drone for drone in drones.values() if drone.id in heard]
+            await self._derivation.hear(client, news, heard, newest, events)
             await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
             await bulk.write_devices(self._database, client, "drones", list(drones.values()))
             await bulk.write_history(self._database, client, history)
+            await journal.append(self._database, client, events)
         return events
 
-    def _take_controller(self, row: DeviceRow, item: Incoming, events: dict[int, list[Event]]) -> None:
+    def _take_controller(self, row: DeviceRow, item: Incoming, events: Events) -> None:
         """A controller's own report, or the sign of life that its aircraft's report is."""
         _seen(row, item)
         if not item.bound.is_gateway:
@@ -178,7 +185,7 @@ class Recorder:
             )
 
     def _take_drone(
-        self, row: DeviceRow, item: Incoming, history: list[HistoryRow], events: dict[int, list[Event]]
+        self, row: DeviceRow, item: Incoming, history: list[HistoryRow], heard: list[Heard], events: Events
     ) -> None:
         if _seen(row, item):
             events[row.workspace_id].append(
@@ -189,6 +196,8 @@ class Recorder:
             return
         row.connection_id = item.bound.connection_id
         before, row.state = row.state, row.state.merge(item.report)
+        if (sample := sample_of(item.report, item.digest)) is not None:
+            heard.append(Heard(gateway=item.bound.gateway_serial, sample=sample))
         if not item.report.values.keys().isdisjoint(_KEPT):
             history.append(_history(row, item))
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
@@ -214,21 +223,6 @@ class Recorder:
         if is_another or row.gateway_at is None or at > row.gateway_at:
             row.gateway_serial, row.gateway_at = gateway, at
         return True
-
-
-async def publish(bus: Bus, events: dict[int, list[Event]], counters: Counters) -> None:
-    """Tell every process, one message per workspace, all at once.
-
-    A bus that is away loses them: they are stored, and every feed reads the database once the bus is back.
-    """
-
-    async def tell(workspace_id: int, happened: list[Event]) -> None:
-        try:
-            await bus.publish(channel(workspace_id), encode(happened))
-        except HubError:
-            counters.dropped("bus_away", len(happened))
-
-    await asyncio.gather(*(tell(workspace_id, happened) for workspace_id, happened in events.items()))
 
 
 def _seen(row: DeviceRow, item: Incoming) -> bool:

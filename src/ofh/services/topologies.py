@@ -22,15 +22,17 @@ from ofh.dji.topology import Topology
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError
 from ofh.domain.events import Event, PresenceChanged
+from ofh.store import journal
 from ofh.store.database import Database
 from ofh.store.models import Binding, Connection, Drone, RemoteController
 from ofh.store.statements import lock_names
 
+from .announcing import publish
 from .audit import Audit
 from .bindings import Bindings
 from .control import Control
 from .counters import Counters
-from .recorder import publish
+from .derivation import Derivation
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,8 @@ class _Outcome:
     conflicts: list[str] = field(default_factory=list)
     events: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
     """By workspace."""
+    departed: list[int] = field(default_factory=list)
+    """Drones that left."""
     workspace_id: int = 0
     is_full: bool = False
     """The connection speaks for too many serial numbers already."""
@@ -78,6 +82,7 @@ class Topologies:
         database: Database,
         bus: Bus,
         broker: Broker,
+        derivation: Derivation,
         bindings: Bindings,
         control: Control,
         audit: Audit,
@@ -86,6 +91,7 @@ class Topologies:
         self._database = database
         self._bus = bus
         self._broker = broker
+        self._derivation = derivation
         self._bindings = bindings
         self._control = control
         self._audit = audit
@@ -193,6 +199,8 @@ class Topologies:
                     outcome.serials.add(binding.serial_number)
                     outcome.accounts.add(owners[binding.connection_id].public_id)
             await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
+            await self._derivation.depart(client, outcome.departed, at, received_at, outcome.events)
+            await journal.append(self._database, client, outcome.events)
         return outcome
 
     async def _bind(
@@ -255,6 +263,7 @@ class Topologies:
             if drone.online:
                 outcome.add(_presence(drone, received_at, online=False))
             await Drone.filter(id=drone.id).update(online=False, left_at=at)
+            outcome.departed.append(drone.id)
 
 
 async def _device(

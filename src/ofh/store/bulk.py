@@ -4,14 +4,14 @@ Each runs inside the recorder's transaction. Rows of devices are locked in the o
 processes that take turns with one drone wait for each other and never deadlock.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
-from ofh.domain.devices import DeviceState
+from ofh.domain.devices import DeviceState, Fix, Property
 
 from .database import Database
 from .statements import fetch, run_many, time_of
@@ -33,7 +33,12 @@ class DeviceRow:
     left_at: datetime | None
     state: DeviceState
     gateway_serial: str | None = None
+    """This and what follows: of drones alone."""
     gateway_at: datetime | None = None
+    name: str = ""
+    flight_watch: Mapping[str, Any] = field(default_factory=dict)
+    flight_due_at: datetime | None = None
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequenc
     """Read devices by id for changing them; those that are gone are left out."""
     if not ids:
         return {}
-    extra = ", gateway_serial, gateway_at" if kind == "drones" else ""
+    extra = f", {', '.join(_OF_DRONES)}" if kind == "drones" else ""
     columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
     if database.dialect == "postgresql":
         sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"  # noqa: S608, ours
@@ -112,16 +117,29 @@ def _device(row: dict[str, Any]) -> DeviceRow:
         state=_state(row["state"]),
         gateway_serial=row.get("gateway_serial"),
         gateway_at=time_of(row.get("gateway_at")),
+        name=row.get("name", ""),
+        flight_watch=_parsed(row.get("flight_watch")) or {},
+        flight_due_at=time_of(row.get("flight_due_at")),
+        phase=row.get("phase", ""),
     )
+
+
+_OF_DRONES = ("gateway_serial", "gateway_at", "name", "flight_watch", "flight_due_at", "phase")
 
 
 def _state(stored: Any) -> DeviceState:
     """The state as either driver gives it; one that cannot be read is begun anew, and the next report fills it."""
+    parsed = _parsed(stored)
+    return DeviceState() if parsed is None else DeviceState.from_json(parsed)
+
+
+def _parsed(stored: Any) -> dict[str, Any] | None:
+    """A JSON object as either driver gives it; None where it is none."""
     try:
         parsed = orjson.loads(stored) if isinstance(stored, str | bytes) else stored
     except orjson.JSONDecodeError:
-        parsed = None
-    return DeviceState.from_json(parsed) if isinstance(parsed, dict) else DeviceState()
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 async def write_devices(database: Database, client: Any, kind: Kind, rows: Sequence[DeviceRow]) -> None:
@@ -134,17 +152,36 @@ async def write_devices(database: Database, client: Any, kind: Kind, rows: Seque
             row.seen_at,
             row.left_at,
             orjson.dumps(row.state.to_json()).decode(),
-            *((row.gateway_serial, row.gateway_at) if kind == "drones" else ()),
+            *(_of_drone(row) if kind == "drones" else ()),
         ]
         for row in sorted(rows, key=lambda row: row.id)
     ]
-    extra = ", gateway_serial = $7, gateway_at = $8" if kind == "drones" else ""
+    extra = (
+        ", gateway_serial = $7, gateway_at = $8, flight_watch = $9::jsonb, flight_due_at = $10, phase = $11,"
+        " longitude = $12, latitude = $13"
+        if kind == "drones"
+        else ""
+    )
     await run_many(
         database,
         client,
         f"UPDATE {kind} SET connection_id = $2, online = $3, seen_at = $4, left_at = $5,"  # noqa: S608, ours
         f" state = $6::jsonb{extra} WHERE id = $1",
         values,
+    )
+
+
+def _of_drone(row: DeviceRow) -> tuple[Any, ...]:
+    held = row.state.get(Property.FIX)
+    fix = held.value if held is not None and isinstance(held.value, Fix) else None
+    return (
+        row.gateway_serial,
+        row.gateway_at,
+        orjson.dumps(row.flight_watch).decode(),
+        row.flight_due_at,
+        row.phase,
+        None if fix is None else fix.longitude_deg,
+        None if fix is None else fix.latitude_deg,
     )
 
 

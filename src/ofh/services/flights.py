@@ -1,0 +1,98 @@
+"""What members may know of the flights of their workspaces. How flights come about is `derivation.py`'s matter."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ofh.domain.actors import Action, Actor
+from ofh.domain.areas import Area
+from ofh.domain.devices import from_micros, micros
+from ofh.domain.errors import bad_input, gone
+from ofh.domain.tracks import TrackPoint
+from ofh.store.database import Database
+from ofh.store.flights import FlightSearch
+from ofh.store.models import Flight
+
+from .access import Access
+from .fleet import Fleet
+from .names import is_id
+from .pages import Page, page_of, page_size, read_cursor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightFilter:
+    """Which flights to list; what is None does not matter."""
+
+    drone_id: int | None = None
+    start: datetime | None = None
+    """Those that were under way then or later."""
+    end: datetime | None = None
+    """Those that had started by then."""
+    area: Area | None = None
+    """Those with a fix in it."""
+
+
+class Flights:
+    """Lists and single flights, and where they went."""
+
+    def __init__(self, database: Database, access: Access, fleet: Fleet) -> None:
+        self._database = database
+        self._access = access
+        self._fleet = fleet
+
+    async def flight(self, actor: Actor, flight_id: int) -> Flight | None:
+        """A flight that the actor may see; None also where it is hidden."""
+        row = await Flight.get_or_none(id=flight_id) if is_id(flight_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def of_workspace(
+        self, actor: Actor, workspace_id: int, wanted: FlightFilter, *, first: int | None, after: str | None
+    ) -> Page[Flight]:
+        """A page of a workspace's flights, the newest first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT, no page of such a size, no such cursor, or an end before the start.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        if wanted.start is not None and wanted.end is not None and wanted.end < wanted.start:
+            raise bad_input("to", "Must not be before 'from'.")
+        size, key = page_size(first), read_cursor(after, 2)
+        search = FlightSearch(
+            workspace_id, drone_id=wanted.drone_id, start=wanted.start, end=wanted.end, area=wanted.area
+        )
+        behind = None if key is None else (from_micros(key[0]), key[1])
+        ids = await search.newest(self._database, behind, limit=size + 1)
+        rows = await Flight.in_bulk(ids, "id")
+
+        async def count() -> int:
+            return await search.count(self._database)
+
+        found = [rows[number] for number in ids if number in rows]
+        return page_of(found, size, key, lambda row: (micros(row.started_at), row.id), count)
+
+    async def of_drone(self, actor: Actor, drone_id: int, *, first: int | None, after: str | None) -> Page[Flight]:
+        """A page of a drone's flights, the newest first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT.
+        """
+        drone = await self._fleet.drone(actor, drone_id)
+        if drone is None:
+            raise gone("drone")
+        wanted = FlightFilter(drone_id=drone_id)
+        return await self.of_workspace(actor, drone.workspace_id, wanted, first=first, after=after)
+
+    async def track(self, actor: Actor, flight_id: int, max_points: int) -> list[TrackPoint]:
+        """Where a flight went, in order of time, with at most so many points.
+
+        Raises:
+            HubError: GONE; BAD_INPUT, as `Fleet.track`.
+        """
+        row = await self.flight(actor, flight_id)
+        if row is None:
+            raise gone("flight")
+        return await self._fleet.track(actor, row.drone_id, row.started_at, end_of_track(row), max_points)
+
+
+def end_of_track(flight: Flight) -> datetime:
+    """Until when a flight's track reaches: its landing; where nobody saw one, or not yet, its newest report."""
+    return flight.landed_at or flight.ended_at or flight.last_at
