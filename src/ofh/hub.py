@@ -39,6 +39,7 @@ from ofh.edges.ingest.consumer import Consumer
 from ofh.metrics import Metrics
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
+from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bindings
@@ -46,6 +47,7 @@ from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.derivation import Derivation
+from ofh.services.exports import ExportRules, Exports
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
@@ -203,8 +205,24 @@ class Hub:
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
         self.fleet = Fleet(self.database, self.people.access, now)
         self.flights = Flights(self.database, self.people.access, self.fleet)
+        self.exports = Exports(
+            self.database,
+            self.people.access,
+            self.fleet,
+            self.flights,
+            ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
+        )
         self.journal = Journal(self.people.access)
         self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
+        self.alert_rules = AlertRules(
+            self.database,
+            self.bus,
+            self.people.access,
+            self.people.audit,
+            self.people.control,
+            self.metrics,
+            clock=now,
+        )
         self.feed = Feed(self.bus)
         self.derivation = Derivation(
             self.database,

@@ -205,7 +205,7 @@ class Settings(BaseSettings):
     )
     socket_messages_per_s: float = Field(default=100, gt=0, description="Messages a second from one websocket.")
     socket_stuck_s: float = Field(
-        default=30, gt=0, le=3_600, description="Seconds after which a websocket that takes no data is closed."
+        default=30, gt=0, le=3_600, description="Seconds after which a websocket or a download that takes no data ends."
     )
     socket_buffer_kib: int = Field(
         default=192,
@@ -222,6 +222,8 @@ class Settings(BaseSettings):
         default=20, gt=0, description="Requests a second of one address that shows no session."
     )
     address_requests_burst: int = Field(default=60, ge=1, description="Such requests at once.")
+    exports: int = Field(default=32, ge=1, le=1_000, description="Exports under way at once, of one process.")
+    exports_per_user: int = Field(default=4, ge=1, le=1_000, description="Exports of one user under way at once.")
 
     @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import typer
 
 from ofh.store.migrate import migrate
 
-from . import admin, demo, doctor, serve, simulate
+from . import admin, demo, doctor, export, serve, simulate
 from .common import run, settings_of
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ serve.register(app)
 demo.register(app)
 simulate.register(app)
 admin.register(app)
+export.register(app)
 doctor.register(app)
 
 
