@@ -48,6 +48,9 @@ class Event(StrEnum):
     CONNECTION_DELETED = "connection deleted"
     SECRET_SHOWN = "secret shown"  # noqa: S105 - a label
     SECRET_ROTATED = "secret rotated"  # noqa: S105 - a label
+    ALERT_RULE_CREATED = "alert rule created"
+    ALERT_RULE_CHANGED = "alert rule changed"
+    ALERT_RULE_DELETED = "alert rule deleted"
     PERMISSION_DENIED = "permission denied"
 
 

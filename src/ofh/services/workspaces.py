@@ -19,6 +19,7 @@ from ofh.store.database import Database
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
+from .alert_rules import give_defaults
 from .audit import Audit, Event
 from .codes import Codes, Purpose
 from .connections import dismiss
@@ -89,6 +90,7 @@ class Workspaces:
                 raise HubError(Code.UNAUTHENTICATED, "Log in first.")
             workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now)
             await Membership.create(workspace_id=workspace.id, user_id=actor.user_id, role=Role.OWNER.value, since=now)
+            await give_defaults(workspace.id, now)
             await self._audit.by(
                 actor, Event.WORKSPACE_CREATED, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
             )

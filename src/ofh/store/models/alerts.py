@@ -27,6 +27,8 @@ class AlertRule(Model):
     enabled = fields.BooleanField(default=True)
     threshold = fields.FloatField(null=True)
     """Percent for LOW_BATTERY, metres for HEIGHT and PROXIMITY."""
+    margin = fields.FloatField(null=True)
+    """How far back over the threshold, or over the outline, clears again; in the threshold's unit, metres for AREA."""
     area: Any = fields.JSONField(null=True)
     """For AREA: the outline as a list of [longitude, latitude], not closed."""
     on_enter = fields.BooleanField(default=False)
@@ -78,7 +80,9 @@ class Alert(Model):
         table = "alerts"
         indexes = (
             Index(fields=["workspace_id", "raised_at"], name="idx_alerts_workspace"),
-            Index(fields=["drone_id"], name="idx_alerts_drone"),
+            Index(fields=["workspace_id", "cleared_at", "raised_at"], name="idx_alerts_open"),
+            Index(fields=["drone_id", "cleared_at"], name="idx_alerts_drone"),
+            Index(fields=["other_drone_id", "cleared_at"], name="idx_alerts_other_drone"),
             Index(fields=["rule_id"], name="idx_alerts_rule"),
             Index(fields=["flight_id"], name="idx_alerts_flight"),
         )

@@ -1,0 +1,388 @@
+"""Raises alerts, clears them, shows them, and lets members acknowledge them.
+
+Judging is part of whatever changes a drone: the recorder, a topology and the sweepers call `judge` in their own
+transaction, so an alert is stored with the report that called for it, or not at all. What stands is in the database
+alone; a process keeps only the rules, so that after a restart, or by another process, the next report is judged as if
+nothing had happened.
+"""
+
+import builtins
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from tortoise.expressions import Q
+
+from ofh.domain.actors import Action, Actor
+from ofh.domain.alerts import (
+    AlertKind,
+    Rule,
+    Subject,
+    Values,
+    boxes_around,
+    check_values,
+    close_pairs,
+    evidence,
+    holds,
+    holds_between,
+    message,
+    open_key,
+)
+from ofh.domain.areas import Area
+from ofh.domain.devices import from_micros, micros
+from ofh.domain.errors import HubError, gone
+from ofh.domain.events import AlertChanged, EventKind
+from ofh.domain.flights import Phase
+from ofh.domain.outlines import Outline
+from ofh.store import alerts as store
+from ofh.store.alerts import NewAlert, OpenAlert
+from ofh.store.database import Database
+from ofh.store.models import Alert, AlertRule
+
+from .access import Access
+from .control import Control
+from .names import is_id
+from .pages import Page, page_of, page_size, read_cursor
+
+RULES_AGE = timedelta(seconds=30)
+"""How long rules are kept without word of a change: the longest that a lost word delays one."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts are asked for; None: any."""
+
+    is_open: bool | None = None
+    """Whether it has not cleared yet."""
+    kind: AlertKind | None = None
+    drone_id: int | None = None
+    """As the one or as the other drone."""
+
+
+class Alerts:
+    """What is wrong in a workspace, and was.
+
+    Args:
+        clock: the hub's time, UTC.
+        monotonic: seconds that only ever grow.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        access: Access,
+        control: Control,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._clock = clock
+        self._monotonic = monotonic
+        self._rules: dict[int, tuple[Rule, ...]] = {}
+        """Of the workspaces that were judged since the last time that everything was forgotten."""
+        self._forget_at = monotonic()
+        self._changes = 0
+        """Counts what was forgotten: rules that were being read meanwhile are not kept."""
+        control.subscribe(self._told)
+
+    async def judge(self, client: Any, subjects: Sequence[Subject]) -> list[AlertChanged]:
+        """Raise and clear what these drones' news call for; the events to journal.
+
+        Runs in the caller's transaction, whose drone rows are locked. Takes one statement where nothing is wrong, one
+        more where drones fly and may come close to others, and one each for raising and for clearing.
+        """
+        rules = await self._rules_of({subject.workspace_id for subject in subjects})
+        judged = {subject.drone_id: subject for subject in subjects if rules[subject.workspace_id]}
+        if not judged:
+            return []
+        standing = await store.open_alerts(self._database, client, judged)
+        pairs = _Pairs(rules, judged, standing)
+        if pairs.boxes or pairs.missing:
+            pairs.meet(await store.drones_near(self._database, client, pairs.boxes, pairs.missing, except_for=judged))
+        verdict = _Verdict(standing)
+        for subject in judged.values():
+            for rule in rules[subject.workspace_id]:
+                if rule.kind is not AlertKind.PROXIMITY:
+                    verdict.single(rule, subject)
+        pairs.judge(verdict)
+        return await self._carry_out(client, verdict)
+
+    async def _carry_out(self, client: Any, verdict: "_Verdict") -> list[AlertChanged]:
+        events: list[AlertChanged] = []
+        if verdict.raised:
+            ids = await store.raise_alerts(self._database, client, list(verdict.raised.values()))
+            for key in sorted(ids):
+                alert = verdict.raised[key]
+                events.append(
+                    AlertChanged(
+                        workspace_id=alert.workspace_id,
+                        drone_id=alert.drone_id,
+                        alert_id=ids[key],
+                        kind=EventKind.ALERT_RAISED,
+                        at=alert.raised_at,
+                    )
+                )
+        return events + await clear(self._database, client, verdict.cleared)
+
+    async def alert(self, actor: Actor, alert_id: int) -> Alert | None:
+        """An alert that the actor may see; None also where it is hidden."""
+        row = await Alert.get_or_none(id=alert_id) if is_id(alert_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def of_workspace(
+        self,
+        actor: Actor,
+        workspace_id: int,
+        wanted: AlertFilter | None = None,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Page[Alert]:
+        """A page of a workspace's alerts, newest first.
+
+        Raises:
+            HubError: BAD_INPUT, GONE.
+        """
+        size = page_size(first)
+        behind = read_cursor(after, 2)
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        every = _wanted(workspace_id, wanted or AlertFilter())
+        rest = every
+        if behind is not None:
+            at = _time_of(behind[0])
+            rest = rest.filter(Q(raised_at__lte=at) & (Q(raised_at__lt=at) | Q(id__lt=behind[1])))
+        found = await rest.order_by("-raised_at", "-id").limit(size + 1)
+
+        async def count() -> int:
+            number: int = await every.count()
+            return number
+
+        return page_of(found, size, behind, lambda row: (micros(row.raised_at), row.id), count)
+
+    async def acknowledge(self, actor: Actor, alert_id: int) -> Alert:
+        """Note that a member has seen an alert; who was first, stays.
+
+        Raises:
+            HubError: GONE, FORBIDDEN.
+        """
+        row = await self.alert(actor, alert_id)
+        if row is None:
+            raise gone("alert")
+        await self._access.require(actor, Action.ACKNOWLEDGE_ALERTS, row.workspace_id, what="alert")
+        await Alert.filter(id=row.id, acknowledged_at__isnull=True).update(
+            acknowledged_at=self._clock(), acknowledged_by_id=actor.user_id or None
+        )
+        acknowledged = await Alert.get_or_none(id=row.id)
+        if acknowledged is None:
+            raise gone("alert")
+        return acknowledged
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        """Word from this or another process."""
+        if message["kind"] == "alert_rules":
+            self._rules.pop(message["workspace_id"], None)
+            self._changes += 1
+        elif message["kind"] == "interrupted":
+            self._rules.clear()
+            self._changes += 1
+
+    async def _rules_of(self, workspace_ids: Collection[int]) -> Mapping[int, tuple[Rule, ...]]:
+        """The rules of workspaces that are in force, from memory where they were read a short time ago."""
+        if self._monotonic() >= self._forget_at:
+            self._rules.clear()
+            self._forget_at = self._monotonic() + RULES_AGE.total_seconds()
+        known = {number: self._rules[number] for number in workspace_ids if number in self._rules}
+        unknown = [number for number in workspace_ids if number not in known]
+        if not unknown:
+            return known
+        changes = self._changes
+        found: dict[int, list[Rule]] = {number: [] for number in unknown}
+        for row in await AlertRule.filter(workspace_id__in=unknown, enabled=True).order_by("id"):
+            if (rule := _rule(row)) is not None:
+                found[row.workspace_id].append(rule)
+        read = {number: tuple(rules) for number, rules in found.items()}
+        if changes == self._changes:
+            self._rules.update(read)
+        return known | read
+
+
+async def clear(
+    database: Database, client: Any, cleared: Mapping[int, tuple[OpenAlert, datetime]]
+) -> builtins.list[AlertChanged]:
+    """Clear alerts by their ids, each at its time; the events to journal."""
+    if not cleared:
+        return []
+    # Clocks of aircraft and hub differ: an alert has never cleared before it was raised.
+    times = {number: max(at, alert.raised_at) for number, (alert, at) in cleared.items()}
+    done = await store.clear_alerts(database, client, times)
+    return [
+        AlertChanged(
+            workspace_id=cleared[number][0].workspace_id,
+            drone_id=cleared[number][0].drone_id,
+            alert_id=number,
+            kind=EventKind.ALERT_CLEARED,
+            at=times[number],
+        )
+        for number in sorted(done)
+    ]
+
+
+class _Verdict:
+    """What is to be raised and cleared."""
+
+    def __init__(self, standing: Sequence[OpenAlert]) -> None:
+        self._standing = {alert.open_key: alert for alert in standing}
+        self.raised: dict[str, NewAlert] = {}
+        self.cleared: dict[int, tuple[OpenAlert, datetime]] = {}
+
+    def single(self, rule: Rule, subject: Subject) -> None:
+        """Judge one drone by one rule."""
+        key = open_key(rule.id, subject.drone_id)
+        alert = self._standing.get(key)
+        self._note(key, alert, rule, subject, None, holds(rule, subject, was_open=alert is not None))
+
+    def pair(self, rule: Rule, subject: Subject, other: Subject) -> None:
+        """Judge two drones by one rule."""
+        key = open_key(rule.id, subject.drone_id, other.drone_id)
+        alert = self._standing.get(key)
+        self._note(key, alert, rule, subject, other, holds_between(rule, subject, other, was_open=alert is not None))
+
+    def widow(self, alert: OpenAlert, at: datetime) -> None:
+        """Clear an alert whose other drone is no more."""
+        self.cleared[alert.id] = (alert, at)
+
+    def _note(
+        self, key: str, alert: OpenAlert | None, rule: Rule, subject: Subject, other: Subject | None, stands: bool
+    ) -> None:
+        if stands == (alert is not None):
+            return
+        if alert is not None:
+            self.cleared[alert.id] = (alert, subject.at)
+            return
+        self.raised[key] = NewAlert(
+            workspace_id=subject.workspace_id,
+            rule_id=rule.id,
+            open_key=key,
+            kind=rule.kind,
+            message=message(rule, subject, other),
+            drone_id=subject.drone_id,
+            other_drone_id=other.drone_id if other else None,
+            flight_id=subject.flight_id,
+            evidence=evidence(rule, subject, other),
+            raised_at=subject.at,
+        )
+
+
+class _Pairs:
+    """The drones that are, or were, close to each other: those that are judged, among themselves and with others."""
+
+    def __init__(
+        self, rules: Mapping[int, tuple[Rule, ...]], judged: Mapping[int, Subject], standing: Sequence[OpenAlert]
+    ) -> None:
+        self._judged = judged
+        self._rules = {
+            workspace_id: [rule for rule in rules[workspace_id] if rule.kind is AlertKind.PROXIMITY]
+            for workspace_id in {subject.workspace_id for subject in judged.values()}
+        }
+        self._standing = [alert for alert in standing if alert.other_drone_id is not None]
+        self._others: dict[int, Subject] = {}
+        flying = [
+            subject
+            for subject in judged.values()
+            if subject.phase == Phase.AIRBORNE and subject.fix is not None and self._rules[subject.workspace_id]
+        ]
+        self._flying: dict[int, list[Subject]] = defaultdict(list)
+        self.boxes: list[tuple[int, Area]] = []
+        """Where others are looked for, with their workspaces."""
+        for subject in flying:
+            assert subject.fix is not None
+            self._flying[subject.workspace_id].append(subject)
+            reach = self._reach(subject.workspace_id)
+            self.boxes += [(subject.workspace_id, box) for box in boxes_around(subject.fix, reach)]
+        self.missing = {
+            number
+            for alert in self._standing
+            for number in (alert.drone_id, alert.other_drone_id)
+            if number is not None and number not in judged
+        }
+        """Drones that are needed wherever they are: of pairs that were close."""
+
+    def _reach(self, workspace_id: int) -> float:
+        return max(rule.threshold or 0.0 for rule in self._rules[workspace_id])
+
+    def meet(self, others: Sequence[Subject]) -> None:
+        """Take in those that are not judged themselves."""
+        self._others = {other.drone_id: other for other in others}
+
+    def judge(self, verdict: _Verdict) -> None:
+        """Each pair by each rule of its workspace."""
+        for workspace_id, subjects in self._flying.items():
+            near = [other for other in self._others.values() if other.workspace_id == workspace_id]
+            for one, other in close_pairs([*subjects, *near], self._reach(workspace_id)):
+                if one.drone_id in self._judged or other.drone_id in self._judged:
+                    self._by_rules(verdict, one, other)
+        for alert in self._standing:
+            drone, second = self._find(alert.drone_id), self._find(alert.other_drone_id)
+            if drone is not None and second is not None:
+                self._by_rules(verdict, drone, second)
+            elif (left := drone or second) is not None:
+                verdict.widow(alert, left.at)
+
+    def _by_rules(self, verdict: _Verdict, one: Subject, other: Subject) -> None:
+        """With the drone that is judged in the first place: its time and its flight are those of the alert."""
+        if one.drone_id not in self._judged:
+            one, other = other, one
+        for rule in self._rules[one.workspace_id]:
+            verdict.pair(rule, one, other)
+
+    def _find(self, drone_id: int | None) -> Subject | None:
+        return None if drone_id is None else self._judged.get(drone_id) or self._others.get(drone_id)
+
+
+def _rule(row: AlertRule) -> Rule | None:
+    """A rule as it is judged by; None for one that this version cannot read, which must not stop the reports."""
+    try:
+        kind = AlertKind(row.kind)
+        on_enter = row.on_enter if row.area else None
+        values = Values(threshold=row.threshold, margin=row.margin, on_enter=on_enter)
+        checked = check_values(kind, values, has_area=bool(row.area))
+        return Rule(
+            id=row.id,
+            workspace_id=row.workspace_id,
+            kind=kind,
+            name=row.name,
+            threshold=checked.threshold,
+            margin=checked.margin,
+            outline=Outline.of([(longitude, latitude) for longitude, latitude in row.area]) if row.area else None,
+            on_enter=bool(checked.on_enter),
+        )
+    except (HubError, TypeError, ValueError):
+        log.exception("alert rule not understood", rule=row.id, workspace=row.workspace_id)
+        return None
+
+
+def _wanted(workspace_id: int, wanted: AlertFilter) -> Any:
+    found = Alert.filter(workspace_id=workspace_id)
+    if wanted.is_open is not None:
+        found = found.filter(cleared_at__isnull=wanted.is_open)
+    if wanted.kind is not None:
+        found = found.filter(kind=wanted.kind.value)
+    if wanted.drone_id is not None:
+        found = found.filter(Q(drone_id=wanted.drone_id) | Q(other_drone_id=wanted.drone_id))
+    return found
+
+
+def _time_of(value: int) -> datetime:
+    """The time in a cursor; one that no time has stands before or after all there are."""
+    try:
+        return from_micros(value)
+    except (OverflowError, ValueError, OSError):
+        return datetime(1, 1, 2, tzinfo=UTC) if value < 0 else datetime(9999, 12, 30, tzinfo=UTC)
