@@ -210,6 +210,7 @@ class Hub:
             self.people.access,
             self.fleet,
             self.flights,
+            self.people.sessions.still_valid,
             ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
         )
         self.journal = Journal(self.people.access)
@@ -459,14 +460,17 @@ def _rate_rules(settings: Settings) -> Rules:
 
 
 def _flight_rules(settings: Settings) -> FlightRules:
+    def micros(seconds: float) -> int:
+        return round(seconds * 1_000_000)
+
     return FlightRules(
-        reorder=timedelta(seconds=settings.flight_reorder_s),
-        lost_after=timedelta(seconds=settings.flight_lost_s),
-        ended_after_landing=timedelta(seconds=settings.flight_landed_s),
-        ended_after_loss=timedelta(seconds=settings.flight_lost_end_s),
-        confirmed_after=timedelta(seconds=settings.flight_confirm_s),
-        still_for=timedelta(seconds=settings.flight_still_s),
-        preparing_within=timedelta(seconds=settings.flight_preparing_s),
+        reorder_us=micros(settings.flight_reorder_s),
+        lost_after_us=micros(settings.flight_lost_s),
+        ended_after_landing_us=micros(settings.flight_landed_s),
+        ended_after_loss_us=micros(settings.flight_lost_end_s),
+        confirmed_after_us=micros(settings.flight_confirm_s),
+        still_for_us=micros(settings.flight_still_s),
+        preparing_within_us=micros(settings.flight_preparing_s),
     )
 
 

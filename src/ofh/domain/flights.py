@@ -16,13 +16,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+from math import hypot
 from statistics import median
 from typing import Any
 
 from .devices import Battery, Fix, Property, Report, from_micros, micros
-from .geodesy import distance_m
+from .geodesy import distance_m, local_offset
 
 
 class Phase(StrEnum):
@@ -57,21 +58,24 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlightRules:
-    """The thresholds of chapter 6.1; each is a setting. Times decide, not counts: they hold at 0.5 Hz and at 10 Hz."""
+    """The thresholds of chapter 6.1; each is a setting. Microseconds.
 
-    reorder: timedelta = timedelta(seconds=5)
+    Times decide, not counts: they hold at 0.5 Hz and at 10 Hz.
+    """
+
+    reorder_us: int = 5_000_000
     """How much older than the newest a sample may be and still count."""
-    lost_after: timedelta = timedelta(seconds=30)
+    lost_after_us: int = 30_000_000
     """Silence after which an airborne aircraft is lost."""
-    ended_after_landing: timedelta = timedelta(seconds=60)
+    ended_after_landing_us: int = 60_000_000
     """Time on the ground after which a flight has ended; going up before continues it."""
-    ended_after_loss: timedelta = timedelta(minutes=10)
+    ended_after_loss_us: int = 600_000_000
     """Time after which a lost flight has ended."""
-    confirmed_after: timedelta = timedelta(seconds=1)
+    confirmed_after_us: int = 1_000_000
     """How far apart two samples that confirm each other have to be."""
-    still_for: timedelta = timedelta(seconds=10)
+    still_for_us: int = 10_000_000
     """Without a mode, an aircraft that shows no motion for this long is on the ground."""
-    preparing_within: timedelta = timedelta(seconds=10)
+    preparing_within_us: int = 10_000_000
     """A flight starts with the sample that shows the preparation of the take-off, if that is not older than this."""
 
 
@@ -87,6 +91,8 @@ NOT_CONNECTED_MODE = 14
 
 STEP_M = 1.0
 """Shorter steps are gathered until they make up so much: what a hovering aircraft's fixes jitter is no distance."""
+SHORT_DEG = 0.02
+"""Up to which difference the plane is right to the decimetre."""
 HEIGHT_SAMPLES = 5
 """How many samples the height of the take-off point is the median of."""
 
@@ -231,7 +237,7 @@ class Flight:
             return
         assert self.box is not None
         self.box = _around(self.box, place, self.measured_to[0])
-        step_m = distance_m(*self.measured_to, *place)
+        step_m = _step_m(self.measured_to, place)
         if step_m >= STEP_M:
             self.distance_m += step_m
             self.measured_to = place
@@ -243,6 +249,13 @@ class Flight:
             assert self.battery_used_percent is not None
             self.battery_used_percent += self.battery_percent - percent
         self.battery_percent = percent
+
+
+def _step_m(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """The way from one report to the next: short as a rule, and then it costs little."""
+    if abs(other[0] - one[0]) < SHORT_DEG and abs(other[1] - one[1]) < SHORT_DEG and abs(one[1]) < 80:
+        return hypot(*local_offset(*one, *other))
+    return distance_m(*one, *other)
 
 
 def _greater(held: float | None, value: float) -> float:
@@ -319,7 +332,7 @@ class Course:
 
     def pass_time(self, now_us: int, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
         """Whatever time alone does until then."""
-        if self.last_us is not None and now_us - self.last_us >= _us(rules.lost_after):
+        if self.last_us is not None and now_us - self.last_us >= rules.lost_after_us:
             self.run = None  # samples that far apart confirm nothing
         while (due_us := self.due_us(rules)) is not None and due_us <= now_us:
             assert self.flight is not None
@@ -334,11 +347,11 @@ class Course:
         if flight is None:
             return None
         if self.phase is Phase.AIRBORNE:
-            return flight.last_us + _us(rules.lost_after)
+            return flight.last_us + rules.lost_after_us
         if self.phase is Phase.LANDED:
             assert flight.landed_us is not None
-            return flight.landed_us + _us(rules.ended_after_landing)
-        return flight.last_us + _us(rules.ended_after_loss)
+            return flight.landed_us + rules.ended_after_landing_us
+        return flight.last_us + rules.ended_after_loss_us
 
     # Evidence
 
@@ -375,7 +388,7 @@ class Course:
             return Evidence.AIRBORNE
         if self.moved_us is None:
             self.moved_us = sample.at_us
-        return Evidence.GROUND if sample.at_us - self.moved_us >= _us(rules.still_for) else Evidence.UNCLEAR
+        return Evidence.GROUND if sample.at_us - self.moved_us >= rules.still_for_us else Evidence.UNCLEAR
 
     def _note_flight_time(self, sample: Sample) -> None:
         if sample.flight_time_s is not None and sample.flight_time_s != self.flight_time_s:
@@ -383,9 +396,7 @@ class Course:
 
     def _stands_still(self, sample: Sample, rules: FlightRules) -> bool:
         """Whether the counter of flight time stands; whole seconds at 10 Hz do, for less than a second."""
-        return sample.flight_time_s is not None and sample.at_us - self.flight_time_since_us >= _us(
-            rules.confirmed_after
-        )
+        return sample.flight_time_s is not None and sample.at_us - self.flight_time_since_us >= rules.confirmed_after_us
 
     def _note_run(self, sample: Sample, evidence: Evidence, rules: FlightRules) -> None:
         if evidence is self.run and evidence is not Evidence.UNCLEAR:
@@ -398,12 +409,12 @@ class Course:
         if (
             self.last_us is not None
             and self.last_mode in PREPARING_MODES
-            and sample.at_us - self.last_us <= _us(rules.preparing_within)
+            and sample.at_us - self.last_us <= rules.preparing_within_us
         ):
             self.lead_us = self.last_us
 
     def _is_confirmed(self, sample: Sample, rules: FlightRules) -> bool:
-        return sample.at_us - self.run_since_us >= _us(rules.confirmed_after)
+        return sample.at_us - self.run_since_us >= rules.confirmed_after_us
 
     # The rows of the table of states
 
@@ -492,10 +503,6 @@ class Course:
         return other
 
 
-def _us(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """What an aircraft's flights look like after an advance of its watch."""
@@ -554,7 +561,7 @@ class FlightWatch:
         self._hear(entries, now_us, rules)
         device_now_us = self._device_time(now_us)
         if device_now_us is not None:
-            self._settle(device_now_us - _us(rules.reorder), rules, changes)
+            self._settle(device_now_us - rules.reorder_us, rules, changes)
         return self._outlook(before, changes, device_now_us, rules)
 
     def depart(self, at: datetime | None, now: datetime, rules: FlightRules = DEFAULT_RULES) -> Outlook:
@@ -583,7 +590,7 @@ class FlightWatch:
         for entry in entries:
             if self.horizon_us is not None and entry.at_us < self.horizon_us:
                 continue
-            if self.newest_us is not None and entry.at_us < self.newest_us - _us(rules.reorder):
+            if self.newest_us is not None and entry.at_us < self.newest_us - rules.reorder_us:
                 continue
             index = bisect_left(self.window, _place(entry), key=_place)
             if index < len(self.window) and _place(self.window[index]) == _place(entry):
@@ -635,7 +642,7 @@ class FlightWatch:
     def _due_at(self, ahead: Course, rules: FlightRules) -> datetime | None:
         if self.newest_us is None:
             return None
-        reorder_us = _us(rules.reorder)
+        reorder_us = rules.reorder_us
         dues = [due_us for due_us in (ahead.due_us(rules),) if due_us is not None]
         if (due_us := self.course.due_us(rules)) is not None:
             dues.append(due_us + reorder_us)
