@@ -19,6 +19,7 @@ from ofh.domain.exports.about import ExportFormat
 from .common import clear_errors, fail, open_database, run, settings_of
 
 if TYPE_CHECKING:
+    from ofh.domain.actors import Actor
     from ofh.services.exports import Export, Exports
     from ofh.settings import Settings
 
@@ -110,7 +111,12 @@ async def _exports(settings: "Settings") -> AsyncIterator["Exports"]:
     async with open_database(settings) as database:
         access = Access(Audit(clock=now))
         fleet = Fleet(database, access, now)
-        yield Exports(database, access, fleet, Flights(database, access, fleet))
+        yield Exports(database, access, fleet, Flights(database, access, fleet), _always)
+
+
+async def _always(_actor: "Actor") -> bool:
+    """The operator has no session that could end."""
+    return True
 
 
 @contextmanager

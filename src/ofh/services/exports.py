@@ -8,7 +8,7 @@ turn ends before anything is handed out, so that a slow reader keeps nobody wait
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,8 +75,8 @@ class Export:
         """The file, in pieces, once.
 
         Raises:
-            HubError: GONE, the right to see it has ended meanwhile; UNAVAILABLE, the database is away. What has been
-                handed out by then is no whole file.
+            HubError: GONE or UNAUTHENTICATED, the right to see it has ended meanwhile; UNAVAILABLE, the database is
+                away. What has been handed out by then is no whole file.
         """
         making = writer(self.format, self.about)
         for piece in making.begin():
@@ -101,7 +101,11 @@ class Export:
 
 
 class Exports:
-    """Makes files of tracks."""
+    """Makes files of tracks.
+
+    Args:
+        still_valid: whether an actor's session or token has not ended meanwhile.
+    """
 
     def __init__(
         self,
@@ -109,12 +113,14 @@ class Exports:
         access: Access,
         fleet: Fleet,
         flights: Flights,
+        still_valid: Callable[[Actor], Awaitable[bool]],
         rules: ExportRules | None = None,
     ) -> None:
         self._database = database
         self._access = access
         self._fleet = fleet
         self._flights = flights
+        self._still_valid = still_valid
         self._rules = rules or ExportRules()
         self._running: Counter[int] = Counter()
         """User → exports under way."""
@@ -167,7 +173,7 @@ class Exports:
         """The points of an export, a chunk at a time, for as long as the actor may see them.
 
         Raises:
-            HubError: GONE, UNAVAILABLE.
+            HubError: GONE, UNAUTHENTICATED, UNAVAILABLE.
         """
         # No connection is held between two chunks: who reads slowly must not hold one.
         found = chunks(self._database, drone.id, about.start, about.end, size=CHUNK)
@@ -177,6 +183,8 @@ class Exports:
                     chunk = await anext(reading, None)
                     if chunk is None:
                         return
+                    if not await self._still_valid(actor):
+                        raise HubError(Code.UNAUTHENTICATED, "This session has ended.")
                     if await self._access.role(actor, drone.workspace_id) is None:
                         raise gone("drone" if about.flight_id is None else "flight")
                 yield chunk
