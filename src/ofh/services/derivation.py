@@ -209,6 +209,8 @@ def _subject(item: _News, now: datetime) -> Subject:
         fix_at=None if fix is None else fix.at,
         elevation_m=float(elevation.value) if elevation and isinstance(elevation.value, float | int) else None,
         battery=battery.value if battery is not None and isinstance(battery.value, Battery) else None,
+        battery_at=None if battery is None else battery.at,
+        online=row.online,
         phase=phase,
         flight_id=item.watch.flight_ids[-1] if phase is not Phase.GROUND else None,
     )
