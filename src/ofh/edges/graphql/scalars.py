@@ -17,6 +17,7 @@ BIG_INT_LIMIT = 2**53
 """The greatest magnitude up to which every JSON reader keeps whole numbers exact."""
 
 BigInt = NewType("BigInt", int)
+Json = NewType("Json", object)
 
 
 def read_datetime(value: object) -> datetime:
@@ -91,6 +92,13 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         description="A whole number of a magnitude up to 2^53, written as a JSON number: for what Int cannot hold.",
         serialize=read_big_int,
         parse_value=read_big_int,
+    ),
+    Json: strawberry.scalar(
+        name="JSON",
+        description="Any JSON: an object, a list, a text, a number, true, false or null.",
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259",
+        serialize=lambda value: value,
+        parse_value=lambda value: value,
     ),
 }
 

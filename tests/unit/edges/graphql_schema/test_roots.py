@@ -31,7 +31,14 @@ SOMEBODY = Actor(user_id=1, credential="session", credential_id=1)
 SCHEMA = build_schema()
 CORE = SCHEMA._schema
 ROOTS = {"query": CORE.query_type, "mutation": CORE.mutation_type, "subscription": CORE.subscription_type}
-EXAMPLES = {"ID": '"1"', "String": '"a"', "WorkspaceRole": "MEMBER", "DateTime": '"2026-05-01T12:00:00Z"', "Int": "1"}
+EXAMPLES = {
+    "ID": '"1"',
+    "String": '"a"',
+    "WorkspaceRole": "MEMBER",
+    "AlertKind": "HEIGHT",
+    "DateTime": '"2026-05-01T12:00:00Z"',
+    "Int": "1",
+}
 MALFORMED = ("", "0", "-1", "01", "1.0", "x", "9" * 19)
 
 
