@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from ofh.domain.exports.about import ExportFormat
+from ofh.domain.times import read_time
 
 from .common import clear_errors, fail, open_database, run, settings_of
 
@@ -193,10 +194,7 @@ def _format(name: str | None, output: Path | None) -> ExportFormat:
 
 
 def _time(text: str, option: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
+    at = read_time(text)
+    if at is not None:
+        return at
     raise typer.BadParameter("write ISO 8601 with an offset, like 2026-05-01T12:00:00Z", param_hint=option)

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.exports.about import ExportFormat
+from ofh.domain.times import read_time
 from ofh.edges.auth import Credentials, actor_of
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import PATH
@@ -217,13 +218,11 @@ def _time(name: str, text: str) -> datetime:
     Raises:
         HubError: BAD_INPUT.
     """
-    try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        if _LOST_PLUS.fullmatch(text):
-            raise bad_input(name, "Write the + of an offset as %2B in a URL, or give the time in UTC with Z.") from None
+    at = read_time(text)
+    if at is not None:
+        return at
+    if _LOST_PLUS.fullmatch(text):
+        raise bad_input(name, "Write the + of an offset as %2B in a URL, or give the time in UTC with Z.")
     raise bad_input(name, "This is no time in ISO 8601 with an offset, such as 2026-05-01T12:00:00Z.")
 
 
