@@ -14,6 +14,8 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
+from ofh.edges.export_links import ExportLinks
+from ofh.edges.exports.endpoint import ExportEndpoint
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
@@ -62,7 +64,12 @@ class HubApp:
                 workspaces=people.workspaces,
                 connections=people.connections,
                 fleet=hub.fleet,
+                flights=hub.flights,
+                journal=hub.journal,
+                alerts=hub.alerts,
+                alert_rules=hub.alert_rules,
                 feed=hub.feed,
+                export_links=ExportLinks(hub.public_url),
                 info=ServerInfo(name="OpenFlightHub", version=hub.version, api_version=API_VERSION),
             )
         )
@@ -101,9 +108,17 @@ class HubApp:
         self._graphql = GraphQLHttp(
             schema, contexts, self._gate, cookie=cookie, ide=ide, limits=HttpLimits(operation_s=settings.operation_s)
         )
+        exports = ExportEndpoint(
+            hub.exports,
+            people.sessions,
+            address_of=_address_of,
+            throttle=self._throttle,
+            stuck_s=settings.socket_stuck_s,
+        )
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
+            *exports.routes(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),

@@ -7,15 +7,20 @@ import pytest
 
 from ofh.backends.bus_memory import MemoryBus
 from ofh.domain.actors import Role
+from ofh.edges.export_links import ExportLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
+from ofh.services.alert_rules import AlertRules
+from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
+from ofh.services.flights import Flights
+from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
@@ -35,6 +40,7 @@ from tests.integration.graphql_api.world import (
     now,
     reported,
 )
+from tests.support.fleet import Counts
 
 
 @pytest.fixture
@@ -60,6 +66,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         clock=now,
     )
     feed = Feed(bus)
+    fleet = Fleet(database, access, now)
     services = Services(
         access=access,
         sessions=sessions,
@@ -88,7 +95,12 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
             clock=now,
         ),
         connections=Connections(database=database, access=access, audit=audit, control=control, clock=now),
-        fleet=Fleet(database, access, now),
+        fleet=fleet,
+        flights=Flights(database, access, fleet),
+        journal=Journal(access),
+        alerts=Alerts(database, access, control, clock=now),
+        alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),
+        export_links=ExportLinks("https://hub.example"),
         feed=feed,
         info=ServerInfo(name="Test hub", version="1.2.3", api_version="0.11.0"),
     )

@@ -3,8 +3,9 @@
 from typing import Any
 
 from ofh.domain.actors import Role
-from ofh.store.models import AccessToken, TelemetryRow
+from ofh.store.models import AccessToken
 from tests.integration.graphql_api.world import NOW, Api, World, later, make_connection, make_drone
+from tests.support.history import history_row, store
 
 AT = "2026-05-01T12:00:00+00:00"
 MALFORMED = ["", "0", "-1", "01", "1.0", "1e3", "٣", "9" * 19, "x", " 1", "1\0"]
@@ -260,22 +261,21 @@ TRACK = """query ($id: ID!, $from: DateTime!, $to: DateTime!, $max: Int) { drone
         longitude latitude height elevation heading horizontalSpeed verticalSpeed time } } }"""
 
 
-async def history(world: World, count: int) -> None:
+async def history(api: Api, world: World, count: int) -> None:
     """A straight flight north, a fix a second."""
-    await TelemetryRow.bulk_create(
+    await store(
+        api.database,
         [
-            TelemetryRow(
+            history_row(
+                later(second),
                 drone_id=world.drone.id,
-                reported_at=later(second),
-                received_at=later(second),
-                digest=second,
                 longitude=8.5,
                 latitude=47 + second / 10_000,
                 height=500.0,
                 heading=0.0,
             )
             for second in range(count)
-        ]
+        ],
     )
 
 
@@ -285,7 +285,7 @@ def span(**more: Any) -> dict[str, Any]:
 
 
 async def test_a_track_is_in_order_of_time_and_within_its_span(api: Api, world: World) -> None:
-    await history(world, 5)
+    await history(api, world, 5)
     answer = await api.ask(world.member, TRACK, id=str(world.drone.id), **span(to="2026-05-01T12:00:02Z"))
     assert answer.errors == []
     track = answer.data["drone"]["track"]
@@ -303,7 +303,7 @@ async def test_a_track_is_in_order_of_time_and_within_its_span(api: Api, world: 
 
 
 async def test_a_track_is_thinned(api: Api, world: World) -> None:
-    await history(world, 50)
+    await history(api, world, 50)
     answer = await api.ask(world.member, TRACK, id=str(world.drone.id), **span(max=7))
     assert answer.errors == []
     assert 2 <= len(answer.data["drone"]["track"]) <= 7

@@ -9,11 +9,16 @@ from ofh.domain.errors import Code, HubError
 from .loaders import Loaders
 
 if TYPE_CHECKING:
+    from ofh.edges.export_links import ExportLinks
     from ofh.services.access import Access
     from ofh.services.accounts import Accounts
+    from ofh.services.alert_rules import AlertRules
+    from ofh.services.alerts import Alerts
     from ofh.services.connections import Connections
     from ofh.services.feed import Feed
     from ofh.services.fleet import Fleet
+    from ofh.services.flights import Flights
+    from ofh.services.journal import Journal
     from ofh.services.sessions import Sessions
     from ofh.services.workspaces import Workspaces
 
@@ -37,7 +42,12 @@ class Services:
     workspaces: "Workspaces"
     connections: "Connections"
     fleet: "Fleet"
+    flights: "Flights"
+    journal: "Journal"
+    alerts: "Alerts"
+    alert_rules: "AlertRules"
     feed: "Feed"
+    export_links: "ExportLinks"
     info: ServerInfo
 
 

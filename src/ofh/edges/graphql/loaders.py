@@ -32,13 +32,18 @@ class Loaders:
         self.connections = _loader(_rows(models.Connection))
         self.drones = _loader(_rows(models.Drone))
         self.remote_controllers = _loader(_rows(models.RemoteController))
+        self.flights = _loader(_rows(models.Flight))
+        self.alerts = _loader(_rows(models.Alert))
+        self.alert_rules = _loader(_rows(models.AlertRule))
 
         self.access_tokens_of_user = _loader(_lists(models.AccessToken, "user_id"))
         self.members_of_workspace = _loader(_lists(models.Membership, "workspace_id"))
         self.connections_of_workspace = _loader(_lists(models.Connection, "workspace_id"))
         self.drones_of_workspace = _loader(_lists(models.Drone, "workspace_id"))
         self.remote_controllers_of_workspace = _loader(_lists(models.RemoteController, "workspace_id"))
+        self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
 
+        self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
         self.drone_of_connection = _loader(_latest(models.Drone))
         self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
 
@@ -70,6 +75,16 @@ def _rows(model: type[M]) -> Callable[[list[int]], Awaitable[list[M | None]]]:
     async def load(ids: list[int]) -> list[M | None]:
         found = {row.pk: row for row in await model.filter(id__in=ids)}
         return [found.get(key) for key in ids]
+
+    return load
+
+
+def _by(model: type[M], column: str) -> Callable[[list[int]], Awaitable[list[M | None]]]:
+    """Rows by what a unique column of theirs names; None where there is none."""
+
+    async def load(keys: list[int]) -> list[M | None]:
+        found = {getattr(row, column): row for row in await model.filter(**{f"{column}__in": keys})}
+        return [found.get(key) for key in keys]
 
     return load
 

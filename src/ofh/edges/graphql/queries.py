@@ -7,7 +7,9 @@ import strawberry
 from .arguments import number
 from .fields import field
 from .types.accounts import User
+from .types.alerts import Alert
 from .types.fleet import Drone, RemoteController
+from .types.flights import Flight
 from .types.server import ServerInfo
 from .types.workspaces import Connection, Workspace
 from .visibility import Info, own, shown
@@ -59,6 +61,18 @@ class Query:
         actor = info.context.require_actor()
         row = await info.context.services.fleet.remote_controller(actor, number(id, "id"))
         return await shown(info, RemoteController, row)
+
+    @field("A flight by its id.")
+    async def flight(self, info: Info, id: Id) -> Flight | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.flights.flight(actor, number(id, "id"))
+        return await shown(info, Flight, row)
+
+    @field("An alert by its id.")
+    async def alert(self, info: Info, id: Id) -> Alert | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.alerts.alert(actor, number(id, "id"))
+        return await shown(info, Alert, row)
 
     @field("A drone by its id.")
     async def drone(self, info: Info, id: Id) -> Drone | None:

@@ -6,18 +6,20 @@ from strawberry.schema.config import StrawberryConfig
 from .hub_schema import HubSchema
 from .limits import Limits
 from .mutations.accounts import AccountMutations
+from .mutations.alerts import AlertMutations
 from .mutations.fleet import FleetMutations
 from .mutations.workspaces import WorkspaceMutations
 from .queries import Query
 from .scalars import SCALARS
 from .subscriptions import Subscription
+from .types.events import KINDS
 
 
 @strawberry.type(
     description="What can be changed. What does not exist and what the caller may not see is `GONE` alike; what their "
     "role does not allow is `FORBIDDEN`."
 )
-class Mutation(AccountMutations, WorkspaceMutations, FleetMutations):
+class Mutation(AccountMutations, WorkspaceMutations, FleetMutations, AlertMutations):
     pass
 
 
@@ -31,6 +33,7 @@ def build_schema(*, limits: Limits | None = None, introspection: bool = True) ->
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
+        types=KINDS.values(),  # type: ignore[arg-type]
         config=StrawberryConfig(scalar_map=SCALARS),
         limits=limits,
         introspection=introspection,

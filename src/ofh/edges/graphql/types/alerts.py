@@ -13,11 +13,10 @@ from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import Json, describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services import alerts
-from ofh.services.pages import Page
 from ofh.store import models
 
 from .accounts import User
-from .pages import PageInfo, page_info
+from .pages import OfPage, PageInfo, page_info
 
 if TYPE_CHECKING:
     from .fleet import Drone
@@ -192,15 +191,7 @@ class AlertEdge:
 
 
 @strawberry.type(description="A page of a workspace's alerts, the newest first.")
-class AlertConnection(OfWorkspace):
-    page: strawberry.Private[Page[models.Alert]]
-    list_of: strawberry.Private[int]
-    """The workspace whose list it is."""
-
-    @property
-    def workspace_id(self) -> int:
-        return self.list_of
-
+class AlertConnection(OfPage):
     @field("The alerts of this page.")
     def edges(self) -> list[AlertEdge]:
         return [

@@ -20,6 +20,9 @@ from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.store import models
 
+from .flights import Flight, FlightConnection
+from .pages import After, First
+
 if TYPE_CHECKING:
     from .workspaces import Connection
 
@@ -152,7 +155,8 @@ def last_battery(state: DeviceState) -> Battery | None:
     return battery_of(held.value, held.at) if held and isinstance(held.value, devices.Battery) else None
 
 
-def _track_point(point: tracks.TrackPoint) -> TrackPoint:
+def track_point(point: tracks.TrackPoint) -> TrackPoint:
+    """A fix as the API shows it."""
     return TrackPoint(
         longitude=point.longitude,
         latitude=point.latitude,
@@ -223,6 +227,21 @@ class Drone(OfWorkspace):
     def telemetry(self) -> Telemetry | None:
         return telemetry_of(self.state)
 
+    @field("The flight that it is on; null on the ground.")
+    async def current_flight(self, info: Info) -> Flight | None:
+        row = await info.context.loaders.current_flight.load(self.row.id)
+        return Flight(row=row, sight=self.sight) if row else None
+
+    @field("Its flights in this workspace, the newest first.")
+    async def flights(
+        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> FlightConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.flights.of_drone(
+            actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
+        )
+        return FlightConnection(page=page, list_of=self.workspace_id, sight=self.sight)
+
     @field("Where it was in a span of time, in order of time, thinned to at most `maxPoints`.")
     async def track(
         self,
@@ -237,7 +256,7 @@ class Drone(OfWorkspace):
         actor = info.context.require_actor()
         most = chosen(max_points, TRACK_POINTS)
         points = await info.context.services.fleet.track(actor, self.row.id, from_, to, most)
-        return [_track_point(point) for point in points]
+        return [track_point(point) for point in points]
 
 
 @strawberry.type(description="A pilot's handset, which links its aircraft to the hub.")

@@ -1,9 +1,11 @@
 """What all cursor connections share: their page's ends, and how one is made of a page of rows."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
 
+from ofh.edges.graphql.visibility import OfWorkspace
 from ofh.services.pages import Page
 
 First = Annotated[int | None, strawberry.argument(description="How many at the most, 1 to 200; 50 if left out.")]
@@ -28,3 +30,16 @@ def page_info(page: Page[Any]) -> PageInfo:
         start_cursor=page.cursors[0] if page.cursors else None,
         end_cursor=page.cursors[-1] if page.cursors else None,
     )
+
+
+@dataclass(kw_only=True)
+class OfPage(OfWorkspace):
+    """A page of rows of one workspace."""
+
+    page: strawberry.Private[Page[Any]]
+    list_of: strawberry.Private[int]
+    """The workspace whose list it is."""
+
+    @property
+    def workspace_id(self) -> int:
+        return self.list_of

@@ -8,15 +8,22 @@ import strawberry
 
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Role
+from ofh.domain.events import EventKind
+from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.services.flights import FlightFilter as Wanted
 from ofh.services.names import check_text
 from ofh.store import models
 
 from .accounts import User
+from .alerts import AlertConnection, AlertFilter, AlertRule
+from .events import FleetEventConnection
 from .fleet import Drone, RemoteController
+from .flights import FlightConnection, FlightFilter
+from .pages import After, First
 
 describe(
     Role,
@@ -148,6 +155,64 @@ class Workspace(OfWorkspace):
     async def remote_controllers(self, info: Info) -> list[RemoteController]:
         rows = await info.context.loaders.remote_controllers_of_workspace.load(self.row.id)
         return [RemoteController(row=row, sight=self.sight) for row in rows]
+
+    @field("The flights of its drones, the newest first.")
+    async def flights(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        filter: Annotated[
+            FlightFilter | None, strawberry.argument(description="Which ones; all of them if left out.")
+        ] = strawberry.UNSET,
+    ) -> FlightConnection:
+        actor = info.context.require_actor()
+        wanted = filter.checked() if filter else Wanted()
+        page = await info.context.services.flights.of_workspace(
+            actor, self.row.id, wanted, first=chosen(first, None), after=chosen(after, None)
+        )
+        return FlightConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field("The alerts about its drones, the newest first.")
+    async def alerts(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        filter: Annotated[
+            AlertFilter | None, strawberry.argument(description="Which ones; all of them if left out.")
+        ] = strawberry.UNSET,
+    ) -> AlertConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.alerts.of_workspace(
+            actor,
+            self.row.id,
+            filter.checked() if filter else None,
+            first=chosen(first, None),
+            after=chosen(after, None),
+        )
+        return AlertConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field("What it wants to be warned of.")
+    async def alert_rules(self, info: Info) -> list[AlertRule]:
+        rows = await info.context.loaders.alert_rules_of_workspace.load(self.row.id)
+        return [AlertRule(row=row, sight=self.sight) for row in rows]
+
+    @field("What happened in it, in the order in which it became visible, the oldest first.")
+    async def events(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        kinds: Annotated[
+            list[EventKind] | None, strawberry.argument(description="Only events of these kinds; all if left out.")
+        ] = strawberry.UNSET,
+    ) -> FleetEventConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.journal.of_workspace(
+            actor, self.row.id, chosen(kinds, None), first=chosen(first, None), after=chosen(after, None)
+        )
+        return FleetEventConnection(page=page, list_of=self.row.id, sight=self.sight)
 
     @field("One of its drones; null if none has this serial number.")
     async def drone(
