@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from websockets.asyncio.client import ClientConnection
 
+from ofh.domain.devices import from_micros
 from tests.captures.reader import capture
 from tests.support.hubs import HubProcess, Way
 from tests.support.services import Daemon, free_port
@@ -335,9 +335,8 @@ async def history(way: Way) -> dict[str, Counter[int]]:
             await connection.close()
     else:
         with contextlib.closing(sqlite3.connect(f"file:{way.data / 'hub.db'}?mode=ro", uri=True)) as file:
-            rows = [(serial, datetime.fromisoformat(at)) for serial, at in file.execute(sql)]
+            rows = [(serial, from_micros(at)) for serial, at in file.execute(sql)]
     for serial, at in rows:
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         found.setdefault(serial, Counter())[round(at.timestamp() * 1000)] += 1
     return found
 

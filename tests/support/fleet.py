@@ -27,7 +27,9 @@ from ofh.services.recorder import Recorder
 from ofh.services.telemetry import Telemetry
 from ofh.services.topologies import Topologies
 from ofh.store.database import Database
-from ofh.store.models import Connection, Drone, TelemetryRow, Workspace
+from ofh.store.history import HistoryRow
+from ofh.store.models import Connection, Drone, Workspace
+from tests.support.history import history_of
 
 START = datetime(2026, 6, 1, 8, 0, 0, tzinfo=UTC)
 
@@ -224,9 +226,9 @@ class FleetBench:
     async def drone(self, serial: str, workspace_id: int) -> Drone:
         return await Drone.get(serial_number=serial, workspace_id=workspace_id)
 
-    async def history(self, serial: str, workspace_id: int) -> list[TelemetryRow]:
+    async def history(self, serial: str, workspace_id: int) -> list[HistoryRow]:
         drone = await self.drone(serial, workspace_id)
-        return await TelemetryRow.filter(drone_id=drone.id).order_by("reported_at", "id")
+        return await history_of(self.database, drone.id)
 
 
 def position(longitude: float = 9.95, latitude: float = 50.49, height: float = 1000.0) -> dict[Property, Value]:

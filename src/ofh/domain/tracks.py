@@ -1,7 +1,7 @@
 """The points of a track, and thinning it to what a map would show of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,9 +37,11 @@ METRES_PER_DEGREE = 111_320.0
 def thin(points: Sequence[tuple[float, float, float]], limit: int) -> list[int]:
     """The indices of the points to keep, in order: at most `limit`, both ends among them.
 
-    The track is cut into as many stretches as points may stay between its ends. Of each, the point stays that spans
-    the largest triangle with the point kept before it and the middle of the next stretch: corners and extremes
-    outlive points on a straight line. One pass. Height counts like any other direction.
+    Kept are the ends; the extremes (the first of the highest, lowest, westernmost, easternmost, southernmost and
+    northernmost points, in this order where the limit is too low for all of them); and the points that shape the
+    track: it is cut into as many stretches as there is room left, and of each stays the point that spans the largest
+    triangle with the one that stayed before it and the middle of the next stretch. Corners outlive points on a
+    straight line. Each point is looked at a fixed number of times. Height counts like any other direction.
 
     Args:
         points: (longitude_deg, latitude_deg, height_m) in order of time.
@@ -50,19 +52,15 @@ def thin(points: Sequence[tuple[float, float, float]], limit: int) -> list[int]:
     count = len(points)
     if count <= limit:
         return list(range(count))
-    if limit == 2:
-        return [0, count - 1]
     metres = _metres(points)
-    stretches = limit - 2
-    size = (count - 2) / stretches
-    kept = [0]
-    for stretch in range(stretches):
-        first, last = 1 + int(stretch * size), 1 + int((stretch + 1) * size)
-        after_last = min(1 + int((stretch + 2) * size), count)
-        ahead = _middle(metres, last, after_last) if last < count - 1 else metres[-1]
-        kept.append(_farthest(metres, first, last, metres[kept[-1]], ahead))
-    kept.append(count - 1)
-    return kept
+    kept = {0, count - 1}
+    for extreme in _extremes(metres):
+        if len(kept) < limit:
+            kept.add(extreme)
+    stretches = limit - len(kept)
+    if stretches:
+        kept.update(_corners(metres, stretches))
+    return sorted(kept)
 
 
 Point = tuple[float, float, float]
@@ -78,26 +76,28 @@ def _metres(points: Sequence[Point]) -> list[Point]:
     ]
 
 
-def _middle(points: Sequence[Point], first: int, last: int) -> Point:
-    number = last - first
-    x = y = z = 0.0
-    for index in range(first, last):
-        point = points[index]
-        x += point[0]
-        y += point[1]
-        z += point[2]
-    return x / number, y / number, z / number
+def _extremes(metres: Sequence[Point]) -> list[int]:
+    east, north, up = zip(*metres, strict=True)
+    return [axis.index(most) for axis in (up, east, north) for most in (max(axis), min(axis))]
 
 
-def _farthest(points: Sequence[Point], first: int, last: int, behind: Point, ahead: Point) -> int:
-    """The point of a stretch that spans the largest triangle with the two others."""
-    best, best_area = first, -1.0
-    ux, uy, uz = ahead[0] - behind[0], ahead[1] - behind[1], ahead[2] - behind[2]
-    for index in range(first, last):
-        x, y, z = points[index]
-        vx, vy, vz = x - behind[0], y - behind[1], z - behind[2]
-        cx, cy, cz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        area = cx * cx + cy * cy + cz * cz
-        if area > best_area:
-            best, best_area = index, area
-    return best
+def _corners(metres: Sequence[Point], stretches: int) -> Iterator[int]:
+    """One point of each stretch between the ends."""
+    count = len(metres)
+    bounds = [1 + stretch * (count - 2) // stretches for stretch in range(stretches + 1)]
+    behind_x, behind_y, behind_z = metres[0]
+    for first, last, after_last in zip(bounds[:-1], bounds[1:], [*bounds[2:], count], strict=True):
+        ahead = metres[last:after_last]
+        number = len(ahead)
+        ux = sum([point[0] for point in ahead]) / number - behind_x
+        uy = sum([point[1] for point in ahead]) / number - behind_y
+        uz = sum([point[2] for point in ahead]) / number - behind_z
+        best, best_area = first, -1.0
+        for index, (x, y, z) in enumerate(metres[first:last], first):
+            vx, vy, vz = x - behind_x, y - behind_y, z - behind_z
+            cx, cy, cz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+            area = cx * cx + cy * cy + cz * cz
+            if area > best_area:
+                best, best_area = index, area
+        behind_x, behind_y, behind_z = metres[best]
+        yield best

@@ -7,24 +7,18 @@ from datetime import UTC, datetime, timedelta
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
-from ofh.domain.tracks import TrackPoint, thin
+from ofh.domain.tracks import TrackPoint
+from ofh.store import history
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
-from ofh.store.statements import fetch, time_of
 
 from .access import Access
 from .names import check_name, is_id
 
 MAX_TRACK_POINTS = 10_000
 """The longest track that is given out."""
-MAX_TRACK_ROWS = 40_000
-"""Fixes that a track is thinned from; of more, every second, third and so on is read."""
 TRACKS_AT_ONCE = 2
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-
-_COLUMNS = (
-    "reported_at, longitude, latitude, height, elevation, heading, horizontal_speed, vertical_speed, battery_percent"
-)
 
 
 class Fleet:
@@ -90,7 +84,9 @@ class Fleet:
     ) -> list[TrackPoint]:
         """Where a drone was, in order of time, with at most so many points.
 
-        A longer track keeps its ends and the points that shape it (`domain/tracks.py`).
+        A longer track keeps its ends, its extremes and the points that shape it (`domain/tracks.py`). Of a span with
+        more than 40,000 fixes, 11 hours at one a second, only every second, third and so on is looked at, beside the
+        ends and the extremes.
 
         Raises:
             HubError: GONE; BAD_INPUT for times before 2000 or after tomorrow, an end before the start, or a number
@@ -102,47 +98,5 @@ class Fleet:
         self.check_span(start, end)
         if not 2 <= max_points <= MAX_TRACK_POINTS:
             raise bad_input("maxPoints", f"Must be from 2 to {MAX_TRACK_POINTS}.")
-        found = (
-            "FROM telemetry WHERE drone_id = $1 AND reported_at >= $2 AND reported_at <= $3 AND longitude IS NOT NULL"
-        )
         async with self._readers:
-            counted = await fetch(
-                self._database,
-                self._database.connection,
-                f"SELECT count(*) AS n {found}",
-                drone_id,
-                start,
-                end,
-            )
-            step = -(-counted[0]["n"] // MAX_TRACK_ROWS) or 1
-            rows = await fetch(
-                self._database,
-                self._database.connection,
-                f"SELECT {_COLUMNS} FROM (SELECT {_COLUMNS}, row_number() OVER (ORDER BY reported_at, id) AS n {found})"  # noqa: S608, ours
-                " AS numbered WHERE (n - 1) % $4 = 0 OR n = $5 ORDER BY n",
-                drone_id,
-                start,
-                end,
-                step,
-                counted[0]["n"],
-            )
-            kept = await asyncio.to_thread(
-                thin, [(row["longitude"], row["latitude"], row["height"]) for row in rows], max_points
-            )
-        return [_point(rows[index]) for index in kept]
-
-
-def _point(row: dict[str, object]) -> TrackPoint:
-    time = time_of(row["reported_at"])
-    assert time is not None
-    return TrackPoint(
-        time=time,
-        longitude=row["longitude"],  # type: ignore[arg-type]
-        latitude=row["latitude"],  # type: ignore[arg-type]
-        height=row["height"],  # type: ignore[arg-type]
-        elevation=row["elevation"],  # type: ignore[arg-type]
-        heading=row["heading"],  # type: ignore[arg-type]
-        horizontal_speed=row["horizontal_speed"],  # type: ignore[arg-type]
-        vertical_speed=row["vertical_speed"],  # type: ignore[arg-type]
-        battery_percent=row["battery_percent"],  # type: ignore[arg-type]
-    )
+            return await history.track(self._database, drone_id, start, end, max_points)

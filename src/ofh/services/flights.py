@@ -57,14 +57,14 @@ class Flights:
             raise bad_input("to", "Must not be before 'from'.")
         size, key = page_size(first), read_cursor(after, 2)
         search = FlightSearch(
-            workspace_id, drone_id=wanted.drone_id, start=wanted.start, end=wanted.end, area=wanted.area
+            self._database, workspace_id, drone_id=wanted.drone_id, start=wanted.start, end=wanted.end, area=wanted.area
         )
         behind = None if key is None else (from_micros(key[0]), key[1])
-        ids = await search.newest(self._database, behind, limit=size + 1)
+        ids = await search.newest(behind, limit=size + 1)
         rows = await Flight.in_bulk(ids, "id")
 
         async def count() -> int:
-            return await search.count(self._database)
+            return await search.count()
 
         found = [rows[number] for number in ids if number in rows]
         return page_of(found, size, key, lambda row: (micros(row.started_at), row.id), count)

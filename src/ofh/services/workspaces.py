@@ -16,6 +16,7 @@ from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.store.database import Database
+from ofh.store.history import delete_history
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
@@ -136,6 +137,7 @@ class Workspaces:
         """
         async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id) as workspace:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
+            await delete_history(self._database, self._database.connection, workspace.id)
             await workspace.delete()
             await self._audit.by(
                 actor, Event.WORKSPACE_DELETED, workspace_id=workspace_id, object=f"workspace:{workspace_id}"

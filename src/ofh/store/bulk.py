@@ -1,4 +1,4 @@
-"""The recorder's statements: the devices of a tick read and written back in one statement each, history likewise.
+"""The recorder's statements about devices: those of a tick are read and written back in one statement each.
 
 Each runs inside the recorder's transaction. Rows of devices are locked in the order of their ids, so that two
 processes that take turns with one drone wait for each other and never deadlock.
@@ -14,6 +14,8 @@ import orjson
 from ofh.domain.devices import DeviceState, Fix, Property
 
 from .database import Database
+from .history import HistoryRow as HistoryRow
+from .history import write_history as write_history
 from .statements import fetch, run_many, time_of
 
 Kind = Literal["drones", "remote_controllers"]
@@ -39,44 +41,6 @@ class DeviceRow:
     flight_watch: Mapping[str, Any] = field(default_factory=dict)
     flight_due_at: datetime | None = None
     phase: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRow:
-    """One report of a drone as the history keeps it; units as in `TelemetryRow`."""
-
-    drone_id: int
-    reported_at: datetime
-    received_at: datetime
-    device_clock: datetime | None
-    digest: int
-    longitude: float | None
-    latitude: float | None
-    height: float | None
-    elevation: float | None
-    heading: float | None
-    horizontal_speed: float | None
-    vertical_speed: float | None
-    battery_percent: float | None
-    mode_code: int | None
-
-
-_COLUMNS = (
-    "drone_id",
-    "reported_at",
-    "received_at",
-    "device_clock",
-    "digest",
-    "longitude",
-    "latitude",
-    "height",
-    "elevation",
-    "heading",
-    "horizontal_speed",
-    "vertical_speed",
-    "battery_percent",
-    "mode_code",
-)
 
 
 async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequence[int]) -> dict[int, DeviceRow]:
@@ -183,34 +147,3 @@ def _of_drone(row: DeviceRow) -> tuple[Any, ...]:
         None if fix is None else fix.longitude_deg,
         None if fix is None else fix.latitude_deg,
     )
-
-
-async def write_history(database: Database, client: Any, rows: Sequence[HistoryRow]) -> None:
-    """Append history. A row that stands already, by its natural key, stays as it is: redelivery changes nothing."""
-    if not rows:
-        return
-    records = [tuple(getattr(row, column) for column in _COLUMNS) for row in rows]
-    columns = ", ".join(_COLUMNS)
-    if database.dialect == "postgresql" and len(records) > COPY_FROM:
-        connection = client._connection
-        await connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_telemetry (LIKE telemetry INCLUDING DEFAULTS)"
-            " ON COMMIT DELETE ROWS"
-        )
-        await connection.execute("ALTER TABLE incoming_telemetry ALTER COLUMN id DROP NOT NULL")
-        await connection.copy_records_to_table("incoming_telemetry", records=records, columns=_COLUMNS)
-        await connection.execute(
-            f"INSERT INTO telemetry ({columns}) SELECT {columns} FROM incoming_telemetry ON CONFLICT DO NOTHING"  # noqa: S608, ours
-        )
-        return
-    arguments = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
-    await run_many(
-        database,
-        client,
-        f"INSERT INTO telemetry ({columns}) VALUES ({arguments}) ON CONFLICT DO NOTHING",  # noqa: S608, ours
-        records,
-    )
-
-
-COPY_FROM = 50
-"""Rows from which on PostgreSQL's COPY is cheaper than one INSERT each."""

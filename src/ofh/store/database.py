@@ -6,6 +6,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -48,6 +49,8 @@ class Database:
         self.dialect: Dialect = "sqlite" if urlsplit(url).scheme == "sqlite" else "postgresql"
         self._pool_size = pool_size
         self._context: TortoiseContext | None = None
+        self.history_weeks: frozenset[date] = frozenset()
+        """PostgreSQL: the weeks whose partition of the history this process knows of (`weeks.py`)."""
 
     @property
     def path(self) -> Path:

@@ -11,6 +11,7 @@ from ofh.domain.areas import Area
 from ofh.domain.flights import Flight
 
 from .database import Database
+from .history import stored_moment
 from .statements import fetch, run_many
 
 _COLUMNS = (
@@ -112,6 +113,7 @@ class FlightSearch:
 
     def __init__(
         self,
+        database: Database,
         workspace_id: int,
         *,
         drone_id: int | None = None,
@@ -119,6 +121,7 @@ class FlightSearch:
         end: datetime | None = None,
         area: Area | None = None,
     ) -> None:
+        self._database = database
         self._values: list[Any] = []
         self._parts = [f"workspace_id = {self._value(workspace_id)}"]
         if drone_id is not None:
@@ -130,7 +133,7 @@ class FlightSearch:
         if area is not None:
             self._add_area(area)
 
-    async def newest(self, database: Database, behind: tuple[datetime, int] | None, limit: int) -> list[int]:
+    async def newest(self, behind: tuple[datetime, int] | None, limit: int) -> list[int]:
         """The numbers of the flights that started last, the newest first.
 
         Args:
@@ -141,12 +144,12 @@ class FlightSearch:
             values += behind
             parts.append(f"(started_at, id) < (${len(values) - 1}, ${len(values)})")
         sql = f"SELECT id FROM flights WHERE {' AND '.join(parts)} ORDER BY started_at DESC, id DESC LIMIT {limit:d}"  # noqa: S608, ours
-        return [row["id"] for row in await fetch(database, database.connection, sql, *values)]
+        return [row["id"] for row in await fetch(self._database, self._database.connection, sql, *values)]
 
-    async def count(self, database: Database) -> int:
+    async def count(self) -> int:
         """How many there are."""
         sql = f"SELECT count(*) AS n FROM flights WHERE {' AND '.join(self._parts)}"  # noqa: S608, ours
-        rows = await fetch(database, database.connection, sql, *self._values)
+        rows = await fetch(self._database, self._database.connection, sql, *self._values)
         return int(rows[0]["n"])
 
     def _value(self, value: Any) -> str:
@@ -160,10 +163,11 @@ class FlightSearch:
         east, north = self._value(area.east_deg), self._value(area.north_deg)
         joined = "AND" if area.west_deg <= area.east_deg else "OR"
         self._parts.append(f"north >= {south} AND south <= {north} AND (east >= {west} {joined} west <= {east})")
+        start = stored_moment(self._database, "flights.started_at")
+        end = stored_moment(self._database, "COALESCE(flights.landed_at, flights.ended_at, flights.last_at)")
         self._parts.append(
             "EXISTS (SELECT 1 FROM telemetry t WHERE t.drone_id = flights.drone_id"  # noqa: S608, ours
-            " AND t.reported_at >= flights.started_at"
-            " AND t.reported_at <= COALESCE(flights.landed_at, flights.ended_at, flights.last_at)"
+            f" AND t.reported_at >= {start} AND t.reported_at <= {end}"
             f" AND t.latitude >= {south} AND t.latitude <= {north}"
             f" AND (t.longitude >= {west} {joined} t.longitude <= {east}))"
         )

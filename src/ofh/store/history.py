@@ -1,30 +1,314 @@
 """The history: what every drone reported, row by row, in the table `telemetry`.
 
-The table is too large for the ORM, and each database wants it laid out in its own way; so nobody but this module
-writes statements about it.
+The table is too large for the ORM, and each database wants it laid out in its own way (`migrations/0002_history.py`):
+nobody but this module and `weeks` writes statements about it. On SQLite its times are microseconds since 1970.
+
+A row's natural key is (drone, time, digest of the content), so a message that is delivered again changes nothing. The
+time is the device's clock; where that is not believed it is ours, another one at each delivery, and then the device's
+clock is kept beside it and takes the time's place in the key. That second key cannot be a constraint over partitions.
+It is held by a look before the insert, which is safe since whoever writes holds the lock of the drone's row, and which
+goes back as far as `DELIVERED_WITHIN`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ofh.domain.tracks import TrackPoint
+import asyncpg
 
+from ofh.domain.devices import micros
+from ofh.domain.tracks import TrackPoint, thin
+
+from . import weeks
 from .database import Database
-from .statements import arguments, statement, time_of
+from .statements import arguments, statement
+
+DELIVERED_WITHIN = timedelta(days=7)
+"""How long after its first delivery a message can come again; Mosquitto keeps ours for an hour."""
+COPY_FROM = 50
+"""Reports from which on a look for doubtful clocks and one COPY (SQLite: plain INSERTs) are cheaper than the one INSERT
+that looks at each row."""
+TRACK_ROWS = 40_000
+"""Fixes that a track is thinned from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One report of a drone, for the history."""
+
+    drone_id: int
+    reported_at: datetime
+    """The device's clock where it is believed, else ours."""
+    received_at: datetime
+    device_clock: datetime | None
+    """What the device's own clock said, whether or not it was believed."""
+    digest: int
+    """64 bits over the message's content."""
+    longitude: float | None
+    """Degrees, WGS 84; without it the report had no fix."""
+    latitude: float | None
+    height: float | None
+    """Metres above the WGS 84 ellipsoid."""
+    elevation: float | None
+    """Metres above the take-off point."""
+    heading: float | None
+    """Degrees clockwise from true north, of the nose."""
+    horizontal_speed: float | None
+    """Metres per second over ground."""
+    vertical_speed: float | None
+    """Metres per second, positive when climbing."""
+    battery_percent: float | None
+    mode_code: int | None
+    """DJI's number of the flight mode."""
+
+
+# Writing
+
+Record = tuple[Any, ...]
+"""A row as it is stored, in the order of `_COLUMNS`; `device_clock` is None where it was believed."""
+
+_TYPES = {
+    "drone_id": "bigint",
+    "reported_at": "timestamptz",
+    "received_at": "timestamptz",
+    "device_clock": "timestamptz",
+    "digest": "bigint",
+    "longitude": "float8",
+    "latitude": "float8",
+    "height": "float8",
+    "elevation": "float8",
+    "heading": "float8",
+    "horizontal_speed": "float8",
+    "vertical_speed": "float8",
+    "battery_percent": "float8",
+    "mode_code": "int",
+}
+_COLUMNS = tuple(_TYPES)
+_NAMES = ", ".join(_COLUMNS)
+
+
+def _careful(source: str, span: str = "") -> str:
+    """The INSERT that leaves out what came before with another time: once believed and once not, or never."""
+    return (
+        f"INSERT INTO telemetry ({_NAMES}) SELECT {_NAMES} FROM {source}"  # noqa: S608, ours
+        " WHERE NOT EXISTS (SELECT 1 FROM telemetry t WHERE t.device_clock = coalesce(i.device_clock, i.reported_at)"
+        f" AND t.drone_id = i.drone_id AND t.digest = i.digest{span})"
+        " AND (i.device_clock IS NULL OR NOT EXISTS (SELECT 1 FROM telemetry t WHERE t.drone_id = i.drone_id"
+        f" AND t.reported_at = i.device_clock AND t.digest = i.digest{span})) ON CONFLICT DO NOTHING"
+    )
+
+
+_ARRAYS = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_TYPES.values(), 1))
+_CAREFUL_POSTGRESQL = _careful(f"unnest({_ARRAYS}) AS i ({_NAMES})", " AND t.reported_at BETWEEN $15 AND $16")
+_CAREFUL_SQLITE = _careful(f"(SELECT {', '.join(f'? AS {name}' for name in _COLUMNS)}) AS i")
+_PLAIN_SQLITE = f"INSERT INTO telemetry ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608, ours
+
+
+async def write_history(database: Database, client: Any, rows: Sequence[HistoryRow]) -> None:
+    """Append to the history, within the transaction that holds the drones' rows; what stands there already stays."""
+    records = _distinct(rows)
+    if not records:
+        return
+    first, last = min(record[1] for record in records), max(record[1] for record in records)
+    plain: list[Record] = []
+    careful = records
+    if len(records) >= COPY_FROM:
+        doubtful = await _doubtful(database, client, first, last)
+        plain = [record for record in records if record[3] is None and record[0] not in doubtful]
+        careful = [record for record in records if record[3] is not None or record[0] in doubtful]
+    if database.dialect == "sqlite":
+        for sql, some in ((_PLAIN_SQLITE, plain), (_CAREFUL_SQLITE, careful)):
+            if some:
+                await client.execute_many(sql, [_as_numbers(record) for record in some])
+        return
+    wanted = {weeks.week_of(first), weeks.week_of(last)}
+    if last - first > weeks.WEEK:
+        wanted = {weeks.week_of(record[1]) for record in records}
+    await weeks.ensure(database, client, wanted)
+    for tries_left in (2, 1, 0):
+        try:
+            async with client._connection.transaction():  # a savepoint
+                await _insert(client._connection, plain, careful, first, last)
+            return
+        except asyncpg.UniqueViolationError:
+            plain, careful = [], records  # some of it has been delivered before
+        except asyncpg.CheckViolationError:
+            if not tries_left:
+                raise
+            database.history_weeks = frozenset()  # a partition was dropped since we last looked
+            await weeks.ensure(database, client, wanted)
+
+
+def _distinct(rows: Sequence[HistoryRow]) -> list[Record]:
+    """The rows to store, each message once: a batch may hold one twice."""
+    records: dict[tuple[Any, ...], Record] = {}
+    for row in rows:
+        at, clock = row.reported_at, row.device_clock
+        records.setdefault(
+            (row.drone_id, clock or at, row.digest),
+            (
+                row.drone_id,
+                at,
+                row.received_at,
+                None if clock == at else clock,
+                row.digest,
+                row.longitude,
+                row.latitude,
+                row.height,
+                row.elevation,
+                row.heading,
+                row.horizontal_speed,
+                row.vertical_speed,
+                row.battery_percent,
+                row.mode_code,
+            ),
+        )
+    return list(records.values())
+
+
+async def _doubtful(database: Database, client: Any, first: datetime, last: datetime) -> set[int]:
+    """The drones of which a report may have come before, when its time was not believed yet: one range of the index."""
+    rows = await _rows(
+        database,
+        client,
+        "SELECT DISTINCT drone_id FROM telemetry WHERE device_clock BETWEEN $1 AND $2"
+        " AND reported_at BETWEEN $3 AND $2",
+        first,
+        last,
+        first - DELIVERED_WITHIN,
+    )
+    return {row[0] for row in rows}
+
+
+async def _insert(
+    connection: Any, plain: Sequence[Record], careful: Sequence[Record], first: datetime, last: datetime
+) -> None:
+    if plain:
+        await connection.copy_records_to_table("telemetry", records=plain, columns=_COLUMNS)
+    if careful:
+        columns = [list(column) for column in zip(*careful, strict=True)]
+        await connection.execute(_CAREFUL_POSTGRESQL, *columns, first - DELIVERED_WITHIN, last)
+
+
+def _as_numbers(record: Record) -> Record:
+    clock = record[3]
+    return (
+        record[0],
+        micros(record[1]),
+        micros(record[2]),
+        None if clock is None else micros(clock),
+        *record[4:],
+    )
+
+
+async def delete_history(database: Database, client: Any, workspace_id: int) -> None:
+    """Delete the history of a workspace's drones, in the transaction that deletes the workspace.
+
+    The drones' rows are locked, so what comes in meanwhile waits, and then finds no drone. A week of a drone at a
+    time, since a statement has a time limit.
+    """
+    lock = " FOR UPDATE" if database.dialect == "postgresql" else ""
+    drones = await _rows(
+        database,
+        client,
+        f"SELECT id FROM drones WHERE workspace_id = $1 ORDER BY id{lock}",  # noqa: S608, ours
+        workspace_id,
+    )
+    for (drone_id,) in drones:
+        while (oldest := await oldest_of(database, client, drone_id)) is not None:
+            await execute(
+                database,
+                client,
+                "DELETE FROM telemetry WHERE drone_id = $1 AND reported_at < $2",
+                drone_id,
+                oldest + weeks.WEEK,
+            )
+
+
+async def oldest_of(database: Database, client: Any, drone_id: int, since: datetime | None = None) -> datetime | None:
+    """The time of the oldest row of a drone, or of the oldest since then; None where there is none."""
+    sql = "SELECT min(reported_at) FROM telemetry WHERE drone_id = $1"
+    values: list[Any] = [drone_id]
+    if since is not None:
+        sql += " AND reported_at >= $2"
+        values.append(since)
+    ((found,),) = await _rows(database, client, sql, *values)
+    return moment(found)
+
+
+# Reading
 
 _POINT = (
     "reported_at, longitude, latitude, height, elevation, heading, horizontal_speed, vertical_speed, battery_percent"
 )
 _SPAN = "FROM telemetry WHERE drone_id = $1 AND reported_at >= $2 AND reported_at <= $3 AND longitude IS NOT NULL"
 """The fixes of a drone from one time to another, both included."""
+_EXTREMES = (
+    "(longitude - $4 + CASE WHEN longitude - $4 > 180 THEN -360 WHEN longitude - $4 < -180 THEN 360 ELSE 0 END)",
+    "latitude",
+    "height",
+)
+"""Whose least and greatest are the extremes of a track. The first: degrees east of a meridian, -180 to 180, since a
+track across the antimeridian has its own west and east."""
 
 
 async def count(database: Database, drone_id: int, start: datetime, end: datetime) -> int:
     """How many fixes a drone has from one time to another, both included."""
-    (row,) = await _rows(database, f"SELECT count(*) {_SPAN}", drone_id, start, end)
-    found: int = row[0]
-    return found
+    ((found,),) = await _rows(database, database.connection, f"SELECT count(*) {_SPAN}", drone_id, start, end)
+    number: int = found
+    return number
+
+
+async def track(database: Database, drone_id: int, start: datetime, end: datetime, limit: int) -> list[TrackPoint]:
+    """Where a drone was from one time to another, both included, thinned to so many points (`domain/tracks.py`).
+
+    Of more than `TRACK_ROWS` fixes (11 hours at one a second) every second, third and so on is thinned, with the ends
+    and the extremes of all of them; what lies between those and is no extreme can be missed then.
+    """
+    number = await count(database, drone_id, start, end)
+    if number <= TRACK_ROWS:
+        sql = f"SELECT {_POINT} {_SPAN} ORDER BY reported_at, digest"
+        rows = await _rows(database, database.connection, sql, drone_id, start, end)
+    else:
+        rows = await _every_so_many(database, drone_id, start, end, number)
+    kept = await asyncio.to_thread(thin, [(row[1], row[2], row[3]) for row in rows], limit)
+    return [_point(rows[index]) for index in kept]
+
+
+async def _every_so_many(
+    database: Database, drone_id: int, start: datetime, end: datetime, number: int
+) -> Sequence[Sequence[Any]]:
+    """So many of these fixes that `TRACK_ROWS` are not exceeded by more than their ends and extremes, in order."""
+    span, connection = (drone_id, start, end), database.connection
+    rows = await _rows(
+        database,
+        connection,
+        f"SELECT {_POINT}, digest FROM (SELECT {_POINT}, digest, row_number() OVER (ORDER BY reported_at, digest) AS n"  # noqa: S608, ours
+        f" {_SPAN}) AS numbered WHERE (n - 1) % $4 = 0 OR n = $5 ORDER BY n",
+        *span,
+        -(-number // TRACK_ROWS),
+        number,
+    )
+    if not rows:
+        return rows
+    meridian = rows[0][1]
+    (extremes,) = await _rows(
+        database,
+        connection,
+        f"SELECT {', '.join(f'min({value}), max({value})' for value in _EXTREMES)} {_SPAN}",
+        *span,
+        meridian,
+    )
+    found = {(row[0], row[-1]): row for row in rows}
+    for place, extreme in enumerate(extremes):
+        value = _EXTREMES[place // 2]
+        values = (*span, meridian, extreme) if "$4" in value else (*span, extreme)
+        sql = f"SELECT {_POINT}, digest {_SPAN} AND {value} = ${len(values)} ORDER BY reported_at, digest LIMIT 1"
+        for row in await _rows(database, connection, sql, *values):
+            found[row[0], row[-1]] = row
+    return [found[key] for key in sorted(found)]
 
 
 async def chunks(
@@ -42,7 +326,7 @@ async def chunks(
         if after is not None:
             sql += " AND (reported_at, digest) > ($4, $5)"
             values += after
-        rows = await _rows(database, f"{sql} ORDER BY reported_at, digest LIMIT {size}", *values)
+        rows = await _rows(database, database.connection, f"{sql} ORDER BY reported_at, digest LIMIT {size}", *values)
         if rows:
             yield [_point(row) for row in rows]
         if len(rows) < size:
@@ -50,16 +334,8 @@ async def chunks(
         after = rows[-1][0], rows[-1][-1]
 
 
-async def _rows(database: Database, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
-    """Rows as the driver gives them: making a dict of each would cost more than reading them."""
-    (row,) = arguments(database, sql, [values])
-    _, rows = await database.connection.execute_query(statement(database, sql), row)
-    found: Sequence[Sequence[Any]] = rows
-    return found
-
-
 def _point(row: Sequence[Any]) -> TrackPoint:
-    time = time_of(row[0])
+    time = moment(row[0])
     assert time is not None
     return TrackPoint(
         time=time,
@@ -72,3 +348,44 @@ def _point(row: Sequence[Any]) -> TrackPoint:
         vertical_speed=row[7],
         battery_percent=row[8],
     )
+
+
+# What the two databases want written differently
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(stored: Any) -> datetime | None:
+    """A time of the history as either database gives it."""
+    if stored is None or isinstance(stored, datetime):
+        return stored
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def stored_moment(database: Database, expression: str) -> str:
+    """A time of another table, as a statement has to write it to compare it with one of the history."""
+    if database.dialect == "postgresql":
+        return expression
+    # Rounded to milliseconds: the number of days is a float.
+    return f"CAST(round((julianday({expression}) - 2440587.5) * 86400000) AS INTEGER) * 1000"
+
+
+async def _rows(database: Database, client: Any, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+    """Rows as the driver gives them: making a dict of each would cost more than reading them."""
+    _, rows = await client.execute_query(statement(database, sql), _values(database, sql, values))
+    found: Sequence[Sequence[Any]] = rows
+    return found
+
+
+async def execute(database: Database, client: Any, sql: str, *values: Any) -> int:
+    """Run a statement about the history; how many rows it changed."""
+    number, _ = await client.execute_query(statement(database, sql), _values(database, sql, values))
+    found: int = number
+    return found
+
+
+def _values(database: Database, sql: str, values: Sequence[Any]) -> list[Any]:
+    if database.dialect == "sqlite":
+        values = [micros(value) if isinstance(value, datetime) else value for value in values]
+    (row,) = arguments(database, sql, [values])
+    return row

@@ -1,5 +1,6 @@
 """The schema comes from the migrations alone, and is the one that the models describe, on both databases."""
 
+import importlib
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -38,8 +39,53 @@ async def test_the_migrated_tables_are_those_that_the_models_would_make(database
         await context.init(config=fresh.config())
         await context.generate_schemas(safe=False)
         generated = await shape(fresh, context.db(fresh.dialect))
+    assert migrated.pop("telemetry")  # the ORM knows nothing of it
     assert migrated == generated
-    assert "telemetry" in migrated
+    assert "drones" in migrated
+
+
+async def test_the_history_has_the_columns_that_its_migration_describes(database: Database) -> None:
+    described = importlib.import_module("ofh.migrations.0002_history").__doc__
+    assert described is not None
+    lines = [line.strip("|").split("|") for line in described.splitlines() if line.startswith("| ")][2:]
+    documented = {
+        name.strip(): types[database.dialect == "sqlite"].partition(",")[0].strip()
+        for names, *types in lines
+        for name in names.split(",")
+    }
+    if database.dialect == "sqlite":
+        sql = "SELECT name, type FROM pragma_table_info('telemetry')"
+    else:
+        sql = (
+            "SELECT attname AS name, replace(format_type(atttypid, atttypmod), 'timestamp with time zone',"
+            " 'timestamptz') AS type FROM pg_attribute WHERE attrelid = 'telemetry'::regclass AND attnum > 0"
+        )
+    rows = await database.connection.execute_query_dict(sql)
+    assert {row["name"]: row["type"] for row in rows} == documented
+
+
+async def test_the_history_is_kept_in_the_order_of_its_key(database: Database) -> None:
+    if database.dialect == "sqlite":
+        [(sql,)] = (await database.connection.execute_query("SELECT sql FROM sqlite_master WHERE name = 'telemetry'"))[
+            1
+        ]
+        assert "WITHOUT ROWID" in sql
+        keys = "SELECT group_concat(name) FROM (SELECT name FROM pragma_table_info('telemetry') WHERE pk ORDER BY pk)"
+    else:
+        [(kind, how)] = (
+            await database.connection.execute_query(
+                "SELECT relkind::text, pg_get_partkeydef(oid) FROM pg_class WHERE oid = 'telemetry'::regclass"
+            )
+        )[1]
+        assert (kind, how) == ("p", "RANGE (reported_at)")
+        keys = (
+            "SELECT string_agg(a.attname, ',' ORDER BY k.place) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS"
+            " k(number, place), pg_attribute a WHERE i.indrelid = 'telemetry'::regclass AND i.indisprimary"
+            " AND a.attrelid = i.indrelid AND a.attnum = k.number"
+        )
+    assert [tuple(row) for row in (await database.connection.execute_query(keys))[1]] == [
+        ("drone_id,reported_at,digest",)
+    ]
 
 
 async def shape(database: Database, connection: Any = None) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from ofh.domain.events import BatteryReported, DronePositioned, PresenceChanged
 from ofh.services import recorder as recorder_module
 from ofh.store import bulk
 from ofh.store.database import Database
-from ofh.store.models import Drone, TelemetryRow
+from ofh.store.models import Drone
 from tests.support.fleet import START, FleetBench, charge, position, seconds
+from tests.support.history import history_of
 
 GATEWAY, AIRCRAFT = "RC1", "AC1"
 
@@ -154,7 +155,7 @@ async def test_nothing_is_acknowledged_before_the_database_has_it(
     await bench.report(AIRCRAFT, position(), sent_at=START)
     assert attempts == 3
     assert bench.acks == [1]
-    assert await TelemetryRow.all().count() == 1
+    assert len(await history_of(bench.database)) == 1
 
 
 async def test_one_report_that_cannot_be_stored_costs_itself_alone(
@@ -211,7 +212,7 @@ async def test_many_reports_at_once_go_by_copy_and_are_kept_once(bench: FleetBen
                 ack=lambda: bench.acks.append(1),
             )
     await bench.recorder.settled()
-    assert await TelemetryRow.all().count() == 200
+    assert len(await history_of(bench.database)) == 200
     assert len(bench.acks) == 400
 
 

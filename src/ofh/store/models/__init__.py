@@ -6,7 +6,7 @@ no semicolon in that line.
 
 from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
 from .alerts import Alert, AlertRule
-from .fleet import Binding, Drone, RemoteController, TelemetryRow
+from .fleet import Binding, Drone, RemoteController
 from .flights import Flight, StoredEvent
 from .workspaces import Connection, Membership, Workspace
 
@@ -23,7 +23,6 @@ __all__ = [
     "OneTimeToken",
     "RemoteController",
     "StoredEvent",
-    "TelemetryRow",
     "User",
     "UserSession",
     "Workspace",

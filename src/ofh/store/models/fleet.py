@@ -82,6 +82,8 @@ class Drone(Device):
     longitude = fields.FloatField(null=True)
     """Of its last fix, degrees: here as well as in `state`, so that the database can find neighbours."""
     latitude = fields.FloatField(null=True)
+    thinned_until = fields.DatetimeField(null=True)
+    """Until when its history has been thinned (`services/retention.py`)."""
 
     class Meta:
         table = "drones"
@@ -120,37 +122,3 @@ class Binding(Model):
             Index(fields=["connection_id"], name="idx_bindings_connection"),
             Index(fields=["gateway_serial"], name="idx_bindings_gateway"),
         )
-
-
-class TelemetryRow(Model):
-    """One report of a drone: the history that tracks and charts are read from.
-
-    The natural key is (drone, time, digest of the content): a redelivered message changes nothing.
-    """
-
-    id = fields.BigIntField(primary_key=True)
-    drone: fields.ForeignKeyRelation["Drone"] = fields.ForeignKeyField(
-        "ofh.Drone", related_name="telemetry", on_delete=fields.CASCADE
-    )
-    drone_id: int
-    reported_at = fields.DatetimeField()
-    """The device's clock where it is believed, else ours."""
-    received_at = fields.DatetimeField()
-    device_clock = fields.DatetimeField(null=True)
-    """What the device's own clock said, whether or not it was believed."""
-    digest = fields.BigIntField()
-    """64 bits over the message's content."""
-    longitude = fields.FloatField(null=True)
-    latitude = fields.FloatField(null=True)
-    height = fields.FloatField(null=True)
-    """Metres above the WGS 84 ellipsoid."""
-    elevation = fields.FloatField(null=True)
-    heading = fields.FloatField(null=True)
-    horizontal_speed = fields.FloatField(null=True)
-    vertical_speed = fields.FloatField(null=True)
-    battery_percent = fields.FloatField(null=True)
-    mode_code = fields.IntField(null=True)
-
-    class Meta:
-        table = "telemetry"
-        unique_together = (("drone_id", "reported_at", "digest"), ("drone_id", "device_clock", "digest"))
