@@ -14,7 +14,7 @@ from fastkml.gx import MultiTrack
 from ofh.domain.exports.csv import HEADER
 from ofh.domain.tracks import TrackPoint
 from ofh.store.models import Drone, Flight, Membership
-from tests.integration.exports.place import AFTER, ALL, FLOWN, Place, fix
+from tests.integration.exports.place import AFTER, ALL, FLOWN, Place, fix, store
 
 FORMATS = ["geojson", "gpx", "kml", "csv"]
 WHOLE_DAY = "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z"
@@ -316,7 +316,6 @@ async def test_a_wrong_verb_is_told_the_right_ones(place: Place, method: str) ->
 
 
 async def test_a_point_stored_meanwhile_and_a_doubled_time_break_nothing(place: Place) -> None:
-    from tests.integration.exports.place import store
 
     twice = [fix(200), fix(200, heading=1.0)]
     await store(place.database, place.drone.id, twice)
