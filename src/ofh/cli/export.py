@@ -91,11 +91,11 @@ def _write(settings: "Settings", opened: Opened, output: Path | None, force: boo
             with _progress(export, shown=output is not None and sys.stderr.isatty()) as show:
                 async with aclosing(export.pieces()) as pieces:
                     async for piece in pieces:
-                        target.write(piece)
+                        _put(target, piece)
                         show()
-                target.flush()
+                _put(target, b"")
 
-    with clear_errors(), _standard_output() if output is None else _file(output, force) as target:
+    with clear_errors(), nullcontext(sys.stdout.buffer) if output is None else _file(output, force) as target:
         run(work(target))
 
 
@@ -120,13 +120,13 @@ async def _always(_actor: "Actor") -> bool:
     return True
 
 
-@contextmanager
-def _standard_output() -> Iterator[IO[bytes]]:
-    """Standard output; a reader that has had enough of it, such as `head`, ends the command without a word."""
+def _put(target: IO[bytes], piece: bytes) -> None:
+    """Write; a reader of standard output that has had enough, such as `head`, ends the command without a word."""
     try:
-        yield sys.stdout.buffer
+        target.write(piece)
+        target.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())  # or Python would try it once more at its end
         raise typer.Exit(1) from None
 
 
