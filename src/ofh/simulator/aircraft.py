@@ -34,6 +34,10 @@ LOW_BATTERY_PERCENT = 22.0
 """The aircraft turns home at this charge, or earlier where the way home takes more."""
 SWAP_BELOW_PERCENT = 45.0
 """On the ground, batteries with less than this are exchanged for full ones."""
+TROUBLE_EVERY = 5
+"""Of so many aircraft the second starts with batteries that the last flight left half empty, and the third loses its
+link in its first flight: so every fleet of three or more shows within ten minutes what becomes of that."""
+TIRED_PERCENT = 34.0
 PHOTO_EVERY_S = 2.5
 PHOTO_KB = 9_600
 VIDEO_KB_PER_S = 5_000
@@ -111,6 +115,11 @@ class Aircraft:
         self.wind_mps = self.wind_from_deg = 0.0
         self.charge_percent = random.uniform(72, 100)
         """Of all batteries together."""
+        if index % TROUBLE_EVERY == 1:
+            self.charge_percent = TIRED_PERCENT
+            self._stays_s = min(self._stays_s, 15.0)  # before somebody exchanges them
+        self._loses_link = index % TROUBLE_EVERY == 2
+        """In the coming flight, whatever chance says."""
         self.battery_set = random.randint(1, 40)
         """Which set of batteries is in it."""
         self.loop_times = random.randint(5, 80)
@@ -298,7 +307,8 @@ class Aircraft:
         kind = self._kind if random.random() < 0.7 else random.randrange(len(KINDS))
         mission = KINDS[kind](random)
         start_s = random.uniform(30, 120)
-        self._link_lost = (start_s, start_s + random.uniform(25, 60)) if random.random() < 0.12 else None
+        lasts_s, is_unlucky = random.uniform(25, 60), random.random() < 0.12
+        self._link_lost = (start_s, start_s + lasts_s) if is_unlucky or self._loses_link else None
         return mission
 
     def _end_flight(self) -> None:
@@ -306,6 +316,7 @@ class Aircraft:
         if self.photos_left < 400:
             self.storage_used_kb = 2_000_000.0
         self._begin(Phase.STANDBY, stays_s=random.uniform(80, 200))
+        self._loses_link = False
         self.mode_code_reason = Reason.NONE
         self.is_linked = True
 
