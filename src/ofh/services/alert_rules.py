@@ -23,7 +23,7 @@ from ofh.store.database import Database
 from ofh.store.models import AlertRule, Workspace
 
 from .access import Access
-from .alerts import clear
+from .alerts import Clearing, clear
 from .announcing import publish
 from .audit import Audit, Event
 from .control import Control
@@ -190,7 +190,11 @@ class AlertRules:
         """Clear what the rule has raised; the last act of its transaction, since it takes numbers of the journal."""
         standing = await store.open_alerts_of_rule(self._database, client, row.id)
         now = self._clock()
-        cleared = await clear(self._database, client, {alert.id: (alert, now) for alert in standing})
+        cleared = await clear(
+            self._database,
+            client,
+            [Clearing(alert=alert, at=now, drone_id=alert.drone_id) for alert in standing],
+        )
         if deleting:
             await row.delete()
         events: dict[int, builtins.list[FleetEvent]] = {row.workspace_id: builtins.list(cleared)}

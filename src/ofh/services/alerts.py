@@ -6,10 +6,9 @@ alone; a process keeps only the rules, so that after a restart, or by another pr
 nothing had happened.
 """
 
-import builtins
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,7 +129,7 @@ class Alerts:
                         at=alert.raised_at,
                     )
                 )
-        return events + await clear(self._database, client, verdict.cleared)
+        return events + await clear(self._database, client, verdict.cleared.values())
 
     async def alert(self, actor: Actor, alert_id: int) -> Alert | None:
         """An alert that the actor may see; None also where it is hidden."""
@@ -214,19 +213,28 @@ class Alerts:
         return known | read
 
 
-async def clear(
-    database: Database, client: Any, cleared: Mapping[int, tuple[OpenAlert, datetime]]
-) -> builtins.list[AlertChanged]:
-    """Clear alerts by their ids, each at its time; the events to journal."""
-    if not cleared:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clearing:
+    """An alert that is to clear."""
+
+    alert: OpenAlert
+    at: datetime
+    drone_id: int
+    """Of its drones one that the transaction holds: the event names it, and would wait for the other one."""
+
+
+async def clear(database: Database, client: Any, clearings: Iterable[Clearing]) -> list[AlertChanged]:
+    """Clear alerts; the events to journal."""
+    due = {clearing.alert.id: clearing for clearing in clearings}
+    if not due:
         return []
     # Clocks of aircraft and hub differ: an alert has never cleared before it was raised.
-    times = {number: max(at, alert.raised_at) for number, (alert, at) in cleared.items()}
+    times = {number: max(clearing.at, clearing.alert.raised_at) for number, clearing in due.items()}
     done = await store.clear_alerts(database, client, times)
     return [
         AlertChanged(
-            workspace_id=cleared[number][0].workspace_id,
-            drone_id=cleared[number][0].drone_id,
+            workspace_id=due[number].alert.workspace_id,
+            drone_id=due[number].drone_id,
             alert_id=number,
             kind=EventKind.ALERT_CLEARED,
             at=times[number],
@@ -241,7 +249,7 @@ class _Verdict:
     def __init__(self, standing: Sequence[OpenAlert]) -> None:
         self._standing = {alert.open_key: alert for alert in standing}
         self.raised: dict[str, NewAlert] = {}
-        self.cleared: dict[int, tuple[OpenAlert, datetime]] = {}
+        self.cleared: dict[int, Clearing] = {}
 
     def single(self, rule: Rule, subject: Subject) -> None:
         """Judge one drone by one rule."""
@@ -255,9 +263,9 @@ class _Verdict:
         alert = self._standing.get(key)
         self._note(key, alert, rule, subject, other, holds_between(rule, subject, other, was_open=alert is not None))
 
-    def widow(self, alert: OpenAlert, at: datetime) -> None:
-        """Clear an alert whose other drone is no more."""
-        self.cleared[alert.id] = (alert, at)
+    def clear(self, alert: OpenAlert, subject: Subject) -> None:
+        """Clear an alert by the news of a drone."""
+        self.cleared[alert.id] = Clearing(alert=alert, at=subject.at, drone_id=subject.drone_id)
 
     def _note(
         self, key: str, alert: OpenAlert | None, rule: Rule, subject: Subject, other: Subject | None, stands: bool
@@ -265,7 +273,7 @@ class _Verdict:
         if stands == (alert is not None):
             return
         if alert is not None:
-            self.cleared[alert.id] = (alert, subject.at)
+            self.clear(alert, subject)
             return
         self.raised[key] = NewAlert(
             workspace_id=subject.workspace_id,
@@ -333,8 +341,8 @@ class _Pairs:
             drone, second = self._find(alert.drone_id), self._find(alert.other_drone_id)
             if drone is not None and second is not None:
                 self._by_rules(verdict, drone, second)
-            elif (left := drone or second) is not None:
-                verdict.widow(alert, left.at)
+            elif (left := drone or second) is not None:  # the other one is no more
+                verdict.clear(alert, left)
 
     def _by_rules(self, verdict: _Verdict, one: Subject, other: Subject) -> None:
         """With the drone that is judged in the first place: its time and its flight are those of the alert."""
