@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,8 +27,9 @@ from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
 from ofh.store.database import Database
-from ofh.store.history import HistoryRow, write_history
 from ofh.store.models import Drone, Flight, Membership, User, Workspace
+from tests.support import history
+from tests.support.history import history_row
 
 START = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 NOW = START + timedelta(days=1)
@@ -64,26 +65,15 @@ ALL = [*BEFORE, *FLOWN, *AFTER]
 async def store(database: Database, drone_id: int, points: Sequence[TrackPoint]) -> None:
     """Into the history, as the recorder does."""
     rows = [
-        HistoryRow(
+        history_row(
+            point.time,
             drone_id=drone_id,
-            reported_at=point.time,
-            received_at=point.time,
-            device_clock=point.time,
             digest=number,
-            longitude=point.longitude,
-            latitude=point.latitude,
-            height=point.height,
-            elevation=point.elevation,
-            heading=point.heading,
-            horizontal_speed=point.horizontal_speed,
-            vertical_speed=point.vertical_speed,
-            battery_percent=point.battery_percent,
-            mode_code=None,
+            **{name.name: getattr(point, name.name) for name in fields(point) if name.name != "time"},
         )
         for number, point in enumerate(points)
     ]
-    async with database.transaction() as client:
-        await write_history(database, client, rows)
+    await history.store(database, rows)
 
 
 class Sender:

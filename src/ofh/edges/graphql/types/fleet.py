@@ -13,6 +13,7 @@ import strawberry
 from ofh.dji import products
 from ofh.domain import devices, events, tracks
 from ofh.domain.devices import DeviceState, Property
+from ofh.domain.exports.about import ExportFormat
 from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
@@ -257,6 +258,21 @@ class Drone(OfWorkspace):
         most = chosen(max_points, TRACK_POINTS)
         points = await info.context.services.fleet.track(actor, self.row.id, from_, to, most)
         return [track_point(point) for point in points]
+
+    @field(
+        "Where to download its track over a span of time, with every report that has a fix, however many those are: "
+        "with the session's cookie or the access token that the API takes."
+    )
+    def export_url(
+        self,
+        info: Info,
+        from_: Annotated[datetime, strawberry.argument(name="from", description="The beginning, inclusive.")],
+        to: Annotated[datetime, strawberry.argument(description="The end, inclusive.")],
+        format: Annotated[ExportFormat, strawberry.argument(description="What to write it as.")],
+    ) -> str:
+        services = info.context.services
+        services.fleet.check_span(from_, to)
+        return services.export_links.drone(self.row.id, from_, to, format)
 
 
 @strawberry.type(description="A pilot's handset, which links its aircraft to the hub.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from ofh.domain.exports.about import ExportFormat
 from ofh.edges.graphql.arguments import Area, chosen, number
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
@@ -12,6 +13,7 @@ from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.flights import FlightFilter as Wanted
 from ofh.store import models
 
+from .exports import Export
 from .pages import OfPage, PageInfo, page_info
 
 if TYPE_CHECKING:
@@ -110,6 +112,11 @@ class Flight(OfWorkspace):
         most = chosen(max_points, TRACK_POINTS)
         points = await info.context.services.flights.track(actor, self.row.id, most)
         return [track_point(point) for point in points]
+
+    @field("Its whole track as files: every report with a fix from take-off to landing, one for each format.")
+    def exports(self, info: Info) -> list[Export]:
+        links = info.context.services.export_links
+        return [Export(format=format, url=links.flight(self.row.id, format)) for format in ExportFormat]
 
 
 @strawberry.type(description="The place that a flight started from.")
