@@ -29,13 +29,21 @@ def topology(controller: str, *aircraft: str) -> tuple[str, bytes]:
     return f"sys/product/{controller}/status", json.dumps(message).encode()
 
 
-def osd(aircraft: str, controller: str, longitude: float, *, at_ms: int | None = None) -> tuple[str, bytes]:
+def osd(
+    aircraft: str, controller: str, longitude: float, *, at_ms: int | None = None, **more: Any
+) -> tuple[str, bytes]:
     message = {
         "tid": "t",
         "bid": "b",
         "timestamp": now_ms() if at_ms is None else at_ms,
         "gateway": controller,
-        "data": {"longitude": longitude, "latitude": 50.0, "height": 100.0, "battery": {"capacity_percent": 50}},
+        "data": {
+            "longitude": longitude,
+            "latitude": 50.0,
+            "height": 100.0,
+            "battery": {"capacity_percent": 50},
+            **more,
+        },
     }
     return f"thing/product/{aircraft}/osd", json.dumps(message).encode()
 

@@ -20,9 +20,14 @@ MISSING = "987654321"
 @pytest.fixture(scope="module")
 def hidden(town: Town, us: Party) -> dict[str, str]:
     """Ids of ours by what they name."""
+    rule = town.ask(
+        'mutation($w:ID!){createAlertRule(workspaceId:$w,kind:LOW_BATTERY,name:"half",threshold:60){id}}',
+        us.token,
+        w=us.workspace,
+    )["data"]["createAlertRule"]["id"]
     with device(town, us) as controller:
         controller.say(topology("RC-hidden", "UAV-hidden"))
-        controller.say(osd("UAV-hidden", "RC-hidden", 7.0))
+        controller.say(osd("UAV-hidden", "RC-hidden", 7.0, mode_code=5))  # on a wayline: it has a flight
     until(lambda: longitude(town, us, "UAV-hidden") == 7.0)
     found = town.ask(
         "query($w:ID!){workspace(id:$w){drones{id serialNumber} remoteControllers{id serialNumber}}}",
@@ -31,6 +36,15 @@ def hidden(town: Town, us: Party) -> dict[str, str]:
     )["data"]["workspace"]
     drone = next(item["id"] for item in found["drones"] if item["serialNumber"] == "UAV-hidden")
     controller_id = next(item["id"] for item in found["remoteControllers"] if item["serialNumber"] == "RC-hidden")
+    flight = town.ask("query($d:ID!){drone(id:$d){currentFlight{id}}}", us.token, d=drone)["data"]["drone"][
+        "currentFlight"
+    ]["id"]
+    alert = town.ask(
+        "query($w:ID!,$d:ID!){workspace(id:$w){alerts(filter:{droneId:$d}){edges{node{id}}}}}",
+        us.token,
+        w=us.workspace,
+        d=drone,
+    )["data"]["workspace"]["alerts"]["edges"][0]["node"]["id"]
     token = town.ask('mutation{createAccessToken(name:"x"){accessToken{id}}}', us.token)
     return {
         "workspace": us.workspace,
@@ -38,6 +52,9 @@ def hidden(town: Town, us: Party) -> dict[str, str]:
         "controller": controller_id,
         "connection": us.connection,
         "user": us.user,
+        "flight": flight,
+        "alert": alert,
+        "rule": rule,
         "token": token["data"]["createAccessToken"]["accessToken"]["id"],
     }
 
@@ -54,6 +71,8 @@ QUERIES = {
         "drone",
         'query($id:ID!){drone(id:$id){id name track(from:"2026-01-01T00:00:00Z",to:"2026-01-01T00:00:00Z"){time}}}',
     ),
+    "flight": ("flight", "query($id:ID!){flight(id:$id){startedAt drone{id} track{longitude}}}"),
+    "alert": ("alert", "query($id:ID!){alert(id:$id){message evidence drone{id} rule{id} acknowledgedBy{id}}}"),
 }
 MUTATIONS = {
     "updateUser": ("user", 'mutation($id:ID!){updateUser(id:$id,name:"x"){id}}'),
@@ -74,6 +93,13 @@ MUTATIONS = {
     "deleteConnection": ("connection", "mutation($id:ID!){deleteConnection(id:$id)}"),
     "rotateConnectionSecret": ("connection", "mutation($id:ID!){rotateConnectionSecret(id:$id){secret}}"),
     "renameDrone": ("drone", 'mutation($id:ID!){renameDrone(id:$id,name:"x"){name}}'),
+    "acknowledgeAlert": ("alert", "mutation($id:ID!){acknowledgeAlert(id:$id){id}}"),
+    "createAlertRule": (
+        "workspace",
+        'mutation($id:ID!){createAlertRule(workspaceId:$id,kind:HEIGHT,name:"x"){id}}',
+    ),
+    "updateAlertRule": ("rule", "mutation($id:ID!){updateAlertRule(id:$id,enabled:false){id}}"),
+    "deleteAlertRule": ("rule", "mutation($id:ID!){deleteAlertRule(id:$id)}"),
 }
 SUBSCRIPTIONS = {
     "dronePosition": ("drone", "subscription($id:ID!){dronePosition(droneId:$id){position{longitude}}}"),
@@ -137,6 +163,7 @@ def test_a2_a_mutation_of_hidden_things_says_gone(
 WHOLE = """
 { me { name email accessTokens { id } } workspaces {
   id uuid name members { user { id } role } connections { id name } drones { id name } remoteControllers { id }
+  alertRules { id enabled } alerts { edges { node { id acknowledgedAt clearedAt } } }
 } }
 """
 

@@ -33,9 +33,11 @@ from tests.integration.graphql_api.world import (
     SCHEMA,
     Api,
     World,
+    make_alert,
     make_connection,
     make_drone,
     make_person,
+    make_rule,
     make_workspace,
     now,
     reported,
@@ -118,10 +120,14 @@ async def world(database: Database) -> World:
     people = {role: await make_person(role.value.lower(), workspace, role) for role in Role}
     stranger = await make_person("stranger", elsewhere, Role.OWNER)
     connection = await make_connection(workspace, "Van 1")
+    drone = await make_drone(workspace, connection, "SN1")
+    rule = await make_rule(workspace)
     return World(
         workspace=workspace,
         connection=connection,
-        drone=await make_drone(workspace, connection, "SN1"),
+        drone=drone,
+        rule=rule,
+        alert=await make_alert(drone, rule),
         controller=await RemoteController.create(
             workspace_id=workspace.id,
             connection_id=connection.id,

@@ -8,7 +8,18 @@ import pytest
 
 from ofh.domain.actors import Actor, Role
 from ofh.services.codes import Purpose
-from ofh.store.models import AccessToken, AuditEntry, Connection, Drone, Membership, User, UserSession, Workspace
+from ofh.store.models import (
+    AccessToken,
+    Alert,
+    AlertRule,
+    AuditEntry,
+    Connection,
+    Drone,
+    Membership,
+    User,
+    UserSession,
+    Workspace,
+)
 from tests.integration.graphql_api.world import PASSWORD, Api, World
 
 MISSING = "999999999999999999"
@@ -102,6 +113,32 @@ ACTS = {
         ("id",),
         {"name": NAMES},
     ),
+    "acknowledgeAlert": Act(
+        "mutation ($id: ID!) { acknowledgeAlert(id: $id) { id acknowledgedAt acknowledgedBy { id } } }",
+        lambda world: {"id": str(world.alert.id)},
+        Role.MEMBER,
+        ("id",),
+    ),
+    "createAlertRule": Act(
+        "mutation ($w: ID!, $name: String!) { createAlertRule(workspaceId: $w, kind: HEIGHT, name: $name) { id } }",
+        lambda world: {"w": str(world.workspace.id), "name": "High"},
+        Role.ADMIN,
+        ("w",),
+        {"name": NAMES},
+    ),
+    "updateAlertRule": Act(
+        "mutation ($id: ID!, $name: String) { updateAlertRule(id: $id, name: $name, threshold: 30) { id } }",
+        lambda world: {"id": str(world.rule.id), "name": "Empty"},
+        Role.ADMIN,
+        ("id",),
+        {"name": NAMES},
+    ),
+    "deleteAlertRule": Act(
+        "mutation ($id: ID!) { deleteAlertRule(id: $id) }",
+        lambda world: {"id": str(world.rule.id)},
+        Role.ADMIN,
+        ("id",),
+    ),
 }
 ARGUMENT = {"w": "workspaceId", "user": "userId"}
 RANKS = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
@@ -157,6 +194,8 @@ async def everything() -> list[Any]:
         sorted(await Connection.all().values_list("id", "name", "secret_digest")),
         sorted(await Drone.all().values_list("id", "name")),
         sorted(await User.all().values_list("id", "name", "email")),
+        sorted(await AlertRule.all().values_list("id", "name", "enabled", "threshold")),
+        sorted(await Alert.all().values_list("id", "acknowledged_by_id", "open_key")),
     ]
 
 

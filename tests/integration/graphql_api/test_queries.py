@@ -11,7 +11,7 @@ AT = "2026-05-01T12:00:00+00:00"
 MALFORMED = ["", "0", "-1", "01", "1.0", "1e3", "٣", "9" * 19, "x", " 1", "1\0"]
 MISSING = "999999999999999999"
 
-BY_ID = ["workspace", "connection", "remoteController", "drone"]
+BY_ID = ["workspace", "connection", "remoteController", "drone", "alert"]
 
 
 def id_of(world: World, kind: str) -> str:
@@ -21,6 +21,7 @@ def id_of(world: World, kind: str) -> str:
         "connection": world.connection,
         "remoteController": world.controller,
         "drone": world.drone,
+        "alert": world.alert,
     }
     return str(rows[kind].id)
 

@@ -13,7 +13,7 @@ from ofh.edges.graphql.hub_schema import HubSchema
 from ofh.edges.graphql.schema import build_schema
 from ofh.services.mail import LogMail
 from ofh.store.database import Database
-from ofh.store.models import Connection, Drone, Membership, RemoteController, User, Workspace
+from ofh.store.models import Alert, AlertRule, Connection, Drone, Membership, RemoteController, User, Workspace
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADDRESS = "203.0.113.7"
@@ -71,6 +71,8 @@ class World:
     connection: Connection
     drone: Drone
     controller: RemoteController
+    rule: AlertRule
+    alert: Alert
     people: dict[Role, Actor]
     stranger: Actor
     elsewhere: Workspace
@@ -102,6 +104,26 @@ async def make_connection(workspace: Workspace, name: str) -> Connection:
     """A connection that nothing has come in by."""
     return await Connection.create(
         public_id=f"c-{uuid4()}", workspace_id=workspace.id, name=name, secret_digest="0" * 64, created_at=NOW
+    )
+
+
+async def make_rule(workspace: Workspace, **values: Any) -> AlertRule:
+    """A rule about batteries."""
+    given: dict[str, Any] = {"kind": "LOW_BATTERY", "name": "Low", "threshold": 70, "margin": 5}
+    return await AlertRule.create(workspace_id=workspace.id, created_at=NOW, **{**given, **values})
+
+
+async def make_alert(drone: Drone, rule: AlertRule, **values: Any) -> Alert:
+    """An alert that stands, as the hub would have raised it."""
+    given: dict[str, Any] = {
+        "kind": rule.kind,
+        "open_key": f"{rule.id}:{drone.id}",
+        "message": "The battery of SN1 is down to 61.5 % (threshold 70 %).",
+        "evidence": {"at": NOW.isoformat(), "rule": {"threshold": 70}},
+        "raised_at": NOW,
+    }
+    return await Alert.create(
+        workspace_id=drone.workspace_id, drone_id=drone.id, rule_id=rule.id, **{**given, **values}
     )
 
 
