@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 
 import gpxpy
 import pytest
@@ -14,6 +15,7 @@ from ofh.domain.tracks import TrackPoint
 from ofh.store.database import Database
 from tests.integration.cli.commands import Place
 from tests.integration.exports.place import ALL, FLOWN, build
+from tests.support.history import history_row, store
 
 SPAN = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-01T18:00:00+02:00")
 
@@ -143,11 +145,18 @@ async def test_people_see_how_far_a_file_is(flown: Place) -> None:
 
 
 async def test_it_works_beside_a_running_hub(flown: Place) -> None:
+    """With fixes of the last hour: the hub thins what is old."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    rows = [history_row(start + timedelta(seconds=second), drone_id=1) for second in range(100)]
+    database = Database(f"sqlite://{flown.folder / 'data' / 'hub.db'}")
+    await database.open()
+    await store(database, rows)
+    await database.close()
     async with flown.running("serve") as hub:
         await hub.says("OpenFlightHub is at (http://[^ \n]+)")
-        ended = await flown.ofh("export", "flight", "1", "--format", "csv")
+        ended = await flown.ofh("export", "drone", "1", "--from", start.isoformat(), "--format", "csv")
     assert (ended.code, ended.err) == (0, "")
-    assert times(ended.out) == written(FLOWN)
+    assert [datetime.fromisoformat(text) for text in times(ended.out)] == [row.reported_at for row in rows]
 
 
 async def test_help_says_the_formats_and_what_is_assumed(place: Place) -> None:
