@@ -13,6 +13,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from ofh.domain.times import read_time
+
 BIG_INT_LIMIT = 2**53
 """The greatest magnitude up to which every JSON reader keeps whole numbers exact."""
 
@@ -28,13 +30,10 @@ def read_datetime(value: object) -> datetime:
     """
     if not isinstance(value, str):
         raise GraphQLError("A DateTime is a string in ISO 8601 with an offset.")
-    try:
-        time = datetime.fromisoformat(value)
-        if time.tzinfo is None:
-            raise GraphQLError("A DateTime needs an offset from UTC, as in 2026-05-01T12:00:00+02:00.")
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise GraphQLError("This is no DateTime in ISO 8601, as in 2026-05-01T12:00:00+02:00.") from None
+    time = read_time(value)
+    if time is None:
+        raise GraphQLError("A DateTime is in ISO 8601 with an offset from UTC, as in 2026-05-01T12:00:00+02:00.")
+    return time
 
 
 def write_datetime(value: datetime) -> str:

@@ -43,6 +43,7 @@ def test_any_offset_gives_the_same_moment_in_utc(text: str) -> None:
         "0001-01-01T00:00:00+23:59",
         "9999-12-31T23:59:59-23:59",
         "2026-05-01T12:00:00+25:00",
+        "2026-05-01T12:00:00Z\0and more",
         "\0",
         1777636800,
         None,
