@@ -58,6 +58,7 @@ from ofh.services.presence import Presence, PresenceRules
 from ofh.services.ratelimits import Counters as RateCounters
 from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
 from ofh.services.recorder import Recorder, RecorderRules
+from ofh.services.retention import Retention, RetentionRules
 from ofh.services.sessions import Sessions
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
@@ -185,6 +186,14 @@ class AccountServices:
         )
 
 
+def retention_of(settings: Settings, database: Database) -> Retention:
+    """What prunes the history; the command line uses it beside a running hub."""
+    rules = RetentionRules(
+        history=timedelta(days=settings.history_days), full=timedelta(days=settings.history_full_days)
+    )
+    return Retention(database, now, rules)
+
+
 class Hub:
     """One hub process.
 
@@ -224,6 +233,7 @@ class Hub:
             self.metrics,
             clock=now,
         )
+        self.retention = retention_of(settings, self.database)
         self.feed = Feed(self.bus)
         self.derivation = Derivation(
             self.database,
@@ -393,6 +403,7 @@ class Hub:
         while True:
             await self.people.sessions.prune()
             await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
+            await self.retention.run()
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _settle(self) -> None:

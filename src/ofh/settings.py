@@ -137,6 +137,18 @@ class Settings(BaseSettings):
     )
     argon2_passes: int = Field(default=1, ge=1, le=10, description="Passes of one password check (argon2id).")
     audit_days: int = Field(default=365, ge=1, le=36_500, description="Days that the audit record is kept.")
+    history_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="Days that tracks, flights and events are kept, where a workspace does not say otherwise.",
+    )
+    history_full_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days that tracks are kept whole; then one fix in 10 s stays, with the ends and the extremes.",
+    )
 
     clock_tolerance_s: float = Field(
         default=300,

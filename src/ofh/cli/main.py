@@ -7,7 +7,7 @@ import typer
 
 from ofh.store.migrate import migrate
 
-from . import admin, demo, doctor, export, serve, simulate
+from . import admin, demo, doctor, export, history, serve, simulate
 from .common import run, settings_of
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ simulate.register(app)
 admin.register(app)
 export.register(app)
 doctor.register(app)
+history.register(app)
 
 
 @app.command("migrate")

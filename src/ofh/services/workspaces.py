@@ -30,6 +30,7 @@ from .names import UNSET, UnsetType, check_email, check_id, check_name, is_id
 from .ratelimits import RateLimits
 
 MAX_PAGE = 200
+MAX_HISTORY_DAYS = 36_500
 
 
 class Workspaces:
@@ -98,19 +99,40 @@ class Workspaces:
         await self._control.publish("membership", workspace_id=workspace.id, user_id=actor.user_id)
         return workspace
 
-    async def update(self, actor: Actor, workspace_id: int, *, name: str | UnsetType | None = UNSET) -> Workspace:
+    async def update(
+        self,
+        actor: Actor,
+        workspace_id: int,
+        *,
+        name: str | UnsetType | None = UNSET,
+        history_days: int | UnsetType | None = UNSET,
+    ) -> Workspace:
         """Change a workspace; what is left out stays.
 
+        Args:
+            history_days: how long its history is kept; None: as the hub's setting says.
         Raises:
             HubError: BAD_INPUT, GONE, FORBIDDEN.
         """
         checked = None if name is UNSET else check_name(name)
+        if isinstance(history_days, int) and not 1 <= history_days <= MAX_HISTORY_DAYS:
+            raise bad_input("historyDays", f"Must be from 1 to {MAX_HISTORY_DAYS}.")
         async with self._holding(actor, Action.MANAGE_WORKSPACE, workspace_id) as workspace:
             if checked is not None and checked != workspace.name:
                 workspace.name = checked
                 await workspace.save(update_fields=["name"])
                 await self._audit.by(
                     actor, Event.WORKSPACE_RENAMED, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
+                )
+            if history_days is not UNSET and history_days != workspace.history_days:
+                change = f"{workspace.history_days or 'default'} to {history_days or 'default'} days"
+                workspace.history_days = history_days
+                await workspace.save(update_fields=["history_days"])
+                await self._audit.by(
+                    actor,
+                    Event.WORKSPACE_HISTORY_CHANGED,
+                    workspace_id=workspace.id,
+                    object=f"workspace:{workspace.id} {change}",
                 )
         return workspace
 

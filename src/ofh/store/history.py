@@ -170,7 +170,7 @@ def _distinct(rows: Sequence[HistoryRow]) -> list[Record]:
 
 async def _doubtful(database: Database, client: Any, first: datetime, last: datetime) -> set[int]:
     """The drones of which a report may have come before, when its time was not believed yet: one range of the index."""
-    rows = await _rows(
+    rows = await rows_of(
         database,
         client,
         "SELECT DISTINCT drone_id FROM telemetry WHERE device_clock BETWEEN $1 AND $2"
@@ -210,7 +210,7 @@ async def delete_history(database: Database, client: Any, workspace_id: int) -> 
     time, since a statement has a time limit.
     """
     lock = " FOR UPDATE" if database.dialect == "postgresql" else ""
-    drones = await _rows(
+    drones = await rows_of(
         database,
         client,
         f"SELECT id FROM drones WHERE workspace_id = $1 ORDER BY id{lock}",  # noqa: S608, ours
@@ -234,7 +234,7 @@ async def oldest_of(database: Database, client: Any, drone_id: int, since: datet
     if since is not None:
         sql += " AND reported_at >= $2"
         values.append(since)
-    ((found,),) = await _rows(database, client, sql, *values)
+    ((found,),) = await rows_of(database, client, sql, *values)
     return moment(found)
 
 
@@ -256,7 +256,7 @@ track across the antimeridian has its own west and east."""
 
 async def count(database: Database, drone_id: int, start: datetime, end: datetime) -> int:
     """How many fixes a drone has from one time to another, both included."""
-    ((found,),) = await _rows(database, database.connection, f"SELECT count(*) {_SPAN}", drone_id, start, end)
+    ((found,),) = await rows_of(database, database.connection, f"SELECT count(*) {_SPAN}", drone_id, start, end)
     number: int = found
     return number
 
@@ -270,7 +270,7 @@ async def track(database: Database, drone_id: int, start: datetime, end: datetim
     number = await count(database, drone_id, start, end)
     if number <= TRACK_ROWS:
         sql = f"SELECT {_POINT} {_SPAN} ORDER BY reported_at, digest"
-        rows = await _rows(database, database.connection, sql, drone_id, start, end)
+        rows = await rows_of(database, database.connection, sql, drone_id, start, end)
     else:
         rows = await _every_so_many(database, drone_id, start, end, number)
     kept = await asyncio.to_thread(thin, [(row[1], row[2], row[3]) for row in rows], limit)
@@ -282,7 +282,7 @@ async def _every_so_many(
 ) -> Sequence[Sequence[Any]]:
     """So many of these fixes that `TRACK_ROWS` are not exceeded by more than their ends and extremes, in order."""
     span, connection = (drone_id, start, end), database.connection
-    rows = await _rows(
+    rows = await rows_of(
         database,
         connection,
         f"SELECT {_POINT}, digest FROM (SELECT {_POINT}, digest, row_number() OVER (ORDER BY reported_at, digest) AS n"  # noqa: S608, ours
@@ -294,7 +294,7 @@ async def _every_so_many(
     if not rows:
         return rows
     meridian = rows[0][1]
-    (extremes,) = await _rows(
+    (extremes,) = await rows_of(
         database,
         connection,
         f"SELECT {', '.join(f'min({value}), max({value})' for value in _EXTREMES)} {_SPAN}",
@@ -306,7 +306,7 @@ async def _every_so_many(
         value = _EXTREMES[place // 2]
         values = (*span, meridian, extreme) if "$4" in value else (*span, extreme)
         sql = f"SELECT {_POINT}, digest {_SPAN} AND {value} = ${len(values)} ORDER BY reported_at, digest LIMIT 1"
-        for row in await _rows(database, connection, sql, *values):
+        for row in await rows_of(database, connection, sql, *values):
             found[row[0], row[-1]] = row
     return [found[key] for key in sorted(found)]
 
@@ -326,7 +326,7 @@ async def chunks(
         if after is not None:
             sql += " AND (reported_at, digest) > ($4, $5)"
             values += after
-        rows = await _rows(database, database.connection, f"{sql} ORDER BY reported_at, digest LIMIT {size}", *values)
+        rows = await rows_of(database, database.connection, f"{sql} ORDER BY reported_at, digest LIMIT {size}", *values)
         if rows:
             yield [_point(row) for row in rows]
         if len(rows) < size:
@@ -370,7 +370,7 @@ def stored_moment(database: Database, expression: str) -> str:
     return f"CAST(round((julianday({expression}) - 2440587.5) * 86400000) AS INTEGER) * 1000"
 
 
-async def _rows(database: Database, client: Any, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+async def rows_of(database: Database, client: Any, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
     """Rows as the driver gives them: making a dict of each would cost more than reading them."""
     _, rows = await client.execute_query(statement(database, sql), _values(database, sql, values))
     found: Sequence[Sequence[Any]] = rows

@@ -77,9 +77,9 @@ async def drop(database: Database, weeks: Iterable[date]) -> list[date]:
         try:
             async with database.transaction() as client:
                 await client._connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
-                await client._connection.execute(f"DROP TABLE IF EXISTS {name_of(week)}")
-        except asyncpg.LockNotAvailableError:
-            continue
+                await client._connection.execute(f"DROP TABLE {name_of(week)}")
+        except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
+            continue  # somebody is reading, or another process was faster
         gone.append(week)
     database.history_weeks -= frozenset(gone)
     return gone

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from ofh.domain.actors import Action, Actor, Role
 from ofh.domain.errors import Code, HubError
 from ofh.services.access import OPERATOR
 from ofh.services.audit import Event
-from ofh.store.models import Binding, Connection, Membership, User, Workspace
+from ofh.store.models import Binding, Connection, Drone, Membership, User, Workspace
 from tests.integration.accounts.house import PASSWORD, House, code_of
+from tests.support.history import history_of, history_row, store
 
 RANKS = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
 
@@ -432,3 +434,36 @@ async def test_members_come_with_their_users(house: House) -> None:
         ("ada@example.org", "OWNER"),
         ("bob@example.org", "VIEWER"),
     ]
+
+
+async def test_a_deleted_workspace_takes_its_history_along_and_no_other(house: House) -> None:
+    ada = await house.person("ada")
+    drones = []
+    for name in ("Lake", "Hill"):
+        workspace = await house.workspaces.create(ada, name)
+        drone = await Drone.create(
+            serial_number="AC", type=67, workspace_id=workspace.id, created_at=workspace.created_at
+        )
+        at = [house.clock.now + timedelta(days=day) for day in (-300, -30, -29, 0)]
+        await store(house.database, [history_row(moment, drone_id=drone.id) for moment in at])
+        drones.append(drone)
+    await house.workspaces.delete(ada, drones[0].workspace_id)
+    assert {row.drone_id for row in await history_of(house.database)} == {drones[1].id}
+    assert len(await history_of(house.database)) == 4
+
+
+async def test_a_workspace_that_could_not_be_deleted_keeps_its_history(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await house.person("ada")
+    workspace = await house.workspaces.create(ada, "Lake")
+    drone = await Drone.create(serial_number="AC", type=67, workspace_id=workspace.id, created_at=house.clock.now)
+    await store(house.database, [history_row(house.clock.now, drone_id=drone.id)])
+
+    async def failing(*_arguments: Any, **_more: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.audit, "by", failing)
+    with pytest.raises(ZeroDivisionError):
+        await house.workspaces.delete(ada, workspace.id)
+    assert len(await history_of(house.database)) == 1

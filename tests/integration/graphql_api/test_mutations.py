@@ -237,6 +237,31 @@ async def test_a_name_left_out_stays_and_null_is_bad_input(api: Api, world: Worl
     assert (refused.codes, refused.fields) == (["BAD_INPUT"], {"name"})
 
 
+HISTORY = "mutation ($id: ID!, $days: Int) { updateWorkspace(id: $id, historyDays: $days) { name historyDays } }"
+
+
+async def test_how_long_history_is_kept_is_set_and_cleared_by_administrators(api: Api, world: World) -> None:
+    admin, name, variables = world.people[Role.ADMIN], world.workspace.name, {"id": str(world.workspace.id)}
+    for days in (1, 36_500, None):
+        answer = await api.ask(admin, HISTORY, days=days, **variables)
+        assert answer.data == {"updateWorkspace": {"name": name, "historyDays": days}}
+    await api.ask(admin, HISTORY, days=30, **variables)
+    kept = await api.ask(admin, HISTORY, **variables)
+    assert kept.data == {"updateWorkspace": {"name": name, "historyDays": 30}}
+    for days in (0, -1, 36_501):
+        refused = await api.ask(admin, HISTORY, days=days, **variables)
+        assert (refused.codes, refused.fields) == (["BAD_INPUT"], {"historyDays"})
+    assert (await api.ask(world.people[Role.MEMBER], HISTORY, days=9, **variables)).codes == ["FORBIDDEN"]
+    assert (await api.ask(world.stranger, HISTORY, days=9, **variables)).codes == ["GONE"]
+    entries = await AuditEntry.filter(action="workspace history changed").order_by("id")
+    assert [entry.object.partition(" ")[2] for entry in entries] == [
+        "default to 1 days",
+        "1 to 36500 days",
+        "36500 to default days",
+        "default to 30 days",
+    ]
+
+
 async def test_a_uuid_is_reset(api: Api, world: World) -> None:
     act = ACTS["resetWorkspaceUuid"]
     answer = await api.ask(world.people[Role.ADMIN], act.document, **act.variables(world))

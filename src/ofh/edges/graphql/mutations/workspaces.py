@@ -35,9 +35,17 @@ class WorkspaceMutations:
         name: Annotated[
             str | None, strawberry.argument(description="What to call it: 1 to 255 bytes; not null.")
         ] = strawberry.UNSET,
+        history_days: Annotated[
+            int | None,
+            strawberry.argument(
+                description="How many days its tracks, flights and events are kept, 1 to 36500; null: as long as the"
+                " hub's operator has set. What is older is deleted within about an hour."
+            ),
+        ] = strawberry.UNSET,
     ) -> Workspace:
         actor = info.context.require_actor()
-        row = await info.context.services.workspaces.update(actor, number(id, "id"), **given(name=name))
+        changes = given(clearable=frozenset({"history_days"}), name=name, history_days=history_days)
+        row = await info.context.services.workspaces.update(actor, number(id, "id"), **changes)
         return await shown_or_gone(info, Workspace, row, "workspace")
 
     @mutation("Delete a workspace with all that belongs to it. For owners.")

@@ -132,6 +132,10 @@ class Workspace(OfWorkspace):
     def name(self) -> str:
         return self.row.name
 
+    @field("How many days its tracks, flights and events are kept; null: as long as the hub's operator has set.")
+    def history_days(self) -> int | None:
+        return self.row.history_days
+
     @field("The caller's role in it.")
     def role(self) -> Role:
         return self.sight.role

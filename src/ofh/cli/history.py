@@ -1,0 +1,69 @@
+"""`ofh history`: what of the history is kept, seen and done from outside, whether or not a hub runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from .common import open_database, run, settings_of
+
+if TYPE_CHECKING:
+    from ofh.services.retention import Pruning
+
+history_app = typer.Typer(no_args_is_help=True, help="Tracks, flights and events, and how long they are kept.")
+
+COLUMNS = ("workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    app.add_typer(history_app, name="history")
+
+
+@history_app.command("prune")
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.  [default: ./ofh-data]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Drop the history that is too old and thin what is old, as a running hub does once an hour.
+
+    How old that is say OFH_HISTORY_DAYS and OFH_HISTORY_FULL_DAYS, and each workspace for itself.
+    """
+    settings = settings_of(data=data)
+
+    async def work() -> "Pruning":
+        from ofh.hub import retention_of
+
+        async with open_database(settings) as database:
+            return await retention_of(settings, database).prune(is_trial=dry_run)
+
+    done = run(work())
+    if as_json:
+        typer.echo(orjson.dumps({"dry_run": dry_run, **asdict(done)}))
+        return
+    for line in _report(done, is_trial=dry_run):
+        typer.echo(line)
+
+
+def _report(done: "Pruning", *, is_trial: bool) -> Iterator[str]:
+    table: list[tuple[str, ...]] = [COLUMNS]
+    table += [tuple(str(value) for value in asdict(row).values()) for row in done.workspaces]
+    if len(table) > 1:
+        yield "Points dropped and thinned, flights and events, by workspace:"
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        yield from (_padded(cells, widths) for cells in table)
+    else:
+        yield "No workspaces."
+    for name, points in sorted(done.partitions.items()):
+        yield f"Partition {name}, of every workspace: about {points} points dropped."
+    if is_trial:
+        yield "Nothing was changed. Without --dry-run this would go."
+
+
+def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
