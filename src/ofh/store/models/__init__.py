@@ -8,6 +8,8 @@ from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
 from .alerts import Alert, AlertRule
 from .fleet import Binding, Drone, RemoteController
 from .flights import Flight, StoredEvent
+from .media import File, Fingerprint, Media, MediaGroup
+from .pilot import LinkStep, LinkToken, MapElement, MapGroup, Stream
 from .workspaces import Connection, Membership, Workspace
 
 __all__ = [
@@ -18,11 +20,20 @@ __all__ = [
     "Binding",
     "Connection",
     "Drone",
+    "File",
+    "Fingerprint",
     "Flight",
+    "LinkStep",
+    "LinkToken",
+    "MapElement",
+    "MapGroup",
+    "Media",
+    "MediaGroup",
     "Membership",
     "OneTimeToken",
     "RemoteController",
     "StoredEvent",
+    "Stream",
     "User",
     "UserSession",
     "Workspace",

@@ -9,6 +9,7 @@ from tortoise.models import Model
 if TYPE_CHECKING:
     from .alerts import Alert
     from .fleet import Drone
+    from .media import Media
     from .workspaces import Workspace
 
 
@@ -84,6 +85,10 @@ class StoredEvent(Model):
         "ofh.Alert", related_name="events", null=True, on_delete=fields.CASCADE
     )
     alert_id: int | None
+    media: fields.ForeignKeyNullableRelation["Media"] = fields.ForeignKeyField(
+        "ofh.Media", related_name="events", null=True, on_delete=fields.CASCADE
+    )
+    media_id: int | None
 
     class Meta:
         table = "events"
@@ -92,4 +97,5 @@ class StoredEvent(Model):
             Index(fields=["drone_id"], name="idx_events_drone"),
             Index(fields=["flight_id"], name="idx_events_flight"),
             Index(fields=["alert_id"], name="idx_events_alert"),
+            Index(fields=["media_id"], name="idx_events_media"),
         )
