@@ -8,18 +8,17 @@ whose link is lost. Nothing here remembers or looks at a clock, so any process m
 Units: percent for charges, metres for heights and distances.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import cos, degrees, hypot, isfinite, radians
+from math import hypot, isfinite
 from typing import Any
 
-from .areas import Area
 from .devices import Battery, Fix
 from .errors import bad_input
 from .flights import Phase
-from .geodesy import SEMI_MAJOR_AXIS_M, distance_m
+from .geodesy import distance_m
 from .outlines import Outline
 
 
@@ -247,43 +246,6 @@ def evidence(rule: Rule, subject: Subject, other: Subject | None = None) -> dict
     return found
 
 
-def close_pairs(subjects: Iterable[Subject], distance: float) -> Iterator[tuple[Subject, Subject]]:
-    """The pairs of drones that may be so close over ground, lower id first; among them some that are not."""
-    flying = sorted((subject.fix.latitude_deg, subject.drone_id, subject) for subject in subjects if subject.fix)
-    for index, (_, _, one) in enumerate(flying):
-        assert one.fix is not None
-        [first, *more] = boxes_around(one.fix, distance)
-        for _, _, other in flying[index + 1 :]:
-            assert other.fix is not None
-            if other.fix.latitude_deg > first.north_deg:
-                break
-            if first.contains(other.fix) or any(box.contains(other.fix) for box in more):
-                yield (one, other) if one.drone_id < other.drone_id else (other, one)
-
-
-def boxes_around(fix: Fix, distance: float) -> Sequence[Area]:
-    """Boxes with every place that is so close over ground, and few others; none crosses the antimeridian.
-
-    Args:
-        distance: metres, up to some ten kilometres.
-    """
-    up = degrees(distance / _LEAST_RADIUS_M)
-    south, north = max(fix.latitude_deg - up, -90.0), min(fix.latitude_deg + up, 90.0)
-    shrink = cos(radians(max(abs(south), abs(north))))
-    across = up / shrink if shrink > up / 180 else 180.0
-    if across >= 180 or abs(south) >= 90 or abs(north) >= 90:  # a pole is near: every longitude is
-        return [Area(west_deg=-180, south_deg=south, east_deg=180, north_deg=north)]
-    west, east = fix.longitude_deg - across, fix.longitude_deg + across
-    spans = [(max(west, -180.0), min(east, 180.0))]
-    if west < -180:
-        spans.append((west + 360, 180.0))
-    if east > 180:
-        spans.append((-180.0, east - 360))
-    return [Area(west_deg=left, south_deg=south, east_deg=right, north_deg=north) for left, right in spans]
-
-
-_LEAST_RADIUS_M = SEMI_MAJOR_AXIS_M * 0.993
-"""Less than every radius of curvature of the ellipsoid (6,335,439 m at the least): no box is ever too small."""
 _SHORT = 80
 """Characters of a name that a message shows; two of them and the words around fit into its column."""
 

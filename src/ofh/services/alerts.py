@@ -7,10 +7,11 @@ nothing had happened.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -22,20 +23,18 @@ from ofh.domain.alerts import (
     Rule,
     Subject,
     Values,
-    boxes_around,
     check_values,
-    close_pairs,
     evidence,
     holds,
     holds_between,
     message,
     open_key,
 )
-from ofh.domain.areas import Area
 from ofh.domain.devices import from_micros, micros
 from ofh.domain.errors import HubError, gone
 from ofh.domain.events import AlertChanged, EventKind
 from ofh.domain.flights import Phase
+from ofh.domain.neighbours import Grid, boxes_around
 from ofh.domain.outlines import Outline
 from ofh.store import alerts as store
 from ofh.store.alerts import NewAlert, OpenAlert
@@ -49,6 +48,12 @@ from .pages import Page, page_of, page_size, read_cursor
 
 RULES_AGE = timedelta(seconds=30)
 """How long rules are kept without word of a change: the longest that a lost word delays one."""
+
+MOST_NEIGHBOURS = 8
+"""With so many PROXIMITY alerts of a rule about it a drone's reports raise no more: in a swarm more say nothing, and a
+thousand drones are half a million pairs."""
+CROWD = 32
+"""How many drones around one are looked at in one round."""
 
 log = structlog.get_logger(__name__)
 
@@ -247,34 +252,49 @@ class _Verdict:
     """What is to be raised and cleared."""
 
     def __init__(self, standing: Sequence[OpenAlert]) -> None:
-        self._standing = {alert.open_key: alert for alert in standing}
+        self._standing = {_place(alert.rule_id, alert.drone_id, alert.other_drone_id): alert for alert in standing}
+        self._neighbours = Counter(
+            (alert.rule_id, drone_id)
+            for alert in standing
+            if alert.other_drone_id is not None
+            for drone_id in (alert.drone_id, alert.other_drone_id)
+        )
         self.raised: dict[str, NewAlert] = {}
         self.cleared: dict[int, Clearing] = {}
 
     def single(self, rule: Rule, subject: Subject) -> None:
         """Judge one drone by one rule."""
-        key = open_key(rule.id, subject.drone_id)
-        alert = self._standing.get(key)
-        self._note(key, alert, rule, subject, None, holds(rule, subject, was_open=alert is not None))
+        alert = self._standing.get((rule.id, subject.drone_id, None))
+        self._note(alert, rule, subject, None, stands=holds(rule, subject, was_open=alert is not None))
 
     def pair(self, rule: Rule, subject: Subject, other: Subject) -> None:
         """Judge two drones by one rule."""
-        key = open_key(rule.id, subject.drone_id, other.drone_id)
-        alert = self._standing.get(key)
-        self._note(key, alert, rule, subject, other, holds_between(rule, subject, other, was_open=alert is not None))
+        alert = self._standing.get(_place(rule.id, subject.drone_id, other.drone_id))
+        if alert is None:
+            both = ((rule.id, subject.drone_id), (rule.id, other.drone_id))
+            if open_key(rule.id, subject.drone_id, other.drone_id) in self.raised or any(
+                self._neighbours[each] >= MOST_NEIGHBOURS for each in both
+            ):
+                return
+            if holds_between(rule, subject, other, was_open=False):
+                self._neighbours.update(both)
+                self._note(None, rule, subject, other, stands=True)
+            return
+        self._note(alert, rule, subject, other, stands=holds_between(rule, subject, other, was_open=True))
 
     def clear(self, alert: OpenAlert, subject: Subject) -> None:
         """Clear an alert by the news of a drone."""
         self.cleared[alert.id] = Clearing(alert=alert, at=subject.at, drone_id=subject.drone_id)
 
     def _note(
-        self, key: str, alert: OpenAlert | None, rule: Rule, subject: Subject, other: Subject | None, stands: bool
+        self, alert: OpenAlert | None, rule: Rule, subject: Subject, other: Subject | None, *, stands: bool
     ) -> None:
         if stands == (alert is not None):
             return
         if alert is not None:
             self.clear(alert, subject)
             return
+        key = open_key(rule.id, subject.drone_id, *((other.drone_id,) if other else ()))
         self.raised[key] = NewAlert(
             workspace_id=subject.workspace_id,
             rule_id=rule.id,
@@ -289,6 +309,13 @@ class _Verdict:
         )
 
 
+def _place(rule_id: int | None, drone_id: int, other_id: int | None) -> tuple[int | None, int, int | None]:
+    """What an alert is about, whichever of two drones comes first."""
+    return (
+        (rule_id, other_id, drone_id) if other_id is not None and other_id < drone_id else (rule_id, drone_id, other_id)
+    )
+
+
 class _Pairs:
     """The drones that are, or were, close to each other: those that are judged, among themselves and with others."""
 
@@ -297,24 +324,22 @@ class _Pairs:
     ) -> None:
         self._judged = judged
         self._rules = {
-            workspace_id: [rule for rule in rules[workspace_id] if rule.kind is AlertKind.PROXIMITY]
+            workspace_id: near
             for workspace_id in {subject.workspace_id for subject in judged.values()}
+            if (near := [rule for rule in rules[workspace_id] if rule.kind is AlertKind.PROXIMITY])
+        }
+        self._reach = {
+            workspace_id: max(rule.threshold or 0.0 for rule in near) for workspace_id, near in self._rules.items()
         }
         self._standing = [alert for alert in standing if alert.other_drone_id is not None]
         self._others: dict[int, Subject] = {}
-        flying = [
-            subject
-            for subject in judged.values()
-            if subject.phase == Phase.AIRBORNE and subject.fix is not None and self._rules[subject.workspace_id]
+        self._flying = [
+            (subject, subject.fix, boxes_around(subject.fix, self._reach[subject.workspace_id]))
+            for _, subject in sorted(judged.items())
+            if subject.phase == Phase.AIRBORNE and subject.fix is not None and subject.workspace_id in self._rules
         ]
-        self._flying: dict[int, list[Subject]] = defaultdict(list)
-        self.boxes: list[tuple[int, Area]] = []
+        self.boxes = [(subject.workspace_id, box) for subject, _, boxes in self._flying for box in boxes]
         """Where others are looked for, with their workspaces."""
-        for subject in flying:
-            assert subject.fix is not None
-            self._flying[subject.workspace_id].append(subject)
-            reach = self._reach(subject.workspace_id)
-            self.boxes += [(subject.workspace_id, box) for box in boxes_around(subject.fix, reach)]
         self.missing = {
             number
             for alert in self._standing
@@ -323,32 +348,33 @@ class _Pairs:
         }
         """Drones that are needed wherever they are: of pairs that were close."""
 
-    def _reach(self, workspace_id: int) -> float:
-        return max(rule.threshold or 0.0 for rule in self._rules[workspace_id])
-
     def meet(self, others: Sequence[Subject]) -> None:
         """Take in those that are not judged themselves."""
         self._others = {other.drone_id: other for other in others}
 
     def judge(self, verdict: _Verdict) -> None:
-        """Each pair by each rule of its workspace."""
-        for workspace_id, subjects in self._flying.items():
-            near = [other for other in self._others.values() if other.workspace_id == workspace_id]
-            for one, other in close_pairs([*subjects, *near], self._reach(workspace_id)):
-                if one.drone_id in self._judged or other.drone_id in self._judged:
-                    self._by_rules(verdict, one, other)
+        """Each pair by each rule of its workspace: first those that were close, then those that are."""
         for alert in self._standing:
             drone, second = self._find(alert.drone_id), self._find(alert.other_drone_id)
             if drone is not None and second is not None:
                 self._by_rules(verdict, drone, second)
             elif (left := drone or second) is not None:  # the other one is no more
                 verdict.clear(alert, left)
+        grids = {workspace_id: Grid[Subject](reach) for workspace_id, reach in self._reach.items()}
+        for other in self._others.values():
+            if other.fix is not None and other.workspace_id in grids:
+                grids[other.workspace_id].add(other.fix, other)
+        for subject, fix, boxes in self._flying:
+            grid = grids[subject.workspace_id]
+            for other in islice(grid.inside(boxes), CROWD):
+                self._by_rules(verdict, other, subject)
+            grid.add(fix, subject)
 
     def _by_rules(self, verdict: _Verdict, one: Subject, other: Subject) -> None:
-        """With the drone that is judged in the first place: its time and its flight are those of the alert."""
+        """With a drone that is judged in the first place: its time and its flight are those of the alert."""
         if one.drone_id not in self._judged:
             one, other = other, one
-        for rule in self._rules[one.workspace_id]:
+        for rule in self._rules.get(one.workspace_id, ()):
             verdict.pair(rule, one, other)
 
     def _find(self, drone_id: int | None) -> Subject | None:

@@ -76,27 +76,43 @@ async def drones_near(
 
     Args:
         boxes: each of one workspace, in which alone it looks; none crosses the antimeridian.
-        except_for: drones that are not wanted.
+        except_for: drones that are not wanted, however near.
     """
-    columns = ("workspace_id", "west", "south", "east", "north")
+    # Boxes and drones meet by their bands of latitude, so that many of both do not all have to be compared.
+    height = max((box.north_deg - box.south_deg for _, box in boxes), default=1.0) or 1.0
+    band_of = "floor((latitude + 90) / $5::float8)"
+    if database.dialect == "sqlite":
+        band_of = "CAST((latitude + 90) / $5 AS INTEGER)"
     wanted = [
-        dict(zip(columns, (workspace_id, box.west_deg, box.south_deg, box.east_deg, box.north_deg), strict=True))
+        {
+            "workspace_id": workspace_id,
+            "band": band,
+            "west": box.west_deg,
+            "south": box.south_deg,
+            "east": box.east_deg,
+            "north": box.north_deg,
+        }
         for workspace_id, box in boxes
+        for band in range(int((box.south_deg + 90) / height), int((box.north_deg + 90) / height) + 1)
     ]
-    kinds = ("bigint", *["double precision"] * 4)
+    kinds = {"workspace_id": "bigint", "band": "float8", **dict.fromkeys(("west", "south", "east", "north"), "float8")}
     rows = await fetch(
         database,
         client,
-        f"WITH box AS MATERIALIZED ({_records(database, 1, dict(zip(columns, kinds, strict=True)))})"  # noqa: S608, ours
+        f"WITH box AS MATERIALIZED ({_records(database, 1, kinds)}),"  # noqa: S608, ours
+        f" flying AS MATERIALIZED (SELECT id, workspace_id, {band_of} AS band, longitude, latitude FROM drones"
+        f" WHERE {_is_one_of(database, 'workspace_id', 4)} AND phase = 'airborne'"
+        f" AND NOT {_is_one_of(database, 'id', 3)}),"
+        " near AS MATERIALIZED (SELECT flying.id AS id FROM flying JOIN box"
+        " ON box.band = flying.band AND box.workspace_id = flying.workspace_id"
+        " WHERE latitude BETWEEN south AND north AND longitude BETWEEN west AND east)"
         " SELECT id, workspace_id, name, serial_number, phase, state FROM drones"
-        f" WHERE NOT {_is_one_of(database, 'id', 3)} AND ({_is_one_of(database, 'id', 2)}"
-        f" OR (phase = 'airborne' AND {_is_one_of(database, 'workspace_id', 4)} AND EXISTS (SELECT 1 FROM box"
-        " WHERE box.workspace_id = drones.workspace_id AND latitude BETWEEN south AND north"
-        " AND longitude BETWEEN west AND east)))",
+        f" WHERE id IN (SELECT id FROM near) OR {_is_one_of(database, 'id', 2)}",
         _json(wanted),
         _list(database, drone_ids),
         _list(database, except_for),
         _list(database, {workspace_id for workspace_id, _ in boxes}),
+        height,
     )
     return [_subject(row) for row in rows]
 

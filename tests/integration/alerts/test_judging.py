@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -17,6 +18,7 @@ from ofh.domain.devices import Fix
 from ofh.domain.events import EventKind
 from ofh.domain.flights import Phase
 from ofh.services.alert_rules import give_defaults
+from ofh.services.alerts import MOST_NEIGHBOURS
 from ofh.store.models import Alert, AlertRule, StoredEvent
 from tests.integration.alerts.site import HOME, Site, after, alerts_of, standing, subject, up
 from tests.support.fleet import START
@@ -219,6 +221,29 @@ async def test_for_any_charges_what_stands_follows_the_definition(site: Site, ch
         decisive = [earlier for earlier in charges[: second + 1] if earlier <= 25 or earlier >= 30]
         stands = bool(decisive) and decisive[-1] <= 25
         assert await standing(found) == (["LOW_BATTERY"] if stands else [])
+
+
+async def test_in_a_swarm_the_reports_of_a_drone_raise_so_many_alerts_and_no_more(
+    site: Site, workspace_id: int
+) -> None:
+    """Every pair is close: without a bound a thousand drones would be half a million alerts."""
+    drones = [await site.drone(workspace_id, f"SN{n}") for n in range(60)]
+    swarm = [subject(drone, workspace_id, fix=OUTSIDE) for drone in drones]
+    for seen in swarm:
+        await site.park(seen.drone_id, seen)
+    await site.judge(*swarm[:40])
+    for seen in swarm:
+        await site.judge(seen)
+    assert await site.judge(*swarm) == []
+    rows = await alerts_of(workspace_id)
+    assert {drone for row in rows for drone in (row.drone_id, row.other_drone_id)} == set(drones)
+    assert max(Counter(row.drone_id for row in rows).values()) <= MOST_NEIGHBOURS
+    far = [
+        subject(drone, workspace_id, 1, fix=Fix(longitude_deg=20.0 + n, latitude_deg=0, height_m=0))
+        for n, drone in enumerate(drones)
+    ]
+    assert len(await site.judge(*far)) == len(rows)
+    assert await standing(workspace_id) == []
 
 
 async def counted(caplog: pytest.LogCaptureFixture, work: Callable[[], Any]) -> int:

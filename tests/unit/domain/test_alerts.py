@@ -15,10 +15,7 @@ from ofh.domain.alerts import (
     Rule,
     Subject,
     Values,
-    boxes_around,
     check_values,
-    close_pairs,
-    distance_between,
     evidence,
     holds,
     holds_between,
@@ -28,7 +25,7 @@ from ofh.domain.alerts import (
 from ofh.domain.devices import Battery, Fix
 from ofh.domain.errors import Code, HubError
 from ofh.domain.flights import Phase
-from ofh.domain.geodesy import destination, distance_m
+from ofh.domain.geodesy import destination
 from ofh.domain.outlines import Outline
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -251,52 +248,6 @@ def test_a_drone_whose_link_is_lost_may_be_anywhere() -> None:
     lost = drone(number=2, phase=Phase.LOST)
     assert together(close, [(drone(), lost)]) == "."
     assert together(close, [(drone(), drone(number=2)), (drone(fix=moved(500)), lost)]) == "!!"
-
-
-@given(
-    st.lists(st.tuples(st.floats(-0.01, 0.01), st.floats(-0.01, 0.01)), max_size=12),
-    st.sampled_from([(0.0, 0.0), (180.0, 10.0), (-180.0, -60.0), (12.0, 89.995), (12.0, -89.995), (50.0, 90.0)]),
-    st.floats(1, 1000),
-)
-def test_every_pair_that_is_close_is_found_and_found_once(
-    offsets: list[tuple[float, float]], middle: tuple[float, float], metres: float
-) -> None:
-    drones = [
-        drone(
-            number=index + 1,
-            fix=Fix(
-                longitude_deg=(middle[0] + east + 540) % 360 - 180,
-                latitude_deg=min(max(middle[1] + north, -90.0), 90.0),
-                height_m=0,
-            ),
-        )
-        for index, (east, north) in enumerate(offsets)
-    ]
-    found = [(one.drone_id, other.drone_id) for one, other in close_pairs(drones, metres)]
-    assert len(found) == len(set(found))
-    assert all(one < other for one, other in found)
-    for one in drones:
-        for other in drones[one.drone_id :]:
-            distance = distance_between(one, other)
-            if distance is not None and distance < metres:
-                assert (one.drone_id, other.drone_id) in found
-
-
-@given(st.floats(-180, 180), st.floats(-90, 90), st.floats(1, 2000), st.floats(0, 360))
-def test_boxes_hold_all_that_is_so_near_and_stay_on_the_globe(
-    longitude: float, latitude: float, metres: float, bearing: float
-) -> None:
-    boxes = boxes_around(Fix(longitude_deg=longitude, latitude_deg=latitude, height_m=0), metres)
-    for box in boxes:
-        assert -180 <= box.west_deg <= box.east_deg <= 180
-        assert -90 <= box.south_deg <= box.north_deg <= 90
-    if abs(latitude) < 89:
-        east, north = destination(longitude, latitude, bearing_deg=bearing, distance_m=metres * 0.999)
-        there = Fix(longitude_deg=east, latitude_deg=north, height_m=0)
-        assert any(box.contains(there) for box in boxes)
-        if abs(latitude) < 80:  # and little else
-            for box in boxes:
-                assert distance_m(longitude, latitude, longitude, box.north_deg) < metres * 1.02
 
 
 # What is told
