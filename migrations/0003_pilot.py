@@ -158,6 +158,10 @@ class Migration(migrations.Migration):
             options={'table': 'streams', 'app': 'ofh', 'unique_together': (('connection_id', 'drone_id', 'camera'),), 'indexes': [Index(fields=['workspace_id'], name='idx_streams_workspace')], 'pk_attr': 'id', 'table_description': "A camera's live video: the unguessable key that it is published under."},
             bases=['Model'],
         ),
+        ops.AddIndex(
+            model_name='Connection',
+            index=Index(fields=['secret_digest'], name='idx_connections_secret'),
+        ),
         ops.AddField(
             model_name='StoredEvent',
             name='media',

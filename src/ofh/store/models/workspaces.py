@@ -61,9 +61,12 @@ class Connection(Model):
     workspace_id: int
     name = fields.CharField(max_length=255)
     secret_digest = fields.CharField(max_length=64)
-    """SHA-256 of the secret, in hexadecimal."""
+    """SHA-256 of the secret, in hexadecimal; looked up where the secret stands in an x-auth-token's place."""
     created_at = fields.DatetimeField()
 
     class Meta:
         table = "connections"
-        indexes = (Index(fields=["workspace_id"], name="idx_connections_workspace"),)
+        indexes = (
+            Index(fields=["workspace_id"], name="idx_connections_workspace"),
+            Index(fields=["secret_digest"], name="idx_connections_secret"),
+        )
