@@ -14,6 +14,16 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name='DiscardedObject',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('object_key', fields.CharField(unique=True, max_length=512)),
+                ('due_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'discarded_objects', 'app': 'ofh', 'indexes': [Index(fields=['due_at'], name='idx_discarded_objects_due')], 'pk_attr': 'id', 'table_description': 'An object that no file names: to be deleted from the store, also after a crash.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='File',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -140,6 +150,20 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'fingerprints', 'app': 'ofh', 'unique_together': (('workspace_id', 'fingerprint', 'is_original'),), 'indexes': [Index(fields=['workspace_id', 'tiny'], name='idx_fingerprints_tiny'), Index(fields=['media_id'], name='idx_fingerprints_media')], 'pk_attr': 'id', 'table_description': 'A file that a controller has told of: whether it is here, and whether it was deleted here on purpose.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='PendingUpload',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='pending_uploads', on_delete=OnDelete.CASCADE)),
+                ('connection_id', fields.BigIntField()),
+                ('object_key', fields.CharField(unique=True, max_length=512)),
+                ('statement', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ('due_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'pending_uploads', 'app': 'ofh', 'indexes': [Index(fields=['workspace_id'], name='idx_pending_uploads_workspace'), Index(fields=['due_at'], name='idx_pending_uploads_due')], 'pk_attr': 'id', 'table_description': "A controller's word that a file is up, as long as the object store has not been able to confirm it."},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -8,7 +8,7 @@ from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
 from .alerts import Alert, AlertRule
 from .fleet import Binding, Drone, RemoteController
 from .flights import Flight, StoredEvent
-from .media import File, Fingerprint, Media, MediaGroup
+from .media import DiscardedObject, File, Fingerprint, Media, MediaGroup, PendingUpload
 from .pilot import LinkStep, LinkToken, MapElement, MapGroup, Stream
 from .workspaces import Connection, Membership, Workspace
 
@@ -19,6 +19,7 @@ __all__ = [
     "AuditEntry",
     "Binding",
     "Connection",
+    "DiscardedObject",
     "Drone",
     "File",
     "Fingerprint",
@@ -31,6 +32,7 @@ __all__ = [
     "MediaGroup",
     "Membership",
     "OneTimeToken",
+    "PendingUpload",
     "RemoteController",
     "StoredEvent",
     "Stream",

@@ -25,7 +25,7 @@ class File(Model):
     """A label: no path or key is made of it."""
     object_key = fields.CharField(max_length=512, unique=True)
     size = fields.BigIntField()
-    """Bytes; -1 as long as the store has not been able to say."""
+    """Bytes."""
     content_type = fields.CharField(max_length=255)
     """By the content."""
     etag = fields.CharField(max_length=128)
@@ -151,3 +151,41 @@ class Fingerprint(Model):
             Index(fields=["workspace_id", "tiny"], name="idx_fingerprints_tiny"),
             Index(fields=["media_id"], name="idx_fingerprints_media"),
         )
+
+
+class PendingUpload(Model):
+    """A controller's word that a file is up, as long as the object store has not been able to confirm it."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace: fields.ForeignKeyRelation["Workspace"] = fields.ForeignKeyField(
+        "ofh.Workspace", related_name="pending_uploads", on_delete=fields.CASCADE
+    )
+    workspace_id: int
+    connection_id = fields.BigIntField()
+    """By which connection it came."""
+    object_key = fields.CharField(max_length=512, unique=True)
+    statement: Any = fields.JSONField()
+    """The controller's statement as it came."""
+    due_at = fields.DatetimeField()
+    """When to ask the store again."""
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "pending_uploads"
+        indexes = (
+            Index(fields=["workspace_id"], name="idx_pending_uploads_workspace"),
+            Index(fields=["due_at"], name="idx_pending_uploads_due"),
+        )
+
+
+class DiscardedObject(Model):
+    """An object that no file names: to be deleted from the store, also after a crash."""
+
+    id = fields.BigIntField(primary_key=True)
+    object_key = fields.CharField(max_length=512, unique=True)
+    due_at = fields.DatetimeField()
+    """When to delete it: an object that is just being stored stands here until its file has a row."""
+
+    class Meta:
+        table = "discarded_objects"
+        indexes = (Index(fields=["due_at"], name="idx_discarded_objects_due"),)
