@@ -83,7 +83,9 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='MapElement',
             fields=[
-                ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('workspace', fields.ForeignKeyField('ofh.Workspace', source_field='workspace_id', db_constraint=True, to_field='id', related_name='map_elements', on_delete=OnDelete.CASCADE)),
+                ('element_id', fields.UUIDField()),
                 ('group', fields.ForeignKeyField('ofh.MapGroup', source_field='group_id', db_constraint=True, to_field='id', related_name='elements', on_delete=OnDelete.CASCADE)),
                 ('name', fields.CharField(max_length=255)),
                 ('type', fields.IntField()),
@@ -92,7 +94,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'map_elements', 'app': 'ofh', 'indexes': [Index(fields=['group_id'], name='idx_map_elements_group')], 'pk_attr': 'id', 'table_description': 'A point, line or polygon that somebody drew.'},
+            options={'table': 'map_elements', 'app': 'ofh', 'unique_together': (('workspace_id', 'element_id'),), 'indexes': [Index(fields=['group_id'], name='idx_map_elements_group')], 'pk_attr': 'id', 'table_description': 'A point, line or polygon that somebody drew.'},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -82,8 +82,13 @@ class MapGroup(Model):
 class MapElement(Model):
     """A point, line or polygon that somebody drew."""
 
-    id = fields.UUIDField(primary_key=True)
-    """Made by whoever drew it."""
+    id = fields.BigIntField(primary_key=True)
+    workspace: fields.ForeignKeyRelation["Workspace"] = fields.ForeignKeyField(
+        "ofh.Workspace", related_name="map_elements", on_delete=fields.CASCADE
+    )
+    workspace_id: int
+    element_id = fields.UUIDField()
+    """Made by whoever drew it. Unique within the workspace alone: what others have drawn is nobody's matter."""
     group: fields.ForeignKeyRelation["MapGroup"] = fields.ForeignKeyField(
         "ofh.MapGroup", related_name="elements", on_delete=fields.CASCADE
     )
@@ -99,6 +104,7 @@ class MapElement(Model):
 
     class Meta:
         table = "map_elements"
+        unique_together = (("workspace_id", "element_id"),)
         indexes = (Index(fields=["group_id"], name="idx_map_elements_group"),)
 
 
