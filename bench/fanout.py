@@ -217,7 +217,7 @@ def stock(subscribers: int) -> Contender:
 
 def bare(subscribers: int) -> Contender:
     """The same server and transport with a ready-made frame and no GraphQL: the most that this stack can do."""
-    from ofh.edges.graphql.outlet import text_header
+    from ofh.edges.outlet import text_header
     from ofh.edges.ws_protocol import EXTENSION, Channel
 
     channels: list[tuple[Channel, str]] = []

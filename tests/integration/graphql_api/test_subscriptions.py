@@ -17,7 +17,7 @@ from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositi
 from ofh.edges.errors import present, to_graphql_error
 from ofh.edges.graphql.fanout import Fanout, Join, Member
 from ofh.edges.graphql.hub_schema import Asked, FanoutExecutor, Operation
-from ofh.edges.graphql.outlet import PlainOutlet
+from ofh.edges.outlet import PlainOutlet
 from ofh.services.feed import channel
 from tests.integration.graphql_api.world import Api, World, later, make_drone
 

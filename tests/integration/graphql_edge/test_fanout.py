@@ -17,7 +17,7 @@ from ofh.domain.errors import Code, HubError
 from ofh.edges.graphql.context import Context, Services
 from ofh.edges.graphql.fanout import Fanout, Group, Member, frozen
 from ofh.edges.graphql.hub_schema import Asked, HubSchema
-from ofh.edges.graphql.outlet import Flusher, RawOutlet
+from ofh.edges.outlet import Flusher, RawOutlet
 from tests.integration.graphql_edge.client import connect, settle
 from tests.integration.graphql_edge.toy import Edge, Item, Mutation, Query, Subscription, Toy, build, running, shown
 

@@ -23,10 +23,10 @@ from graphql import ExecutionResult
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, internal, present, to_graphql_error
+from ofh.edges.outlet import Flusher, Outlet, text_header
 
 from .context import Context, Contexts
 from .hub_schema import FanoutExecutor, HubSchema, Operation
-from .outlet import Flusher, Outlet, text_header
 from .projection import NotPlain, project
 
 OPERATION_S = 10.0

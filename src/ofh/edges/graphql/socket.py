@@ -23,6 +23,7 @@ from ofh.domain.rates import Allowance
 from ofh.edges.auth import bearer_token
 from ofh.edges.errors import WIRE, hub_error, internal, note, present, to_graphql_error
 from ofh.edges.handshake import Send, refuse, refuse_by
+from ofh.edges.outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.ws_protocol import EXTENSION
 
@@ -30,7 +31,6 @@ from .context import Context, Contexts
 from .fanout import Fanout, Join, Member, Shown, encode
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
-from .outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet
 from .runner import Runner
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
