@@ -259,8 +259,7 @@ KNOWN = st.fixed_dictionaries(
 def test_any_json_gives_a_statement_or_the_one_error(value: Any, decode: Any) -> None:
     try:
         told = decode(value)
-    except DecodeError as error:
-        assert len(error.detail) < 300
+    except DecodeError:
         return
     if decode is decode_uploaded:
         assert told.object_key is not None or not told.is_up
