@@ -93,6 +93,9 @@ STEP_M = 1.0
 """Shorter steps are gathered until they make up so much: what a hovering aircraft's fixes jitter is no distance."""
 SHORT_DEG = 0.02
 """Up to which difference the plane is right to the decimetre."""
+MAX_WINDOW = 200
+"""Entries that may still be overtaken. Ten a second leave room to spare; a sender whose clock stands still, or who
+floods, gets the oldest of more settled early, since all of them are played again in each tick."""
 HEIGHT_SAMPLES = 5
 """How many samples the height of the take-off point is the median of."""
 
@@ -330,6 +333,10 @@ class Course:
             self.flight.measure(entry)
         self.last_us, self.last_mode = entry.at_us, entry.mode_code
 
+    def change_clock(self) -> None:
+        """Go on by another clock: by it nothing confirms, or is confirmed by, what came before."""
+        self.run, self.last_mode, self.moved_us, self.flight_time_s = None, None, None, None
+
     def pass_time(self, now_us: int, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
         """Whatever time alone does until then."""
         if self.last_us is not None and now_us - self.last_us >= rules.lost_after_us:
@@ -529,13 +536,13 @@ class FlightWatch:
     """Everything that is known of one aircraft's flights while they may change; it is kept with the aircraft."""
 
     course: Course = field(default_factory=Course)
-    """Of all entries before the horizon."""
+    """Of all entries up to the horizon."""
     window: list[Entry] = field(default_factory=list)
-    """The entries from the horizon on, in order of time."""
+    """The entries behind the horizon, in order of time."""
     gateway: str | None = None
     """The controller whose clock the times are by."""
     horizon_us: int | None = None
-    """What is older comes too late."""
+    """Of the newest entry that is settled: what is not newer comes too late."""
     newest_us: int | None = None
     """Of the newest sample."""
     heard_us: int = 0
@@ -562,6 +569,7 @@ class FlightWatch:
         device_now_us = self._device_time(now_us)
         if device_now_us is not None:
             self._settle(device_now_us - rules.reorder_us, rules, changes)
+        self._take(len(self.window) - MAX_WINDOW, rules, changes)
         return self._outlook(before, changes, device_now_us, rules)
 
     def depart(self, at: datetime | None, now: datetime, rules: FlightRules = DEFAULT_RULES) -> Outlook:
@@ -573,7 +581,10 @@ class FlightWatch:
         device_now_us = self._device_time(micros(now))
         if device_now_us is None:  # never heard of it: there is nothing to leave
             return self.advance((), now, rules=rules)
-        return self.advance([Departure(at_us=device_now_us if at is None else micros(at))], now, rules=rules)
+        at_us = device_now_us if at is None else micros(at)
+        if at_us > device_now_us + rules.reorder_us:  # another controller told, whose clock is ahead of this one's
+            at_us = device_now_us
+        return self.advance([Departure(at_us=at_us)], now, rules=rules)
 
     def _device_time(self, now_us: int) -> int | None:
         """What the controller's clock shows at a time of ours; None where nothing is known of it."""
@@ -581,14 +592,13 @@ class FlightWatch:
 
     def _change_clock(self, gateway: str, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
         """Another controller: what came by the last one is settled, and its clock means nothing any more."""
-        for entry in self.window:
-            self.course.take(entry, rules, changes)
-        self.window = []
+        self._take(len(self.window), rules, changes)
+        self.course.change_clock()
         self.gateway, self.horizon_us, self.newest_us = gateway, None, None
 
     def _hear(self, entries: Iterable[Entry], now_us: int, rules: FlightRules) -> None:
         for entry in entries:
-            if self.horizon_us is not None and entry.at_us < self.horizon_us:
+            if self.horizon_us is not None and entry.at_us <= self.horizon_us:
                 continue
             if self.newest_us is not None and entry.at_us < self.newest_us - rules.reorder_us:
                 continue
@@ -599,15 +609,23 @@ class FlightWatch:
             if isinstance(entry, Sample) and (self.newest_us is None or entry.at_us >= self.newest_us):
                 self.newest_us, self.heard_us = entry.at_us, now_us
 
-    def _settle(self, horizon_us: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
-        if self.horizon_us is not None and horizon_us <= self.horizon_us:
+    def _settle(self, until_us: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+        """Settle what is older than that, and what time alone did until then.
+
+        A line that stood still delivers all at once what it held up. That is newer than whatever is settled, so it
+        counts, though the time for it has passed: a lost flight goes on then.
+        """
+        self._take(bisect_left(self.window, until_us, key=lambda entry: entry.at_us), rules, changes)
+        self.course.pass_time(until_us, rules, changes)
+
+    def _take(self, count: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+        """Settle so many entries; none where it is not above zero."""
+        if count <= 0:
             return
-        self.horizon_us = horizon_us
-        count = bisect_left(self.window, horizon_us, key=lambda entry: entry.at_us)
         for entry in self.window[:count]:
             self.course.take(entry, rules, changes)
+        self.horizon_us = self.window[count - 1].at_us
         del self.window[:count]
-        self.course.pass_time(horizon_us, rules, changes)
 
     def _outlook(
         self,
@@ -686,7 +704,7 @@ class FlightWatch:
                 heard_us=stored["heard_us"],
                 flight_ids=list(stored["flight_ids"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             return cls()
 
 

@@ -15,6 +15,7 @@ from ofh.dji.envelope import decode
 from ofh.dji.properties import decode_aircraft
 from ofh.domain.devices import Fix, Property, Report, micros
 from ofh.domain.flights import (
+    MAX_WINDOW,
     Change,
     Departure,
     Entry,
@@ -74,6 +75,10 @@ class Story:
     def wait_until(self, seconds: float) -> "Story":
         self._note(self.watch.advance((), at(seconds), rules=self.rules))
         return self
+
+    def advance(self, *entries: Entry, at_seconds: float) -> None:
+        """Entries that come in at a time of the hub's own."""
+        self._note(self.watch.advance(entries, at(at_seconds), gateway="RC1", rules=self.rules))
 
     def _note(self, outlook: Outlook) -> None:
         self.outlook = outlook
@@ -307,6 +312,53 @@ def test_silence_after_landing_ends_it_too() -> None:
 
 
 # What comes late, twice, or by another controller
+
+
+def test_what_was_held_up_on_its_way_counts_in_its_order() -> None:
+    """A line that stood still for ten seconds: nothing is older than what was heard before."""
+    story = Story().hear(flying(0), flying(2)).wait_until(14)
+    for entry in (flying(4), standing(6), standing(8), standing(10), standing(12)):
+        story.advance(entry, at_seconds=14)
+    assert story.phase is Phase.LANDED
+    assert seconds_of(story.current.landed_at) == 6
+
+
+def test_after_a_longer_hold_up_a_lost_flight_goes_on() -> None:
+    story = Story().hear(flying(0), flying(2)).wait_until(50)
+    assert story.phase is Phase.LOST
+    for second in every(2, 4, 50):
+        story.advance(flying(second), at_seconds=50)
+    assert story.phase is Phase.AIRBORNE
+    story.wait_until(56)
+    assert story.told == [("started", 0)]
+
+
+def test_a_clock_that_stands_still_does_not_fill_the_window() -> None:
+    """A sender may put any number of messages into one moment; all of them are played again in each tick."""
+    story = Story().hear(standing(0))
+    for n in range(3 * MAX_WINDOW):
+        story.hear(flying(1, digest=n))
+    assert len(story.watch.window) == MAX_WINDOW
+    assert story.told == [("started", 1)]
+
+
+def test_the_new_controllers_clock_confirms_nothing_of_the_old_ones() -> None:
+    story = Story().hear(standing(298), sample(300, PREPARING))
+    story.hear(sample(60, TAKING_OFF, elevation_m=0.8), gateway="RC2")
+    assert seconds_of(story.current.started_at) == 60
+    story = Story().hear(standing(0), sample(2, MANUAL, elevation_m=0.6))
+    story.hear(sample(60, MANUAL, elevation_m=0.6), gateway="RC2")
+    assert story.phase is Phase.GROUND
+
+
+def test_a_departure_by_a_clock_that_is_far_ahead_is_now() -> None:
+    """Of a controller that is not the one whose reports count: its clock may show something else."""
+    watch = FlightWatch()
+    watch.advance([flying(0)], at(0), gateway="RC1")
+    watch.depart(at(200), at(1))
+    assert watch.window[-1] == Departure(at_us=micros(at(1)))
+    watch.depart(at(5.5), at(2))
+    assert watch.window[-1] == Departure(at_us=micros(at(5.5)))
 
 
 def test_what_is_more_than_five_seconds_late_changes_nothing() -> None:
