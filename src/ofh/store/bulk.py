@@ -50,7 +50,8 @@ async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequenc
     extra = f", {', '.join(_OF_DRONES)}" if kind == "drones" else ""
     columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
     if database.dialect == "postgresql":
-        sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"  # noqa: S608, ours
+        # Not FOR UPDATE: rows that refer to a device may be written while another process holds it.
+        sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"  # noqa: S608, ours
         rows = await fetch(database, client, sql, list(ids))
     else:
         sql = f"SELECT {columns} FROM {kind} WHERE id IN (SELECT value FROM json_each($1))"  # noqa: S608, ours
