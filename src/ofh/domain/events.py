@@ -4,7 +4,7 @@ An event names its workspace: a listener never gets one of another. Position-lik
 the same key a slow reader needs the newest only.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -132,9 +132,88 @@ class AlertChanged:
         return ("alert", self.alert_id, self.kind)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerPresenceChanged:
+    """A remote controller came online or went offline."""
+
+    workspace_id: int
+    remote_controller_id: int
+    at: datetime
+    online: bool
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("controller presence", self.remote_controller_id, self.at, self.online)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopologyChanged:
+    """Which aircraft report through a controller is not what it was, or by which connection the controller does."""
+
+    workspace_id: int
+    gateway_serial: str
+    at: datetime
+
+    @property
+    def key(self) -> Hashable:
+        """Of several, a reader needs one: it reads the topology anew."""
+        return ("topology", self.gateway_serial)
+
+
+class MapChange(StrEnum):
+    """What happened to an element of the shared map."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapElementChanged:
+    """Somebody drew, changed or deleted an element of the map that a workspace's controllers share."""
+
+    workspace_id: int
+    element_id: str
+    """As whoever drew it made it: a UUID."""
+    group_id: str
+    change: MapChange
+    at: datetime
+    element: Mapping[str, Any] | None
+    """What it is now: `name`, `type`, `user_name`, `content`; None for one that is no more."""
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("map", self.element_id, self.change, self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStepChanged:
+    """A connection's steps are not what they were; whoever wants to know reads them."""
+
+    workspace_id: int
+    connection_id: int
+    at: datetime
+
+    @property
+    def key(self) -> Hashable:
+        """Of several, a reader needs one: it reads the steps anew."""
+        return ("link_step", self.connection_id)
+
+
 KeptEvent = PresenceChanged | FlightChanged | AlertChanged
 """What stands in the workspace's journal."""
-Event = DronePositioned | BatteryReported | ControllerPositioned | KeptEvent
+Event = (
+    DronePositioned
+    | BatteryReported
+    | ControllerPositioned
+    | ControllerPresenceChanged
+    | TopologyChanged
+    | MapElementChanged
+    | LinkStepChanged
+    | KeptEvent
+)
 
 
 def encode(events: Iterable[Event]) -> bytes:
@@ -157,6 +236,16 @@ def _to_json(event: Event) -> list[Any]:
         case ControllerPositioned():
             fix = value_to_json(event.fix)
             return ["controller", event.workspace_id, micros(event.at), event.remote_controller_id, fix]
+        case ControllerPresenceChanged():
+            controller = event.remote_controller_id
+            return ["controller_presence", event.workspace_id, micros(event.at), controller, event.online]
+        case TopologyChanged():
+            return ["topology", event.workspace_id, micros(event.at), event.gateway_serial, None]
+        case MapElementChanged():
+            body = [event.group_id, event.change, event.element]
+            return ["map", event.workspace_id, micros(event.at), event.element_id, body]
+        case LinkStepChanged():
+            return ["link_step", event.workspace_id, micros(event.at), event.connection_id, None]
         case PresenceChanged():
             return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online, event.seq]
         case FlightChanged():
@@ -189,6 +278,24 @@ def _from_json(item: list[Any]) -> Event | None:
             fix = value_from_json(Property.FIX, body)
             assert isinstance(fix, Fix)
             return ControllerPositioned(workspace_id=workspace_id, remote_controller_id=device_id, at=when, fix=fix)
+        case "link_step":
+            return LinkStepChanged(workspace_id=workspace_id, connection_id=device_id, at=when)
+        case "controller_presence":
+            return ControllerPresenceChanged(
+                workspace_id=workspace_id, remote_controller_id=device_id, at=when, online=body
+            )
+        case "topology":
+            return TopologyChanged(workspace_id=workspace_id, gateway_serial=device_id, at=when)
+        case "map":
+            group_id, change, element = body
+            return MapElementChanged(
+                workspace_id=workspace_id,
+                element_id=device_id,
+                group_id=group_id,
+                change=MapChange(change),
+                at=when,
+                element=element,
+            )
         case _:
             return None
 
@@ -210,4 +317,4 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
 
 
 _KEPT_KINDS = frozenset({"presence", "flight", "alert"})
-_KINDS = _KEPT_KINDS | {"position", "battery", "controller"}
+_KINDS = _KEPT_KINDS | {"position", "battery", "controller", "controller_presence", "topology", "map", "link_step"}

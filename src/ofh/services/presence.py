@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from ofh.backends.ports import Bus, Session, SessionChange
-from ofh.domain.events import Event, PresenceChanged
+from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged
 from ofh.store import journal
 from ofh.store.database import Database, away
 from ofh.store.statements import fetch
@@ -110,10 +110,10 @@ class Presence:
             arguments = [unseen_since, *accounts]  # type: ignore[list-item]
         off = "false" if self._database.dialect == "postgresql" else "0"
         async with self._database.transaction() as client:
-            await fetch(
+            controllers = await fetch(
                 self._database,
                 client,
-                f"UPDATE remote_controllers SET online = {off} WHERE {condition} RETURNING id",  # noqa: S608, ours
+                f"UPDATE remote_controllers SET online = {off} WHERE {condition} RETURNING id, workspace_id",  # noqa: S608, ours
                 *arguments,
             )
             drones = await fetch(
@@ -123,6 +123,12 @@ class Presence:
                 *arguments,
             )
             now = self._clock()
+            for row in controllers:
+                events[row["workspace_id"]].append(
+                    ControllerPresenceChanged(
+                        workspace_id=row["workspace_id"], remote_controller_id=row["id"], at=now, online=False
+                    )
+                )
             for row in drones:
                 event = PresenceChanged(workspace_id=row["workspace_id"], drone_id=row["id"], at=now, online=False)
                 events[row["workspace_id"]].append(event)

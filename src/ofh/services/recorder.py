@@ -16,7 +16,13 @@ import structlog
 
 from ofh.backends.ports import Bus
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
-from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, PresenceChanged
+from ofh.domain.events import (
+    BatteryReported,
+    ControllerPositioned,
+    ControllerPresenceChanged,
+    DronePositioned,
+    PresenceChanged,
+)
 from ofh.domain.flights import sample_of
 from ofh.store import bulk, journal
 from ofh.store.bulk import DeviceRow, HistoryRow
@@ -173,7 +179,12 @@ class Recorder:
 
     def _take_controller(self, row: DeviceRow, item: Incoming, events: Events) -> None:
         """A controller's own report, or the sign of life that its aircraft's report is."""
-        _seen(row, item)
+        if _seen(row, item):
+            events[row.workspace_id].append(
+                ControllerPresenceChanged(
+                    workspace_id=row.workspace_id, remote_controller_id=row.id, at=item.received_at, online=True
+                )
+            )
         if not item.bound.is_gateway:
             return
         before, row.state = row.state, row.state.merge(item.report)

@@ -21,7 +21,7 @@ from ofh.backends.ports import Broker, BrokerAccount, Bus
 from ofh.dji.topology import Topology
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError
-from ofh.domain.events import Event, PresenceChanged
+from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged, TopologyChanged
 from ofh.store import journal
 from ofh.store.database import Database
 from ofh.store.models import Binding, Connection, Drone, RemoteController
@@ -47,6 +47,8 @@ MAX_SERIALS = 1_000
 class _Outcome:
     """What a topology changed, to be told after the commit."""
 
+    at: datetime
+    """By the hub's clock."""
     accepted: bool = False
     serials: set[str] = field(default_factory=set)
     accounts: set[str] = field(default_factory=set)
@@ -62,6 +64,12 @@ class _Outcome:
 
     def add(self, event: Event) -> None:
         self.events[event.workspace_id].append(event)
+
+    def topology_changed(self, workspace_id: int, gateway: str) -> None:
+        """A controller has other aircraft, or another connection, than before."""
+        event = TopologyChanged(workspace_id=workspace_id, gateway_serial=gateway, at=self.at)
+        if event not in self.events[workspace_id]:
+            self.add(event)
 
 
 class _Kind(Protocol):
@@ -166,7 +174,7 @@ class Topologies:
     async def _take(
         self, account: str, gateway: str, topology: Topology, at: datetime, received_at: datetime
     ) -> _Outcome:
-        outcome = _Outcome()
+        outcome = _Outcome(at=received_at)
         async with self._database.transaction() as client:
             connection = await Connection.get_or_none(public_id=account)
             if connection is None:
@@ -198,6 +206,7 @@ class Topologies:
                     await binding.delete()
                     outcome.serials.add(binding.serial_number)
                     outcome.accounts.add(owners[binding.connection_id].public_id)
+                    outcome.topology_changed(owners[binding.connection_id].workspace_id, binding.gateway_serial)
             await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
             await self._derivation.depart(client, outcome.departed, at, received_at, outcome.events)
             await journal.append(self._database, client, outcome.events)
@@ -219,6 +228,15 @@ class Topologies:
         is_newest = controller.topology_at is None or at >= controller.topology_at
         if is_newest:
             controller.topology_at = at
+        if not controller.online:
+            outcome.add(
+                ControllerPresenceChanged(
+                    workspace_id=connection.workspace_id,
+                    remote_controller_id=controller.id,
+                    at=received_at,
+                    online=True,
+                )
+            )
         controller.online = True
         controller.seen_at = _latest(controller.seen_at, received_at)
         await controller.save()
@@ -250,6 +268,7 @@ class Topologies:
         for binding in gone:
             binding.is_linked = False
             await binding.save(update_fields=["is_linked"])
+            outcome.topology_changed(connection.workspace_id, gateway)
             # Whichever controller reports next is the one that counts.
             await Drone.filter(id=binding.device_id, gateway_serial=gateway).update(
                 gateway_serial=None, gateway_at=None
@@ -309,7 +328,9 @@ async def _ensure_binding(
         return
     else:
         await Binding.filter(id=binding.id).update(is_linked=True)
+        outcome.topology_changed(connection.workspace_id, gateway)
         return
+    outcome.topology_changed(connection.workspace_id, gateway)
     outcome.serials.add(serial)
     outcome.accounts.add(connection.public_id)
 

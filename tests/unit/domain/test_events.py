@@ -12,9 +12,13 @@ from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.events import (
     BatteryReported,
     ControllerPositioned,
+    ControllerPresenceChanged,
     DronePositioned,
     Event,
+    MapChange,
+    MapElementChanged,
     PresenceChanged,
+    TopologyChanged,
     decode,
     encode,
 )
@@ -45,13 +49,24 @@ _events = st.one_of(
     st.builds(BatteryReported, workspace_id=_ids, drone_id=_ids, at=_times, battery=_batteries),
     st.builds(ControllerPositioned, workspace_id=_ids, remote_controller_id=_ids, at=_times, fix=_fixes),
     st.builds(PresenceChanged, workspace_id=_ids, drone_id=_ids, at=_times, online=st.booleans()),
+    st.builds(ControllerPresenceChanged, workspace_id=_ids, remote_controller_id=_ids, at=_times, online=st.booleans()),
+    st.builds(TopologyChanged, workspace_id=_ids, gateway_serial=_texts, at=_times),
+    st.builds(
+        MapElementChanged,
+        workspace_id=_ids,
+        element_id=_texts,
+        group_id=_texts,
+        change=st.sampled_from(MapChange),
+        at=_times,
+        element=st.none() | st.dictionaries(_texts, _texts, max_size=3),
+    ),
 )
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
     max_leaves=6,
 )
-KINDS = {"position", "battery", "controller", "presence"}
+KINDS = {"position", "battery", "controller", "controller_presence", "topology", "map", "presence"}
 
 
 def position(drone_id: int = 1, seconds: int = 0, longitude: float = 9.95) -> DronePositioned:
@@ -116,6 +131,14 @@ def test_nothing_is_encoded_as_an_empty_list() -> None:
 def test_of_one_drones_positions_the_newest_will_do() -> None:
     assert position(1, 0).key == position(1, 5, longitude=10.0).key
     assert position(1).key != position(2).key
+
+
+def test_of_one_controllers_changed_topologies_one_will_do() -> None:
+    def changed(serial: str, seconds: int) -> TopologyChanged:
+        return TopologyChanged(workspace_id=7, gateway_serial=serial, at=START + timedelta(seconds=seconds))
+
+    assert changed("RC1", 0).key == changed("RC1", 1).key
+    assert changed("RC1", 0).key != changed("RC2", 0).key
 
 
 @pytest.mark.parametrize("online", [True, False])
