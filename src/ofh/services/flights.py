@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ofh.domain.actors import Action, Actor
 from ofh.domain.areas import Area
-from ofh.domain.devices import from_micros, micros
+from ofh.domain.devices import micros
 from ofh.domain.errors import bad_input, gone
 from ofh.domain.tracks import TrackPoint
 from ofh.store.database import Database
@@ -15,7 +15,7 @@ from ofh.store.models import Flight
 from .access import Access
 from .fleet import Fleet
 from .names import is_id
-from .pages import Page, page_of, page_size, read_cursor
+from .pages import Page, cursor_time, page_of, page_size, read_cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Flights:
         search = FlightSearch(
             self._database, workspace_id, drone_id=wanted.drone_id, start=wanted.start, end=wanted.end, area=wanted.area
         )
-        behind = None if key is None else (from_micros(key[0]), key[1])
+        behind = None if key is None else (cursor_time(key[0]), key[1])
         ids = await search.newest(behind, limit=size + 1)
         rows = await Flight.in_bulk(ids, "id")
 

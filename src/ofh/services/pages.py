@@ -7,10 +7,12 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import orjson
 
+from ofh.domain.devices import from_micros
 from ofh.domain.errors import bad_input
 
 T = TypeVar("T")
@@ -94,3 +96,11 @@ def read_cursor(cursor: str | None, parts: int) -> list[int] | None:
     ):
         raise bad_input("after", "This is no cursor of this list.")
     return key
+
+
+def cursor_time(part: int) -> datetime:
+    """The time in a cursor, kept in it as `micros`; one that no calendar has stands before or after all there are."""
+    try:
+        return from_micros(part)
+    except (OverflowError, ValueError, OSError):
+        return datetime(1, 1, 2, tzinfo=UTC) if part < 0 else datetime(9999, 12, 30, tzinfo=UTC)

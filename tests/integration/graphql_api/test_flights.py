@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ofh.domain.events import Event, EventKind, FlightChanged, PresenceChanged
+from ofh.services.pages import write_cursor
 from ofh.store import journal
 from ofh.store.models import Drone, Flight
 from tests.integration.graphql_api.world import NOW, Api, World, later, make_drone
@@ -186,6 +187,15 @@ async def test_what_makes_no_sense_is_bad_input(api: Api, world: World, variable
     answer = await api.ask(world.member, LIST, id=str(world.workspace.id), **variables)
     assert answer.codes == ["BAD_INPUT"]
     assert answer.fields == {field}
+
+
+@pytest.mark.parametrize(("micros", "found"), [(2**63 - 1, True), (-(2**63), False)])
+async def test_a_cursor_that_is_no_time_stands_before_or_after_all(
+    api: Api, world: World, micros: int, found: bool
+) -> None:
+    flight = await make_flight(world.drone, 0, 30)
+    listed_ids, _ = await listed(api, world, after=write_cursor((micros, 1)))
+    assert listed_ids == ([flight.id] if found else [])
 
 
 async def test_the_journal_is_read_in_its_order(api: Api, world: World) -> None:
