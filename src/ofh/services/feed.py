@@ -312,6 +312,35 @@ class Feed:
             yield watch
 
     @asynccontextmanager
+    async def events(
+        self,
+        workspace_id: int,
+        *,
+        keys: Sequence[Hashable] = (),
+        kinds: Sequence[type] = (),
+        policy: Policy = Policy.LATEST,
+    ) -> AsyncIterator[Mailbox[Event | Interrupted]]:
+        """A mailbox with the events of these keys and kinds, from this moment on.
+
+        Raises:
+            HubError: UNAVAILABLE, the bus is away.
+        """
+        feed = self._feeds.setdefault(workspace_id, WorkspaceFeed(self._bus, workspace_id))
+        feed.listeners += 1
+        mailbox: Mailbox[Event | Interrupted] = Mailbox(policy, self._capacity)
+        try:
+            await feed.start()
+            feed.join(mailbox, keys=keys, kinds=kinds)
+            yield mailbox
+        finally:
+            feed.leave(mailbox)
+            mailbox.close()
+            feed.listeners -= 1
+            if not feed.listeners and self._feeds.get(workspace_id) is feed:
+                del self._feeds[workspace_id]
+                await feed.stop()
+
+    @asynccontextmanager
     async def _watch(
         self,
         workspace_id: int,
@@ -322,23 +351,11 @@ class Feed:
         kinds: Sequence[type] = (),
         interval: timedelta = timedelta(0),
     ) -> AsyncIterator[Watch[T]]:
-        feed = self._feeds.setdefault(workspace_id, WorkspaceFeed(self._bus, workspace_id))
-        feed.listeners += 1
         # Without an interval every report is shown, and only a view that cannot keep up gets the newest state instead.
         policy = Policy.LATEST if interval else Policy.ALL
-        mailbox: Mailbox[Event | Interrupted] = Mailbox(policy, self._capacity)
-        try:
-            await feed.start()
-            feed.join(mailbox, keys=keys, kinds=kinds)
+        async with self.events(workspace_id, keys=keys, kinds=kinds, policy=policy) as mailbox:
             known = {item.key: item for item in await snapshot()}
             yield Watch(mailbox, snapshot, accept, interval, known)
-        finally:
-            feed.leave(mailbox)
-            mailbox.close()
-            feed.listeners -= 1
-            if not feed.listeners and self._feeds.get(workspace_id) is feed:
-                del self._feeds[workspace_id]
-                await feed.stop()
 
 
 def positions_of(drones: Sequence[Drone]) -> list[DronePositioned]:
