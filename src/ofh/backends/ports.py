@@ -4,12 +4,15 @@ Ports are small and structural. Each has one set of tests that runs against ever
 (`tests/integration/backends/`); a behaviour that only one of them has is not part of the port.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
+
+from ofh.domain.errors import Code, HubError
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +144,154 @@ class Broker(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """What has happened since the start, drops above all, by name; only ever grows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """What is known of a stored object."""
+
+    key: str
+    size_bytes: int
+    content_type: str
+    etag: str
+    """Without quotes: the MD5 in hex; of an object in parts, the MD5 of its parts' MD5s, a dash and their number."""
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInfo:
+    """One part of an upload under way."""
+
+    number: int
+    """From 1."""
+    size_bytes: int
+    etag: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadInfo:
+    """An upload in parts that is under way."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Room of a store."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class StoreFull(HubError):
+    """The store has no room left; reading goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "The storage is full.", retry_after_s=300)
+
+
+MAX_CHUNK_BYTES = 1024 * 1024
+"""Of a piece that `ObjectStore.read` gives."""
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys (`domain.objects.key_fault` says what one is). An object is there whole or not at all.
+
+    Every method raises HubError UNAVAILABLE where the store is away, StoreFull where it has no room, and BAD_INPUT for
+    what is no key.
+    """
+
+    async def start(self) -> None:
+        """Get ready. A store that is away does not hinder it."""
+
+    async def stop(self) -> None:
+        """Let go of connections and threads."""
+
+    async def stat(self, key: str) -> ObjectInfo | None:
+        """What is known of an object; None where there is none."""
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes from `start` up to, not including, `end`, in pieces of at most MAX_CHUNK_BYTES.
+
+        Raises:
+            HubError: GONE, there is no such object.
+        """
+
+    async def put(self, key: str, source: Path, *, content_type: str, md5: bytes | None = None) -> ObjectInfo:
+        """Store a complete local file, in place of what the key held. Once it is stored, the file is gone.
+
+        Args:
+            md5: of the file, where it is known; computed where not.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; that there is none is fine."""
+
+    async def begin(self, key: str, *, content_type: str) -> str:
+        """Begin an upload in parts; its id."""
+
+    async def put_part(
+        self, key: str, upload_id: str, number: int, source: Path, *, md5: bytes | None = None
+    ) -> PartInfo:
+        """Store a part, in place of an earlier one of this number. Once it is stored, the file is gone.
+
+        Raises:
+            HubError: GONE, no such upload is under way.
+        """
+
+    async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]:
+        """The parts that are there, by number.
+
+        Raises:
+            HubError: GONE, no such upload is under way.
+        """
+
+    async def list_uploads(self, prefix: str) -> list[UploadInfo]:
+        """Uploads under way whose keys begin so, by key; at most a thousand."""
+
+    async def complete(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> ObjectInfo:
+        """Make the object of these parts, given as number and ETag, in their order; others are dropped.
+
+        Once more, because the answer was lost, it gives the same answer.
+
+        Raises:
+            HubError: GONE, no such upload is under way; CONFLICT, a part is not there or another than is said.
+        """
+
+    async def abort(self, key: str, upload_id: str) -> None:
+        """Drop an upload and its parts; that there is none is fine."""
+
+    async def tidy(self, age: timedelta) -> int:
+        """Remove what broken uploads left that long ago; how many things it was."""
+
+    async def check(self) -> None:
+        """Raises HubError UNAVAILABLE where the store is away; for readiness."""
+
+    async def space(self) -> Space | None:
+        """How much room there is; None where the store does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCredentials:
+    """Temporary credentials that a store itself issued."""
+
+    access_key_id: str
+    secret: str
+    token: str
+    expires_at: datetime
+
+
+class StoreRoles(Protocol):
+    """A store that issues temporary credentials itself (STS)."""
+
+    async def issue(self, prefix: str, ttl: timedelta) -> StoreCredentials:
+        """Credentials that can write below the prefix and do nothing else.
+
+        Args:
+            ttl: wished for; the store may grant less.
+        Raises:
+            HubError: UNAVAILABLE, the store is away or refuses.
+        """
