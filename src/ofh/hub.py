@@ -52,6 +52,7 @@ from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.journal import Journal
+from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
 from ofh.services.passwords import Passwords
 from ofh.services.presence import Presence, PresenceRules
@@ -268,6 +269,18 @@ class Hub:
             self.people.audit,
             self.metrics,
         )
+        self.links = Links(
+            database=self.database,
+            connections=self.people.connections,
+            limits=self.people.limits,
+            audit=self.people.audit,
+            control=self.people.control,
+            claims=self.topologies,
+            key=signing_key(settings, "link"),
+            idle=timedelta(days=settings.session_idle_days),
+            absolute=timedelta(days=settings.session_days),
+            clock=now,
+        )
         self.presence = Presence(
             self.database,
             self.bus,
@@ -402,6 +415,7 @@ class Hub:
     async def _housekeep(self) -> None:
         while True:
             await self.people.sessions.prune()
+            await self.links.prune()
             await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
             await self.retention.run()
             await asyncio.sleep(HOUSEKEEPING_S)

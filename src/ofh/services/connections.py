@@ -18,7 +18,7 @@ from ofh.backends.ports import Broker, BrokerAccount
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import HubError, gone
 from ofh.store.database import Database
-from ofh.store.models import Binding, Connection, Workspace
+from ofh.store.models import Binding, Connection, LinkToken, Workspace
 
 from .access import Access
 from .audit import Audit, Event
@@ -136,6 +136,7 @@ class Connections:
             if not await Connection.filter(id=row.id).update(secret_digest=digest(secret)):
                 raise gone("connection")
             row.secret_digest = digest(secret)
+            await LinkToken.filter(connection_id=row.id).delete()
             await self._record(actor, Event.SECRET_ROTATED, row)
             await self._record(actor, Event.SECRET_SHOWN, row)
         await self._put_account(row, secret)
@@ -146,6 +147,10 @@ class Connections:
                 log.warning("broker away, sessions not ended", connection=row.id, reason=error.message)
         await self._publish(row, "rotated")
         return CreatedConnection(connection=row, secret=secret)
+
+    async def restore_account(self, row: Connection, secret: str) -> None:
+        """Make the account again where the broker lost it, now that its secret is at hand; changes nothing else."""
+        await self._put_account(row, secret)
 
     async def accounts_for_broker(self) -> builtins.list[BrokerAccount]:
         """Every connection as the broker should know it, for comparison with what it holds."""
