@@ -18,7 +18,8 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
 from ofh.backends.ports import Broker, BrokerAccount, Bus
-from ofh.dji.topology import Topology
+from ofh.dji.products import CONTROLLER
+from ofh.dji.topology import UNKNOWN_TYPE, DeviceKind, Topology
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError
 from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged, TopologyChanged
@@ -81,6 +82,9 @@ class _Kind(Protocol):
 
 DeviceModel = TypeVar("DeviceModel", RemoteController, Drone)
 
+_NAMED_BY_NOBODY = DeviceKind(domain=CONTROLLER, type=UNKNOWN_TYPE, sub_type=0)
+"""Of a controller that is known by its serial number alone."""
+
 
 class Topologies:
     """Takes topologies in."""
@@ -123,6 +127,10 @@ class Topologies:
             outcome = await self._take(account, gateway, topology, at, received_at)
         except IntegrityError:  # another process made one of the rows a moment ago
             outcome = await self._take(account, gateway, topology, at, received_at)
+        return await self._settle(account, outcome)
+
+    async def _settle(self, account: str, outcome: _Outcome) -> bool:
+        """Tell of what was taken, or record why not."""
         for serial in outcome.conflicts:
             log.info("serial number is online in another workspace", serial=serial, account=account)
             self._counters.dropped("serial_conflict")
@@ -142,6 +150,22 @@ class Topologies:
             telling.add_done_callback(self._telling.discard)
             await asyncio.wait([telling], timeout=RIGHTS_WAIT_S)
         return outcome.accepted
+
+    async def claim(self, account: str, gateway: str, *, received_at: datetime) -> bool:
+        """A controller's page told its serial number at log-in: it may report before its first topology.
+
+        Who has it already keeps it until a topology says otherwise, where it is online; nothing becomes online.
+
+        Returns:
+            Whether the controller may use this connection.
+        Raises:
+            HubError: UNAVAILABLE, the database is away.
+        """
+        try:
+            outcome = await self._take(account, gateway, None, received_at, received_at)
+        except IntegrityError:  # another process made one of the rows a moment ago
+            outcome = await self._take(account, gateway, None, received_at, received_at)
+        return await self._settle(account, outcome)
 
     async def stop(self) -> None:
         """Wait until everybody has been told."""
@@ -172,15 +196,16 @@ class Topologies:
                 self._counters.retried("broker")
 
     async def _take(
-        self, account: str, gateway: str, topology: Topology, at: datetime, received_at: datetime
+        self, account: str, gateway: str, topology: Topology | None, at: datetime, received_at: datetime
     ) -> _Outcome:
+        """Bind what a topology names; None: the controller alone."""
         outcome = _Outcome(at=received_at)
         async with self._database.transaction() as client:
             connection = await Connection.get_or_none(public_id=account)
             if connection is None:
                 return outcome
             outcome.workspace_id = connection.workspace_id
-            wanted = [gateway, *(sub.serial for sub in topology.sub_devices)]
+            wanted = [gateway, *(sub.serial for sub in (topology.sub_devices if topology else ()))]
             await lock_names(self._database, client, wanted)
             held = await Binding.filter(Q(serial_number__in=wanted) | Q(gateway_serial=gateway)).order_by("id")
             owners = await Connection.in_bulk({binding.connection_id for binding in held}, "id")
@@ -207,10 +232,24 @@ class Topologies:
                     outcome.serials.add(binding.serial_number)
                     outcome.accounts.add(owners[binding.connection_id].public_id)
                     outcome.topology_changed(owners[binding.connection_id].workspace_id, binding.gateway_serial)
-            await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
-            await self._derivation.depart(client, outcome.departed, at, received_at, outcome.events)
+            if topology is None:
+                await self._bind_controller(connection, gateway, received_at, outcome)
+            else:
+                await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
+                await self._derivation.depart(client, outcome.departed, at, received_at, outcome.events)
             await journal.append(self._database, client, outcome.events)
         return outcome
+
+    async def _bind_controller(
+        self, connection: Connection, gateway: str, received_at: datetime, outcome: _Outcome
+    ) -> None:
+        """Bind a controller that nobody reports for at present; whether it is there is not known yet."""
+        online = RemoteController.filter(workspace_id=connection.workspace_id, serial_number=gateway, online=True)
+        if await online.exists():
+            return
+        controller = await _device(RemoteController, connection, gateway, _NAMED_BY_NOBODY, received_at)
+        await controller.save(update_fields=["connection_id"])
+        await _ensure_binding(connection, gateway, gateway, controller.id, received_at, outcome)
 
     async def _bind(
         self,
