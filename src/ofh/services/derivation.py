@@ -136,17 +136,36 @@ class Derivation:
         while True:
             now = self._clock()
             ids = await flights.due(self._database, now, MAX_DUE)
-            if not ids:
+            try:
+                await self._pass_time(ids, now)
+            except Exception as error:
+                if away(error) is not None:
+                    raise
+                await self._pass_time_singly(ids, now)
                 return
-            events: Events = defaultdict(list)
-            async with self._database.transaction() as client:
-                rows = await bulk.lock_devices(self._database, client, "drones", sorted(ids))
-                await self.hear(client, rows.values(), {}, now, events)
-                await bulk.write_devices(self._database, client, "drones", list(rows.values()))
-                await journal.append(self._database, client, events)
-            await publish(self._bus, events, self._counters)
             if len(ids) < MAX_DUE:
                 return
+
+    async def _pass_time(self, drone_ids: Collection[int], now: datetime) -> None:
+        if not drone_ids:
+            return
+        events: Events = defaultdict(list)
+        async with self._database.transaction() as client:
+            rows = await bulk.lock_devices(self._database, client, "drones", sorted(drone_ids))
+            await self.hear(client, rows.values(), {}, now, events)
+            await bulk.write_devices(self._database, client, "drones", list(rows.values()))
+            await journal.append(self._database, client, events)
+        await publish(self._bus, events, self._counters)
+
+    async def _pass_time_singly(self, drone_ids: Collection[int], now: datetime) -> None:
+        """A drone whose flights cannot be kept costs itself alone; it stays due, and is tried again."""
+        for drone_id in drone_ids:
+            try:
+                await self._pass_time([drone_id], now)
+            except Exception as error:
+                if away(error) is not None:
+                    raise
+                log.exception("flights of a drone could not be kept", drone=drone_id)
 
     async def _take(self, client: Any, news: Sequence["_News"], now: datetime, events: Events) -> None:
         for turn in range(max((len(item.outlooks) for item in news), default=0)):
@@ -171,6 +190,8 @@ class Derivation:
             outlook, row = item.outlooks[turn], item.row
             numbers = item.watch.flight_ids[: len(outlook.flights)]
             for flight in outlook.flights[len(numbers) :]:
+                if flight.ended_us is None:
+                    events[row.workspace_id] += await self._end_forgotten(client, row)
                 numbers.append(await flights.insert(self._database, client, row.workspace_id, row.id, flight))
             for change, at, index in outlook.settled:
                 events[row.workspace_id].append(
@@ -183,6 +204,19 @@ class Derivation:
                     )
                 )
             item.watch.flight_ids = numbers[outlook.finished :]
+
+    async def _end_forgotten(self, client: Any, row: DeviceRow) -> list[FlightChanged]:
+        """End a flight that the drone's watch does not know: another version wrote a watch that cannot be read."""
+        return [
+            FlightChanged(
+                workspace_id=row.workspace_id,
+                drone_id=row.id,
+                flight_id=number,
+                kind=EventKind.FLIGHT_ENDED,
+                at=at,
+            )
+            for number, at in await flights.end_open(self._database, client, row.id)
+        ]
 
 
 @dataclass(slots=True, kw_only=True)

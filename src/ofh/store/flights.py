@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from ofh.domain.areas import Area
-from ofh.domain.flights import Flight
+from ofh.domain.flights import Flight, Phase
 
 from .database import Database
 from .history import stored_moment
-from .statements import fetch, run_many
+from .statements import fetch, run_many, time_of
 
 _COLUMNS = (
     "open_drone_id",
@@ -68,6 +68,19 @@ async def update(database: Database, client: Any, flights: Sequence[tuple[int, i
 async def delete(database: Database, client: Any, flight_ids: Sequence[int]) -> None:
     """Forget flights that turned out to be none."""
     await run_many(database, client, "DELETE FROM flights WHERE id = $1", [(number,) for number in flight_ids])
+
+
+async def end_open(database: Database, client: Any, drone_id: int) -> list[tuple[int, datetime]]:
+    """End the flight that a drone has open, with its landing or its newest report; its number and that time."""
+    rows = await fetch(
+        database,
+        client,
+        "UPDATE flights SET open_drone_id = NULL, phase = $2, ended_at = COALESCE(landed_at, last_at)"
+        " WHERE open_drone_id = $1 RETURNING id, ended_at",
+        drone_id,
+        Phase.ENDED.value,
+    )
+    return [(row["id"], at) for row in rows if (at := time_of(row["ended_at"])) is not None]
 
 
 async def due(database: Database, now: datetime, limit: int) -> list[int]:

@@ -11,7 +11,7 @@ from tortoise.exceptions import IntegrityError
 from ofh.domain.devices import Battery, Fix, Property, Value
 from ofh.domain.events import EventKind, FlightChanged
 from ofh.store.database import Database
-from ofh.store.models import Flight, StoredEvent
+from ofh.store.models import Drone, Flight, StoredEvent
 from tests.support.fleet import START, FleetBench, seconds
 
 GATEWAY, AIRCRAFT = "RC1", "AC1"
@@ -256,3 +256,39 @@ async def test_an_aircraft_that_moves_on_leaves_its_flights_behind(bench: FleetB
     flights = await Flight.all().order_by("id")
     assert [flight.workspace_id for flight in flights] == [workspace_id, elsewhere]
     assert flights[0].drone_id != flights[1].drone_id
+
+
+async def test_a_flight_that_cannot_be_kept_does_not_hold_up_the_others(
+    database: Database, bench: FleetBench, workspace_id: int
+) -> None:
+    """What the row of one drone holds must not stop the sweep for all."""
+    await bench.connection(workspace_id, "c-2")
+    await bench.announce("c-2", "RC2", "AC2")
+    await fly(bench, 0, 2)
+    bench.now = START
+    for second in (0, 2):
+        await bench.report("AC2", flying(), sent_at=START + seconds(second))
+    first, second_drone = await bench.drone(AIRCRAFT, workspace_id), await bench.drone("AC2", workspace_id)
+    await Flight.filter(drone_id=first.id).delete()  # its start cannot be told any more
+    await wait_until(bench, 8)
+    assert [kind for _, kind, _ in await journal(workspace_id)][-1] == "FLIGHT_STARTED"
+    await wait_until(bench, 700)
+    assert (await Flight.get(drone_id=second_drone.id)).phase == "ended"
+
+
+async def test_a_flight_that_nothing_is_known_of_any_more_ends_where_another_one_opens(
+    database: Database, bench: FleetBench, workspace_id: int
+) -> None:
+    await fly(bench, 0, 2, 10)
+    await bench.recorder.settled()
+    drone = await bench.drone(AIRCRAFT, workspace_id)
+    await Drone.filter(id=drone.id).update(flight_watch={"course": 7})  # as a later version may leave it
+    await fly(bench, 20, 22, 30)
+    flights = await Flight.all().order_by("id")
+    assert [(after(flight.started_at), after(flight.ended_at)) for flight in flights] == [(0, 10), (20, None)]
+    assert (await journal(workspace_id))[1:] == [
+        (2, "FLIGHT_STARTED", 0),
+        (3, "FLIGHT_ENDED", 10),
+        (4, "FLIGHT_STARTED", 20),
+    ]
+    assert bench.counts.drops == {}
