@@ -152,9 +152,7 @@ class Links:
         """
         connection_id = check_text(connection_id, field="connection_id").strip()
         secret = check_text(secret, field="secret").strip()
-        serial = (remote_controller or "").strip() or None
-        if serial is not None and not is_serial(serial):
-            raise bad_input("remote_controller_sn", "This is no serial number.")
+        serial = _serial(remote_controller)
         async with self._limits.login("connection", digest(connection_id), address) as attempt:
             row = await self._connections.check_credentials(connection_id, secret)
             begun = None if row is None else await self._begin(row.id, secret, address)
@@ -162,9 +160,7 @@ class Links:
                 await self._record_failure(connection_id, address, locked=await attempt.failed())
                 raise HubError(Code.UNAUTHENTICATED, "The connection id or the secret is wrong.")
             await attempt.succeeded()
-        is_bound = None
-        if serial is not None and self._claims is not None:
-            is_bound = await self._claims.claim(row.public_id, serial, received_at=self._clock())
+        is_bound = await self._claim(row.public_id, serial)
         await self._connections.restore_account(row, secret)
         connection = await self._connection(row.id)
         if connection is None:  # deleted this very moment
@@ -219,6 +215,16 @@ class Links:
             if not renewed:
                 await self._keep(held.id, workspace.uuid, Purpose.PILOT, session.api_token, PILOT_LIFETIME)
         return session.api_token
+
+    async def claim(self, session: PageSession, remote_controller: str) -> bool | None:
+        """A page has learnt which controller it runs on; as with a log-in that tells it.
+
+        Returns:
+            Whether the controller may report by this connection.
+        Raises:
+            HubError: BAD_INPUT; UNAVAILABLE.
+        """
+        return await self._claim(session.pilot.public_id, _serial(remote_controller))
 
     async def reset_workspace_uuid(self, session: PageSession, *, address: str = "") -> UUID:
         """Give the connection's workspace a new uuid: what Pilot holds for the old one is refused until its page is
@@ -306,6 +312,11 @@ class Links:
 
     # Inside
 
+    async def _claim(self, public_id: str, serial: str | None) -> bool | None:
+        if serial is None or self._claims is None:
+            return None
+        return await self._claims.claim(public_id, serial, received_at=self._clock())
+
     async def _begin(self, connection_id: int, secret: str, address: str) -> str | None:
         """The cookie of a new session; None where the secret was changed this very moment."""
         token, api_token = new_token(), new_token()
@@ -383,6 +394,18 @@ class Links:
             await self._audit.record(
                 Event.LOCKOUT, outcome="denied", workspace_id=workspace_id, address=address, object=about
             )
+
+
+def _serial(told: str | None) -> str | None:
+    """A controller's serial number as a page told it; None where it told none.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    serial = (told or "").strip() or None
+    if serial is not None and not is_serial(serial):
+        raise bad_input("remote_controller_sn", "This is no serial number.")
+    return serial
 
 
 def _unauthenticated() -> HubError:
