@@ -94,5 +94,8 @@ class Flights:
 
 
 def end_of_track(flight: Flight) -> datetime:
-    """Until when a flight's track reaches: its landing; where nobody saw one, or not yet, its newest report."""
-    return flight.landed_at or flight.ended_at or flight.last_at
+    """Until when a flight's track reaches: its landing; where nobody saw one, or not yet, its newest report.
+
+    Never before its start, though the clock of a second controller may have been behind that of the first.
+    """
+    return max(flight.started_at, flight.landed_at or flight.ended_at or flight.last_at)

@@ -93,6 +93,17 @@ async def test_a_flight_is_shown_to_members_alone(api: Api, world: World) -> Non
         assert (await api.ask(somebody, FLIGHT, id=str(number))).data == {"flight": None}
 
 
+async def test_a_flight_that_another_controllers_clock_ended_before_its_start_has_a_track(
+    api: Api, world: World
+) -> None:
+    flight = await make_flight(world.drone, 0, -30)
+    await store(api.database, [history_row(NOW, drone_id=world.drone.id, longitude=8.0)])
+    answer = await api.ask(world.member, FLIGHT, id=str(flight.id))
+    assert answer.errors == []
+    assert answer.data["flight"]["track"] == [{"longitude": 8.0, "time": NOW.isoformat()}]
+    assert answer.data["flight"]["duration"] == 0.0
+
+
 async def test_a_drone_shows_the_flight_that_it_is_on(api: Api, world: World) -> None:
     document = """query ($id: ID!) { drone(id: $id) { currentFlight { id endedAt }
         flights(first: 1) { totalCount edges { node { id } } } } }"""

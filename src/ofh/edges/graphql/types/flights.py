@@ -11,6 +11,7 @@ from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.flights import FlightFilter as Wanted
+from ofh.services.flights import end_of_track
 from ofh.store import models
 
 from .exports import Export
@@ -68,8 +69,7 @@ class Flight(OfWorkspace):
 
     @field("Seconds from the take-off to the landing, else to the newest report.")
     def duration(self) -> float:
-        end = self.row.landed_at or self.row.ended_at or self.row.last_at
-        return max(0.0, (end - self.row.started_at).total_seconds())
+        return (end_of_track(self.row) - self.row.started_at).total_seconds()
 
     @field("Metres over ground; null if it never had a fix.")
     def distance(self) -> float | None:
