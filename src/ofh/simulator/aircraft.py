@@ -7,9 +7,10 @@ On the ground plan the aircraft lives in metres east and north of its home; long
 The ground is flat: elevation is never below 0.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from math import atan2, ceil, cos, degrees, hypot, pi, radians, sin, sqrt
+from math import atan2, ceil, cos, degrees, hypot, inf, pi, radians, sin, sqrt
 from random import Random
 
 from ofh.domain.geodesy import offset
@@ -38,8 +39,12 @@ TROUBLE_EVERY = 5
 """Of so many aircraft the second starts with batteries that the last flight left half empty, and the third loses its
 link in its first flight: so every fleet of three or more shows within ten minutes what becomes of that."""
 TIRED_PERCENT = 34.0
-PHOTO_EVERY_S = 2.5
+PHOTO_EVERY_S = 6.0
+STILL_EVERY_S = 15.0
+"""Between photos while a video is recorded."""
 PHOTO_KB = 9_600
+CARD_SHOTS = 1_000
+"""Shots that wait to be fetched, as happens while the link is down; older ones are given up."""
 VIDEO_KB_PER_S = 5_000
 
 
@@ -71,6 +76,34 @@ class Base:
     latitude_deg: float
     height_m: float
     """Of the ground, above the WGS 84 ellipsoid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A photo as the aircraft takes it: when, where and how it flew."""
+
+    at_s: float
+    """Simulated time since the beginning."""
+    flight: int
+    """The aircraft's count of its flights."""
+    number: int
+    """In this flight, from 1."""
+    mission: str
+    is_wayline: bool
+    longitude_deg: float
+    latitude_deg: float
+    height_m: float
+    """Above the WGS 84 ellipsoid."""
+    elevation_m: float
+    """Above the take-off point, thus above the flat ground."""
+    heading_deg: float
+    """Also the gimbal's yaw."""
+    pitch_deg: float
+    roll_deg: float
+    gimbal_pitch_deg: float
+    east_mps: float
+    north_mps: float
+    climb_mps: float
 
 
 class Aircraft:
@@ -135,6 +168,9 @@ class Aircraft:
         self.recording_s = 0.0
         """Length of the video that is being recorded; 0: none."""
         self._photo_in_s = 0.0
+        self._photo_ago_s = inf
+        self._flight_shots = 0
+        self._shots: deque[Shot] = deque(maxlen=CARD_SHOTS)
         self.mission = self._draw_mission()
         self._next = 0
         self._link_lost: tuple[float, float] | None = None
@@ -221,7 +257,7 @@ class Aircraft:
     @property
     def takes_photo(self) -> bool:
         """A photo is just being taken."""
-        return self._photo_in_s > PHOTO_EVERY_S - 0.5
+        return self._photo_ago_s < 0.5
 
     @property
     def photos_left(self) -> int:
@@ -231,6 +267,12 @@ class Aircraft:
     def place_of(self, east_m: float, north_m: float) -> tuple[float, float]:
         """Longitude and latitude of a point on its ground plan."""
         return offset(self.base.longitude_deg, self.base.latitude_deg, east_m=east_m, north_m=north_m)
+
+    def fetch_shots(self) -> list[Shot]:
+        """The shots since the last time, oldest first."""
+        shots = list(self._shots)
+        self._shots.clear()
+        return shots
 
     # The way through time
 
@@ -243,6 +285,7 @@ class Aircraft:
 
     def _step(self) -> None:
         was_airborne = self.is_airborne
+        self._photo_ago_s += STEP_S
         match self.phase:
             case Phase.STANDBY:
                 self._rest()
@@ -298,6 +341,8 @@ class Aircraft:
             self.mission = self._draw_mission()
             self._next = 0
             self._mission_s = 0.0
+            self._photo_in_s = 0.0
+            self._flight_shots = 0
             self.home = self.position
             self.mode_code_reason = Reason.WAYLINE if self.mission.mode_code == WAYLINE else Reason.CONTROLLER
             self._begin(Phase.PREPARING, stays_s=3)
@@ -455,11 +500,34 @@ class Aircraft:
         if not self.mission.takes_photos:
             self.recording_s += STEP_S
             self.storage_used_kb += VIDEO_KB_PER_S * STEP_S
-            return
         self._photo_in_s -= STEP_S
         if self._photo_in_s <= 0:
-            self._photo_in_s = PHOTO_EVERY_S
+            self._photo_in_s = PHOTO_EVERY_S if self.mission.takes_photos else STILL_EVERY_S
+            self._photo_ago_s = 0.0
             self.storage_used_kb += PHOTO_KB
+            self._flight_shots += 1
+            self._shots.append(self._shot())
+
+    def _shot(self) -> Shot:
+        longitude_deg, latitude_deg = self.position
+        return Shot(
+            at_s=self.time_s,
+            flight=self.flights,
+            number=self._flight_shots,
+            mission=self.mission.kind,
+            is_wayline=self.mission.mode_code == WAYLINE,
+            longitude_deg=longitude_deg,
+            latitude_deg=latitude_deg,
+            height_m=self.height_m,
+            elevation_m=self.elevation_m,
+            heading_deg=self.heading_deg,
+            pitch_deg=self.pitch_deg,
+            roll_deg=self.roll_deg,
+            gimbal_pitch_deg=self.gimbal_pitch_deg,
+            east_mps=self.east_mps,
+            north_mps=self.north_mps,
+            climb_mps=self.climb_mps,
+        )
 
     # Weather and battery
 
