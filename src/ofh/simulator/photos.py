@@ -69,7 +69,7 @@ class Photo:
 
     @property
     def tiny_fingerprint(self) -> str:
-        """32 hexadecimal digits and the camera's time. DJI does not publish how it makes the digits; ours tell files apart."""
+        """32 hexadecimal digits and the camera's time. How DJI makes the digits is unpublished: ours tell files apart."""
         digits = hashlib.md5(f"{self.serial}/{self.name}".encode(), usedforsecurity=False).hexdigest()
         at = self.taken_at
         return f"{digits}_{at.year}_{at.month}_{at.day}_{at.hour}_{at.minute}_{at.second}"
