@@ -25,11 +25,14 @@ from ofh.edges.graphql.schema import build_schema
 from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
+from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.edges.mqtt.socket import MqttSocket
-from ofh.hub import Hub
+from ofh.hub import Hub, mqtt_url_for_controllers
+from ofh.services.link import Pilot
 
 log = structlog.get_logger(__name__)
 
+PLATFORM = "OpenFlightHub"
 API_VERSION = "0.11.0"
 """Of the REST contract whose shapes the hub serves."""
 
@@ -63,6 +66,7 @@ class HubApp:
                 accounts=people.accounts,
                 workspaces=people.workspaces,
                 connections=people.connections,
+                doctor=hub.doctor,
                 fleet=hub.fleet,
                 flights=hub.flights,
                 journal=hub.journal,
@@ -70,12 +74,13 @@ class HubApp:
                 alert_rules=hub.alert_rules,
                 feed=hub.feed,
                 export_links=ExportLinks(hub.public_url),
-                info=ServerInfo(name="OpenFlightHub", version=hub.version, api_version=API_VERSION),
+                info=ServerInfo(name=PLATFORM, version=hub.version, api_version=API_VERSION),
             )
         )
+        origins = Origins(public_url=settings.public_url, port=port, allowed=settings.allowed_origins)
         self._gate = Gate(
             sessions=people.sessions,
-            origins=Origins(public_url=settings.public_url, port=port, allowed=settings.allowed_origins),
+            origins=origins,
             address_of=_address_of,
             scope_of=self._scope_of,
             throttle=self._throttle,
@@ -119,6 +124,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             *exports.routes(),
+            *self._link_endpoints(origins, is_tls=is_tls).routes(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
@@ -193,6 +199,35 @@ class HubApp:
                 await limits.anonymous(address)
             else:
                 await limits.request(f"{actor.credential}:{actor.credential_id}")
+
+    async def _throttle_pilot(self, pilot: Pilot | None, address: str, number: int) -> None:
+        limits = self._hub.people.limits
+        for _ in range(number):
+            if pilot is None:
+                await limits.anonymous(address)
+            else:
+                await limits.request(f"link:{pilot.connection_id}")
+
+    def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
+        hub, settings = self._hub, self._hub.settings
+        key, app_license = settings.dji_app_key, settings.dji_app_license
+        return LinkEndpoints(
+            hub.links,
+            Addresses(
+                platform_name=PLATFORM,
+                public_url=hub.public_url,
+                mqtt_url=mqtt_url_for_controllers(settings, hub.public_url, getattr(hub.broker, "ports", ())),
+                rtmp_url=settings.rtmp_url or "",
+                app_id=settings.dji_app_id or "",
+                app_key="" if key is None else key.get_secret_value(),
+                app_license="" if app_license is None else app_license.get_secret_value(),
+            ),
+            origins=origins,
+            is_tls=is_tls,
+            note=hub.doctor.note,
+            address_of=_address_of,
+            throttle=self._throttle_pilot,
+        )
 
     async def _check_stranger(self, scope: Mapping[str, Any]) -> None:
         """Whether a handshake may go on that shows nobody.

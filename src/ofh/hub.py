@@ -19,7 +19,7 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,8 @@ import structlog
 
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.ports import Broker, Bus
+from ofh.dji.errors import DecodeError
+from ofh.dji.topics import parse
 from ofh.domain.errors import Code, HubError
 from ofh.domain.flights import FlightRules
 from ofh.edges.ingest.consumer import Consumer
@@ -46,11 +48,14 @@ from ofh.services.bindings import Bindings
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.counters import Counters
 from ofh.services.derivation import Derivation
+from ofh.services.doctor import Doctor, DoctorRules
 from ofh.services.exports import ExportRules, Exports
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.handed import Handed
 from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
@@ -195,6 +200,44 @@ def retention_of(settings: Settings, database: Database) -> Retention:
     return Retention(database, now, rules)
 
 
+def doctor_of(
+    settings: Settings,
+    database: Database,
+    access: Access,
+    *,
+    public_url: str,
+    counters: Counters,
+    bus: Bus | None = None,
+    feed: Feed | None = None,
+    locked_out: Callable[[], Collection[str]] = frozenset,
+    check_storage: Callable[[], Awaitable[None]] | None = None,
+) -> Doctor:
+    """The connection doctor; the command line asks it beside a running hub."""
+    is_set = settings.public_url is not None
+    return Doctor(
+        database,
+        bus,
+        access,
+        feed,
+        counters,
+        Handed(
+            public_url=public_url,
+            public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL is not set, and the hub's address",
+            mqtt_url=mqtt_url_for_controllers(settings, public_url),
+            mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
+            if settings.public_mqtt_url
+            else "the MQTT address that follows from OFH_PUBLIC_URL",
+            mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
+            has_licence=settings.dji_app_id is not None,
+        ),
+        clock=now,
+        monotonic=time.monotonic,
+        locked_out=locked_out,
+        check_storage=check_storage,
+        rules=DoctorRules(clock_tolerance=timedelta(seconds=settings.clock_tolerance_s)),
+    )
+
+
 class Hub:
     """One hub process.
 
@@ -236,6 +279,16 @@ class Hub:
         )
         self.retention = retention_of(settings, self.database)
         self.feed = Feed(self.bus)
+        self.doctor = doctor_of(
+            settings,
+            self.database,
+            self.people.access,
+            public_url=public_url,
+            bus=self.bus,
+            feed=self.feed,
+            counters=self.metrics,
+            locked_out=lambda: getattr(self.broker, "locked_out", frozenset()),
+        )
         self.derivation = Derivation(
             self.database,
             self.bus,
@@ -267,6 +320,7 @@ class Hub:
             self.bindings,
             self.people.control,
             self.people.audit,
+            self.doctor,
             self.metrics,
         )
         self.links = Links(
@@ -299,6 +353,7 @@ class Hub:
             self.telemetry,
             self.presence,
             self.people.audit,
+            self.doctor,
             self.metrics,
             now,
             time.monotonic,
@@ -342,6 +397,8 @@ class Hub:
             self._run(stack, "telemetry", self.telemetry.run)
             self._run(stack, "presence", self.presence.run)
             self._run(stack, "flights", self.derivation.run)
+            self._run(stack, "connection steps", self.doctor.run)
+            self._run(stack, "connection doctor", self.doctor.look)
 
             await self.consumer.start()
             stack.push_async_callback(self._settle)
@@ -440,7 +497,12 @@ class Hub:
             context = SSLContext(PROTOCOL_TLS_SERVER)
             context.load_cert_chain(settings.mqtt_tls_certificate, settings.mqtt_tls_key)
             listeners.append((settings.mqtt_host, settings.mqtt_tls_port, context))
-        return EmbeddedBroker(listeners, self._authenticate, self.bindings.serials)
+        return EmbeddedBroker(listeners, self._authenticate, self.bindings.serials, self._not_let_through)
+
+    def _not_let_through(self, account: str, topic: str) -> None:
+        """The broker inside the hub has dropped a message of a device that nobody announced."""
+        with suppress(DecodeError):
+            self.doctor.not_announced(account, parse(topic).serial)
 
 
 async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -520,6 +582,23 @@ def signing_key(settings: Settings, purpose: str) -> bytes:
     else:
         secret = _kept(settings.data / "secret.key")
     return hmac.digest(secret, purpose.encode(), hashlib.sha256)
+
+
+def mqtt_url_for_controllers(settings: Settings, public_url: str, ports: Sequence[int] = ()) -> str:
+    """Where controllers reach the broker, in the form that Pilot takes.
+
+    Args:
+        ports: where the broker inside the hub listens, if it does already.
+    """
+    if settings.public_mqtt_url is not None:
+        return settings.public_mqtt_url
+    parts = urlsplit(public_url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
+    if settings.mqtt_url is not None:
+        return f"ssl://{host}:8883" if parts.scheme == "https" else f"tcp://{host}:1883"
+    if settings.mqtt_tls_certificate is not None:
+        return f"ssl://{host}:{settings.mqtt_tls_port}"
+    return f"tcp://{host}:{ports[0] if ports else settings.mqtt_port}"
 
 
 def client_id(settings: Settings) -> str:

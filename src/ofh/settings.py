@@ -31,8 +31,13 @@ _SCHEMES = {
     "redis_url": ("redis", "rediss", "unix"),
     "mqtt_url": ("mqtt", "mqtts"),
     "public_url": ("http", "https"),
+    "public_mqtt_url": ("tcp", "ssl", "ws", "wss"),
+    "rtmp_url": ("rtmp",),
     "smtp_url": ("smtp", "smtps"),
 }
+
+
+_NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url")
 
 
 class Settings(BaseSettings):
@@ -111,6 +116,24 @@ class Settings(BaseSettings):
         default=None, description="Certificate chain (PEM) of the broker inside the hub; turns its TLS port on."
     )
     mqtt_tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+
+    public_mqtt_url: str | None = Field(
+        default=None,
+        description="Where controllers reach the MQTT broker: tcp://host:port, or ssl://host:port with TLS. Without it:"
+        " the public URL's host; of the broker inside the hub its own port, the one with TLS where it has a"
+        " certificate; else port 8883 with TLS where the public URL is https, and 1883 where it is not.",
+    )
+    rtmp_url: str | None = Field(
+        default=None,
+        description="Where controllers publish live video, such as rtmp://hub.example.org/live. Without it: nowhere.",
+    )
+    dji_app_id: str | None = Field(
+        default=None,
+        description="Id of the Cloud API app that is registered at developer.dji.com, a number. Without it Pilot 2"
+        " cannot use the hub.",
+    )
+    dji_app_key: SecretStr | None = Field(default=None, description="That app's key.")
+    dji_app_license: SecretStr | None = Field(default=None, description="That app's basic license, one long line.")
 
     smtp_url: SecretStr | None = Field(
         default=None,
@@ -275,10 +298,12 @@ class Settings(BaseSettings):
             _ = parts.port
         except ValueError:
             raise ValueError("names no port between 0 and 65535") from None
-        if info.field_name in ("mqtt_url", "public_url", "smtp_url") and not parts.hostname:
+        if info.field_name in _NEED_HOST and not parts.hostname:
             raise ValueError("names no host")
         if info.field_name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
             raise ValueError("must be scheme, host and port alone: controllers append their paths to it")
+        if info.field_name == "public_mqtt_url" and (parts.port is None or parts.username is not None):
+            raise ValueError("must name a port and no user, such as ssl://hub.example.org:8883")
         if info.field_name == "mqtt_url" and not parts.password:
             raise ValueError("must hold the hub's own user name and password")
         return value.rstrip("/") if info.field_name == "public_url" else value
@@ -320,6 +345,8 @@ class Settings(BaseSettings):
                 problems.append(f"OFH_WORKERS: more than one process needs {', '.join(missing)}; set them or use 1")
         if (self.mqtt_tls_certificate is None) != (self.mqtt_tls_key is None):
             problems.append("OFH_MQTT_TLS_CERTIFICATE and OFH_MQTT_TLS_KEY: set both or neither")
+        if len({value is None for value in (self.dji_app_id, self.dji_app_key, self.dji_app_license)}) > 1:
+            problems.append("OFH_DJI_APP_ID, OFH_DJI_APP_KEY and OFH_DJI_APP_LICENSE: set all of them or none")
         if self.mqtt_url is not None and self.mqtt_tls_certificate is not None:
             problems.append(
                 "OFH_MQTT_TLS_CERTIFICATE: belongs to the broker inside the hub, but OFH_MQTT_URL names an outside one;"
@@ -356,7 +383,7 @@ def load(**flags: Any) -> Settings:
         raise SettingsError(lines) from None
 
 
-SECRETS = frozenset({"secret_key", "smtp_url"})
+SECRETS = frozenset({"secret_key", "smtp_url", "dji_app_key", "dji_app_license"})
 URLS = frozenset({"database_url", "redis_url", "mqtt_url"})
 """Settings whose password is left out where they are shown."""
 

@@ -21,7 +21,9 @@ from ofh.services.audit import Audit
 from ofh.services.bindings import Bindings
 from ofh.services.control import Control
 from ofh.services.derivation import Derivation
+from ofh.services.doctor import Doctor
 from ofh.services.feed import Feed, channel
+from ofh.services.handed import Handed
 from ofh.services.presence import Presence
 from ofh.services.recorder import Recorder
 from ofh.services.telemetry import Telemetry
@@ -99,6 +101,22 @@ class FleetBench:
         self.derivation = Derivation(database, self.bus, self.alerts, self.counts, lambda: self.now)
         self.recorder = Recorder(database, self.bus, self.derivation, self.counts)
         self.telemetry = Telemetry(self.bindings, self.recorder, self.counts, lambda: 0.0)
+        self.feed = Feed(self.bus)
+        self.doctor = Doctor(
+            database,
+            self.bus,
+            Access(self.audit),
+            self.feed,
+            self.counts,
+            Handed(
+                public_url="https://hub.example.org",
+                mqtt_url="ssl://hub.example.org:8883",
+                mqtt_url_setting="OFH_PUBLIC_MQTT_URL",
+                has_licence=True,
+            ),
+            clock=lambda: self.now,
+            monotonic=lambda: self.ticks,
+        )
         self.topologies = Topologies(
             database,
             self.bus,
@@ -107,16 +125,17 @@ class FleetBench:
             self.bindings,
             self.control,
             self.audit,
+            self.doctor,
             self.counts,
         )
         self.presence = Presence(database, self.bus, self.derivation, self.counts, lambda: self.now)
-        self.feed = Feed(self.bus)
         self.consumer = Consumer(
             self.broker,
             self.topologies,
             self.telemetry,
             self.presence,
             self.audit,
+            self.doctor,
             self.counts,
             lambda: self.now,
             lambda: 0.0,

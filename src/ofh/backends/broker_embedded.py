@@ -26,9 +26,15 @@ Authenticate = Callable[[str, str], Awaitable[bool]]
 class _Rights:
     """Topic rights by account (security.md, M1 and M2)."""
 
-    def __init__(self, authenticate: Authenticate, serials: Callable[[str], frozenset[str]]) -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        serials: Callable[[str], frozenset[str]],
+        on_refused: Callable[[str, str], None],
+    ) -> None:
         self._authenticate = authenticate
         self._serials = serials
+        self._on_refused = on_refused
 
     async def authenticate(
         self, *, client_id: str, username: str | None, password: bytes | None, address: str
@@ -42,7 +48,10 @@ class _Rights:
         return username if await self._authenticate(username, secret) else None
 
     def may_publish(self, account: str, topic: str) -> bool:
-        return topics.may_publish(topic, self._serials(account))
+        if topics.may_publish(topic, self._serials(account)):
+            return True
+        self._on_refused(account, topic)
+        return False
 
     def may_subscribe(self, account: str, topic_filter: str) -> bool:
         return topics.may_subscribe(topic_filter, self._serials(account))
@@ -61,6 +70,7 @@ class EmbeddedBroker:
         listeners: host, port and TLS of each listener.
         authenticate: asked at each CONNECT.
         serials: the serial numbers that an account speaks for, asked for every message.
+        on_refused: told the account and the topic of each message that was not let through; must not block.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class EmbeddedBroker:
         listeners: list[tuple[str, int, SSLContext | None]],
         authenticate: Authenticate,
         serials: Callable[[str], frozenset[str]],
+        on_refused: Callable[[str, str], None] = lambda _account, _topic: None,
         limits: Limits | None = None,
     ) -> None:
         self._listeners = listeners
@@ -76,7 +87,7 @@ class EmbeddedBroker:
         self._digests: dict[str, bytes] = {}
         """Of the secrets that connected accounts have shown."""
         self.server = MqttServer(
-            _Rights(self._check(authenticate), serials),
+            _Rights(self._check(authenticate), serials, on_refused),
             limits or Limits(),
             on_event=self._session_event,
             clock=time.monotonic,

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 
 class LinkStepName(StrEnum):
@@ -57,6 +55,7 @@ class LinkProblem(StrEnum):
     THIS_MACHINE_ONLY = "THIS_MACHINE_ONLY"
     INTERNAL_NAME = "INTERNAL_NAME"
     PRIVATE_ADDRESS = "PRIVATE_ADDRESS"
+    BROKER_LISTENS_HERE_ONLY = "BROKER_LISTENS_HERE_ONLY"
     PLAIN_HTTP = "PLAIN_HTTP"
     NO_MQTT_LOGIN = "NO_MQTT_LOGIN"
     ACCOUNT_MISSING = "ACCOUNT_MISSING"
@@ -103,6 +102,8 @@ HINTS: Mapping[LinkProblem, str] = {
     "to a name or an address at which controllers reach the hub.",
     LinkProblem.PRIVATE_ADDRESS: "This address can be reached only from the hub's own network. Bring the controller "
     "into that network, or use a public name.",
+    LinkProblem.BROKER_LISTENS_HERE_ONLY: "The MQTT broker listens to its own machine alone. Let it listen to the "
+    "network as well, by OFH_MQTT_HOST.",
     LinkProblem.PLAIN_HTTP: "The hub is reached by plain http, which DJI Pilot 2 before version 6.1 does not use for "
     "this. Update Pilot 2, or serve the hub by https.",
     LinkProblem.NO_MQTT_LOGIN: "The page has its settings, but the controller has not come to the MQTT broker. See "
@@ -180,7 +181,13 @@ TITLES: Mapping[LinkStepName, str] = {
 }
 
 TOLERABLE = frozenset(
-    {LinkProblem.CLOCK_OFF, LinkProblem.AIRCRAFT_ELSEWHERE, LinkProblem.NOT_ANNOUNCED, LinkProblem.NO_LICENCE}
+    {
+        LinkProblem.CLOCK_OFF,
+        LinkProblem.AIRCRAFT_ELSEWHERE,
+        LinkProblem.NOT_ANNOUNCED,
+        LinkProblem.NO_LICENCE,
+        LinkProblem.REPLY_NOT_HEARD,
+    }
 )
 """With these a step may work all the same; and that later ones go well proves nothing against them."""
 INCLUDES_SUCCESS = frozenset({LinkProblem.CLOCK_OFF, LinkProblem.AIRCRAFT_ELSEWHERE})
@@ -191,7 +198,8 @@ _PROVES: Mapping[LinkStepName, tuple[LinkStepName, ...]] = {
     LinkStepName.LICENCE: (LinkStepName.PAGE_FETCHED, LinkStepName.CREDENTIALS),
     LinkStepName.MQTT_LOGIN: (LinkStepName.CREDENTIALS,),
     LinkStepName.TOPOLOGY: (LinkStepName.CREDENTIALS, LinkStepName.MQTT_LOGIN),
-    LinkStepName.FIRST_REPORT: (LinkStepName.CREDENTIALS, LinkStepName.MQTT_LOGIN, LinkStepName.TOPOLOGY),
+    # Not the topology: a controller may report for itself as soon as its page has told its serial number.
+    LinkStepName.FIRST_REPORT: (LinkStepName.CREDENTIALS, LinkStepName.MQTT_LOGIN),
     LinkStepName.FIRST_OBJECT: (LinkStepName.STORAGE_CREDENTIALS,),
 }
 """What could not have been without which: a client that is no Pilot needs neither page nor licence."""
@@ -348,9 +356,9 @@ def _step(
     record, went_at = records.get(name, Record()), went[name]
     if record.problem is not None:
         if record.problem in TOLERABLE:
-            works = went_at is not None or _is_skipped(name, went)
+            works = _works(name, record, went)
             return _wrong(name, LinkStepState.WARNING if works else LinkStepState.FAILED, record)
-        if went_at is None or not _is_by(record.failed_at, went_at):
+        if _is_by(went_at, record.failed_at):
             return _wrong(name, LinkStepState.FAILED, record)
     ours = [
         finding
@@ -378,6 +386,14 @@ def _step(
     if _is_skipped(name, went):
         return LinkStep(name=name, state=LinkStepState.SKIPPED)
     return LinkStep(name=name, state=LinkStepState.WAITING, hint=NEXT[name])
+
+
+def _works(name: LinkStepName, record: Record, went: Mapping[LinkStepName, datetime | None]) -> bool:
+    """Whether something comes of a step in spite of its problem."""
+    if record.problem is LinkProblem.REPLY_NOT_HEARD:
+        reported_at = went[LinkStepName.FIRST_REPORT]
+        return reported_at is not None and _is_by(record.failed_at, reported_at + SAME_TIME)
+    return went[name] is not None or _is_skipped(name, went)
 
 
 def _wrong(name: LinkStepName, state: LinkStepState, record: Record) -> LinkStep:
@@ -439,58 +455,6 @@ def _summary(steps: Sequence[LinkStep]) -> tuple[LinkStepState, str]:
     if all(step.state is LinkStepState.WAITING for step in steps):
         return LinkStepState.WAITING, f"Nothing has been heard of this controller yet. {waiting.hint}"
     return LinkStepState.WAITING, f"Nothing is wrong so far. Next is “{TITLES[waiting.name]}”: {waiting.hint}"
-
-
-def reach_of(url: str) -> LinkProblem | None:
-    """What keeps a controller from reaching this address; None where nothing is seen."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return LinkProblem.INTERNAL_NAME
-    host = host.rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return LinkProblem.THIS_MACHINE_ONLY
-    try:
-        address = ip_address(host)
-    except ValueError:
-        is_internal = "." not in host or host.endswith((".internal", ".local", ".localdomain"))
-        return LinkProblem.INTERNAL_NAME if is_internal else None
-    if address.is_loopback or address.is_unspecified or address.is_link_local:
-        return LinkProblem.THIS_MACHINE_ONLY
-    return LinkProblem.PRIVATE_ADDRESS if address.is_private else None
-
-
-def findings_of_url(setting: str, url: str, *steps: tuple[LinkStepName, LinkStepName | None]) -> list[Finding]:
-    """What a controller will trip over that is handed this address.
-
-    Args:
-        setting: whose value it is, for the detail; with the value itself, less a user name or a password.
-        steps: the steps that need it, each with the one after which it is told for them, if any.
-    """
-    problem = reach_of(url)
-    if problem is None:
-        return []
-    shown = shown_url(url)
-    return [
-        Finding(
-            step=step,
-            problem=problem,
-            detail=f"{setting} is {shown}",
-            # Controllers of one site are in its network, mostly.
-            is_certain=problem is not LinkProblem.PRIVATE_ADDRESS,
-            after=after,
-        )
-        for step, after in steps
-    ]
-
-
-def shown_url(url: str) -> str:
-    """An address without user name, password, query and fragment."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "no address"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def likeness(public_id: str) -> str:

@@ -26,7 +26,6 @@ from ofh.domain.link_steps import (
     Record,
     Records,
     diagnose,
-    findings_of_url,
     likeness,
     next_change,
     went_well,
@@ -40,8 +39,11 @@ from .access import Access
 from .announcing import publish
 from .counters import Counters
 from .feed import Feed
+from .handed import Handed, findings_of
+from .names import is_public_id
 
 MAX_DETAIL = 200
+MAX_NAME = 64
 MAX_LOOKALIKES = 100_000
 """Connections whose ids are compared with one that does not exist."""
 
@@ -67,26 +69,11 @@ class DoctorRules:
     """Steps that may wait for the database; what comes on top is counted and lost."""
     max_remembered: int = 100_000
     """Steps of which it is remembered when they were last noted."""
+    clock_tolerance: timedelta = timedelta(minutes=5)
+    """How far a device's clock may be from ours and still be believed."""
     repeats: int = 3
     """Equal topologies in a row, each soon after the other, that say that the answer is not heard."""
     repeats_within: timedelta = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
-    """What controllers are handed, and what they need of the hub's settings."""
-
-    public_url: str
-    public_url_setting: str = "OFH_PUBLIC_URL"
-    mqtt_url: str
-    """Where controllers reach the broker."""
-    mqtt_url_setting: str
-    mqtt_listens: str | None = None
-    """The address that the broker inside the hub listens on."""
-    storage_url: str | None = None
-    """The endpoint that uploads go to; None where it is below the public URL."""
-    storage_url_setting: str = ""
-    has_licence: bool
 
 
 @dataclass(slots=True)
@@ -161,6 +148,8 @@ class Doctor:
             who: a connection; one that does not exist is compared with those that do, since ids are typed.
             detail: what was seen, without secrets.
         """
+        if isinstance(who, str) and len(who) > MAX_NAME:
+            return  # nobody's, and like nobody's
         key, now = (who, step), self._monotonic()
         held = self._noted.get(key)
         if held is not None and held.problem is problem:
@@ -185,6 +174,10 @@ class Doctor:
         """Somebody failed to log in to the broker."""
         self.note(account, LinkStepName.MQTT_LOGIN, LinkProblem.WRONG_SECRET)
 
+    def not_announced(self, account: str, serial: str) -> None:
+        """A report of a device that no topology of the account has named."""
+        self.note(account, LinkStepName.TOPOLOGY, LinkProblem.NOT_ANNOUNCED, serial)
+
     def announced(self, account: str, content: object) -> None:
         """A topology was taken and is answered; one that comes again and again has not had its answer heard."""
         now = self._monotonic()
@@ -200,7 +193,7 @@ class Doctor:
         if held.times >= self._rules.repeats:
             self.note(account, LinkStepName.TOPOLOGY, LinkProblem.REPLY_NOT_HEARD, f"announced {held.times} times")
 
-    def reported(self, account: str, *, sent_at: datetime | None, received_at: datetime, tolerance: timedelta) -> None:
+    def reported(self, account: str, *, sent_at: datetime | None, received_at: datetime) -> None:
         """A report came in; called for every one."""
         now = self._monotonic()
         if now < self._reports.get(account, float("-inf")):
@@ -209,7 +202,7 @@ class Doctor:
             self._reports.clear()
         self._reports[account] = now + self._fine_again_s
         off = None if sent_at is None else sent_at - received_at
-        if off is None or abs(off) <= tolerance:
+        if off is None or abs(off) <= self._rules.clock_tolerance:
             self.note(account, LinkStepName.FIRST_REPORT)
         else:
             self.note(account, LinkStepName.FIRST_REPORT, LinkProblem.CLOCK_OFF, _clock_text(off))
@@ -266,7 +259,7 @@ class Doctor:
     async def _store(self, taken: Mapping[tuple[Who, LinkStepName], Record]) -> dict[int, list[Event]]:
         names = sorted({who for who, _ in taken if isinstance(who, str)})
         async with self._database.transaction() as client:
-            known = {name: id for name, (id, _) in (await store.connections_named(client, names)).items()}
+            known = await store.connections_named(client, [name for name in names if is_public_id(name)])
             strange = [name for name in names if name not in known]
             meant = await self._meant_by(strange) if strange else {}
             news: dict[store.Key, Record] = {}
@@ -439,43 +432,6 @@ class DoctorWatch:
         if self._next is None:
             return longest
         return min(max((self._next - self.clock()).total_seconds(), 0.0) + 0.1, longest)
-
-
-def findings_of(handed: Handed) -> list[Finding]:
-    """What a controller will trip over in the settings; needs no controller to be seen."""
-    step = LinkStepName
-    found = findings_of_url(
-        handed.public_url_setting,
-        handed.public_url,
-        (step.PAGE_FETCHED, None),
-        (step.WEBSOCKET, step.PAGE_FETCHED),
-        (step.STORAGE_CREDENTIALS, step.PAGE_FETCHED),
-    )
-    if not handed.has_licence:
-        found.append(Finding(step=step.LICENCE, problem=LinkProblem.NO_LICENCE, detail=""))
-    found += findings_of_url(handed.mqtt_url_setting, handed.mqtt_url, (step.MQTT_LOGIN, None))
-    if handed.mqtt_listens is not None:
-        # Something on this machine may stand before it, so this explains rather than accuses.
-        listens = findings_of_url("OFH_MQTT_HOST", f"mqtt://{_bracketed(handed.mqtt_listens)}", (step.MQTT_LOGIN, None))
-        found += [
-            Finding(
-                step=item.step, problem=item.problem, detail=f"OFH_MQTT_HOST is {handed.mqtt_listens}", is_certain=False
-            )
-            for item in listens
-            if item.problem is LinkProblem.THIS_MACHINE_ONLY and handed.mqtt_listens not in ("0.0.0.0", "::")  # noqa: S104
-        ]
-    if handed.storage_url is not None:
-        found += findings_of_url(handed.storage_url_setting, handed.storage_url, (step.FIRST_OBJECT, None))
-    if handed.public_url.startswith("http://"):
-        found += [
-            Finding(step=name, problem=LinkProblem.PLAIN_HTTP, detail="", is_certain=False)
-            for name in (step.WEBSOCKET, step.FIRST_OBJECT)
-        ]
-    return found
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _mistyped(seen: Record) -> Record:

@@ -23,6 +23,7 @@ from ofh.dji.topology import UNKNOWN_TYPE, DeviceKind, Topology
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError
 from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged, TopologyChanged
+from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.store import journal
 from ofh.store.database import Database
 from ofh.store.models import Binding, Connection, Drone, RemoteController
@@ -34,6 +35,7 @@ from .bindings import Bindings
 from .control import Control
 from .counters import Counters
 from .derivation import Derivation
+from .doctor import Doctor
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +100,7 @@ class Topologies:
         bindings: Bindings,
         control: Control,
         audit: Audit,
+        doctor: Doctor,
         counters: Counters,
     ) -> None:
         self._database = database
@@ -107,6 +110,7 @@ class Topologies:
         self._bindings = bindings
         self._control = control
         self._audit = audit
+        self._doctor = doctor
         self._counters = counters
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -127,11 +131,15 @@ class Topologies:
             outcome = await self._take(account, gateway, topology, at, received_at)
         except IntegrityError:  # another process made one of the rows a moment ago
             outcome = await self._take(account, gateway, topology, at, received_at)
+        if outcome.accepted and not outcome.conflicts:
+            self._doctor.announced(account, (gateway, frozenset(sub.serial for sub in topology.sub_devices)))
         return await self._settle(account, outcome)
 
     async def _settle(self, account: str, outcome: _Outcome) -> bool:
         """Tell of what was taken, or record why not."""
         for serial in outcome.conflicts:
+            elsewhere = LinkProblem.AIRCRAFT_ELSEWHERE if outcome.accepted else LinkProblem.CONTROLLER_ELSEWHERE
+            self._doctor.note(account, LinkStepName.TOPOLOGY, elsewhere, serial)
             log.info("serial number is online in another workspace", serial=serial, account=account)
             self._counters.dropped("serial_conflict")
             await self._audit.record(
@@ -141,6 +149,7 @@ class Topologies:
                 object=f"device:{serial}",
             )
         if outcome.is_full:
+            self._doctor.note(account, LinkStepName.TOPOLOGY, LinkProblem.TOO_MANY_SERIALS)
             self._counters.dropped("too_many_serials")
         if outcome.accepted:
             if outcome.accounts:

@@ -29,16 +29,12 @@ def records_of(rows: Sequence[LinkStep]) -> Records:
     return {LinkStepName(row.step): record_of(row) for row in rows if row.step in LinkStepName.__members__}
 
 
-async def connections_named(client: Any, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The ids of connections and of their workspaces, by public id."""
+async def connections_named(client: Any, names: Sequence[str]) -> dict[str, int]:
+    """The ids of connections by their public ids."""
     if not names:
         return {}
-    rows = (
-        await Connection.filter(public_id__in=list(names))
-        .using_db(client)
-        .values_list("public_id", "id", "workspace_id")
-    )
-    return {str(name): (int(id), int(workspace)) for name, id, workspace in rows}
+    rows = await Connection.filter(public_id__in=list(names)).using_db(client).values_list("public_id", "id")
+    return {str(name): int(id) for name, id in rows}
 
 
 async def add(database: Database, client: Any, news: Mapping[Key, Record]) -> dict[int, int]:

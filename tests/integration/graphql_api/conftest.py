@@ -17,9 +17,11 @@ from ofh.services.audit import Audit
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.doctor import Doctor
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.handed import Handed
 from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail
 from ofh.services.passwords import Passwords
@@ -97,6 +99,21 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
             clock=now,
         ),
         connections=Connections(database=database, access=access, audit=audit, control=control, clock=now),
+        doctor=Doctor(
+            database,
+            bus,
+            access,
+            feed,
+            Counts(),
+            Handed(
+                public_url="https://hub.example",
+                mqtt_url="ssl://hub.example:8883",
+                mqtt_url_setting="OFH_PUBLIC_MQTT_URL",
+                has_licence=True,
+            ),
+            clock=now,
+            monotonic=lambda: 0.0,
+        ),
         fleet=fleet,
         flights=Flights(database, access, fleet),
         journal=Journal(access),

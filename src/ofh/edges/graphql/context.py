@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ofh.services.alerts import Alerts
     from ofh.services.connections import Connections
     from ofh.services.feed import Feed
+    from ofh.services.doctor import Doctor
     from ofh.services.fleet import Fleet
     from ofh.services.flights import Flights
     from ofh.services.journal import Journal
@@ -44,6 +45,7 @@ class Services:
     fleet: "Fleet"
     flights: "Flights"
     journal: "Journal"
+    doctor: "Doctor"
     alerts: "Alerts"
     alert_rules: "AlertRules"
     feed: "Feed"

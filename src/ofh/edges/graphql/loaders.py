@@ -46,6 +46,7 @@ class Loaders:
         self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
         self.drone_of_connection = _loader(_latest(models.Drone))
         self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
+        self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
 
     def forget(self) -> None:
         """Read everything anew from now on: something has been changed."""

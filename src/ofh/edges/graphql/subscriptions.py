@@ -17,6 +17,7 @@ from ofh.domain.errors import gone
 from .arguments import Area, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
+from .types.doctor import ConnectionDoctor
 from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
 from .visibility import Info, OfWorkspace, Sight, look_or_gone
 
@@ -114,6 +115,22 @@ class Subscription:
         feed = info.context.services.feed
         key = ("workspaceBatteries", found, every)
         yield _join(DroneBattery, sight, key, lambda: feed.workspace_batteries(found, every), per_item=False)
+
+    @subscription("How a controller's way into the hub stands: at once, then on every change.")
+    async def connection_doctor(
+        self,
+        info: Info,
+        connection_id: Annotated[strawberry.ID, strawberry.argument(description="The connection's id.")],
+    ) -> AsyncGenerator[ConnectionDoctor, None]:
+        actor = info.context.require_actor()
+        found = number(connection_id, "connectionId")
+        row = await info.context.services.connections.get(actor, found)
+        if row is None:
+            raise gone("connection")
+        sight = await look_or_gone(info, row.workspace_id, "connection")
+        doctor = info.context.services.doctor
+        key = ("connectionDoctor", found)
+        yield _join(ConnectionDoctor, sight, key, lambda: doctor.watch(row.workspace_id, found), per_item=True)
 
 
 async def _drone(info: Info, drone_id: str) -> tuple[Sight, int]:

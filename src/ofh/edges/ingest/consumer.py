@@ -23,10 +23,12 @@ from ofh.dji.requests import decode_request
 from ofh.dji.topics import Topic, TopicKind, parse, reply_topic
 from ofh.dji.topology import UPDATE_TOPO, decode_topology
 from ofh.domain.errors import Code, HubError
+from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.rates import Allowance
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bound
 from ofh.services.counters import Counters
+from ofh.services.doctor import Doctor
 from ofh.services.presence import Presence
 from ofh.services.recorder import Incoming
 from ofh.services.telemetry import Telemetry, moment
@@ -50,6 +52,7 @@ class Consumer:
         telemetry: Telemetry,
         presence: Presence,
         audit: Audit,
+        doctor: Doctor,
         counters: Counters,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -59,6 +62,7 @@ class Consumer:
         self._telemetry = telemetry
         self._presence = presence
         self._audit = audit
+        self._doctor = doctor
         self._counters = counters
         self._clock = clock
         self._monotonic = monotonic
@@ -147,13 +151,18 @@ class Consumer:
             self._counters.dropped("shed")
             message.ack()
             return
-        topology = decode_topology(envelope.data)
+        try:
+            topology = decode_topology(envelope.data)
+        except DecodeError as error:
+            self._doctor.note(message.account, LinkStepName.TOPOLOGY, LinkProblem.UNREADABLE, error.detail)
+            raise
         at = moment(envelope.sent_at, message.received_at, self._telemetry.clock_tolerance)
         accepted = await self._topologies.announce(
             message.account, topic.serial, topology, at=at, received_at=message.received_at
         )
         if accepted:
-            await self._reply(topic, envelopes.status_reply(envelope, self._clock()))
+            if not await self._reply(topic, envelopes.status_reply(envelope, self._clock())):
+                self._doctor.note(message.account, LinkStepName.TOPOLOGY, LinkProblem.REPLY_NOT_SENT)
         else:
             self._counters.dropped("refused")
         message.ack()
@@ -165,6 +174,7 @@ class Consumer:
             await self._telemetry.wait(waiting)
 
     def _take(self, message: Message, bound: Bound, envelope: Envelope) -> Incoming | None:
+        self._doctor.reported(bound.account, sent_at=envelope.sent_at, received_at=message.received_at)
         return self._telemetry.take_now(
             bound,
             decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data),
@@ -208,13 +218,18 @@ class Consumer:
         bound = await self._telemetry.find(topic.serial, envelope.gateway, message.account)
         if bound is None:
             self._refuse(message, "not_bound", f"{topic.serial} through {envelope.gateway}")
+            if message.account is not None:
+                self._doctor.not_announced(message.account, topic.serial)
         return bound
 
-    async def _reply(self, topic: Topic, payload: bytes) -> None:
+    async def _reply(self, topic: Topic, payload: bytes) -> bool:
+        """Whether the answer has left."""
         try:
             await self._broker.publish(reply_topic(topic), payload, qos=1)
         except HubError:
             self._counters.dropped("reply_not_sent")
+            return False
+        return True
 
     def _refuse(self, message: Message, reason: str, detail: str) -> None:
         """Acknowledge, count, and show it now and then."""
@@ -230,6 +245,10 @@ class Consumer:
 
     def _session_changed(self, session: Session) -> None:
         self._presence.session_changed(session)
+        if session.change is SessionChange.CONNECTED:
+            self._doctor.connected(session.account)
+        elif session.change is SessionChange.REFUSED:
+            self._doctor.refused(session.account)
         if session.change is SessionChange.REFUSED and self._recorded_failures.take(self._monotonic()):
             task = asyncio.get_running_loop().create_task(
                 self._audit.record(

@@ -21,6 +21,7 @@ from ofh.store import models
 from .accounts import User
 from .alerts import AlertConnection, AlertFilter, AlertRule
 from .events import FleetEventConnection
+from .doctor import ConnectionDoctor
 from .fleet import Drone, RemoteController
 from .flights import FlightConnection, FlightFilter
 from .pages import After, First
@@ -99,6 +100,12 @@ class Connection(OfWorkspace):
 
 
 @strawberry.type(description="A connection with the secret that was just made for it.")
+    @field("How its controller's way into the hub stands, step by step, and what to do where it is stuck.")
+    async def doctor(self, info: Info) -> ConnectionDoctor:
+        rows = await info.context.loaders.link_steps_of_connection.load(self.row.id)
+        found = info.context.services.doctor.diagnosis(self.row.workspace_id, self.row.id, rows)
+        return ConnectionDoctor(event=found, sight=self.sight)
+
 class ConnectionPayload(OfWorkspace):
     connection: Connection = strawberry.field(description="What is known of it from now on.")
     connection_id: str = strawberry.field(description="What the controller logs in with, beside the secret.")
