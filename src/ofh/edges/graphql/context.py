@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ofh.services.alert_rules import AlertRules
     from ofh.services.alerts import Alerts
     from ofh.services.connections import Connections
-    from ofh.services.feed import Feed
     from ofh.services.doctor import Doctor
+    from ofh.services.feed import Feed
     from ofh.services.fleet import Fleet
     from ofh.services.flights import Flights
     from ofh.services.journal import Journal
@@ -42,10 +42,10 @@ class Services:
     accounts: "Accounts"
     workspaces: "Workspaces"
     connections: "Connections"
+    doctor: "Doctor"
     fleet: "Fleet"
     flights: "Flights"
     journal: "Journal"
-    doctor: "Doctor"
     alerts: "Alerts"
     alert_rules: "AlertRules"
     feed: "Feed"

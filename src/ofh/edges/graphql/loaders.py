@@ -41,12 +41,12 @@ class Loaders:
         self.connections_of_workspace = _loader(_lists(models.Connection, "workspace_id"))
         self.drones_of_workspace = _loader(_lists(models.Drone, "workspace_id"))
         self.remote_controllers_of_workspace = _loader(_lists(models.RemoteController, "workspace_id"))
+        self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
         self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
 
         self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
         self.drone_of_connection = _loader(_latest(models.Drone))
         self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
-        self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
 
     def forget(self) -> None:
         """Read everything anew from now on: something has been changed."""

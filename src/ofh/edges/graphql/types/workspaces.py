@@ -20,8 +20,8 @@ from ofh.store import models
 
 from .accounts import User
 from .alerts import AlertConnection, AlertFilter, AlertRule
-from .events import FleetEventConnection
 from .doctor import ConnectionDoctor
+from .events import FleetEventConnection
 from .fleet import Drone, RemoteController
 from .flights import FlightConnection, FlightFilter
 from .pages import After, First
@@ -98,14 +98,14 @@ class Connection(OfWorkspace):
         row = await info.context.loaders.drone_of_connection.load(self.row.id)
         return Drone(row=row, sight=self.sight) if row else None
 
-
-@strawberry.type(description="A connection with the secret that was just made for it.")
     @field("How its controller's way into the hub stands, step by step, and what to do where it is stuck.")
     async def doctor(self, info: Info) -> ConnectionDoctor:
         rows = await info.context.loaders.link_steps_of_connection.load(self.row.id)
         found = info.context.services.doctor.diagnosis(self.row.workspace_id, self.row.id, rows)
         return ConnectionDoctor(event=found, sight=self.sight)
 
+
+@strawberry.type(description="A connection with the secret that was just made for it.")
 class ConnectionPayload(OfWorkspace):
     connection: Connection = strawberry.field(description="What is known of it from now on.")
     connection_id: str = strawberry.field(description="What the controller logs in with, beside the secret.")
