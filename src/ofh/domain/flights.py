@@ -129,6 +129,11 @@ class Sample:
     fix: Fix | None = None
     battery_percent: float | None = None
 
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Longitude and latitude."""
+        return None if self.fix is None else (self.fix.longitude_deg, self.fix.latitude_deg)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
@@ -275,6 +280,10 @@ def _around(
     return min(west, longitude), min(south, latitude), max(east, longitude), max(north, latitude)
 
 
+Changes = list[tuple[Change, int, Flight]]
+"""What happened, when, and to which flight."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Course:
     """The state machine of one aircraft. Entries go in by `take` in order of time."""
@@ -302,11 +311,11 @@ class Course:
     ground_place: tuple[float, float] | None = None
     """The last fix on the ground."""
 
-    def take(self, entry: Entry, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def take(self, entry: Entry, rules: FlightRules, changes: Changes) -> None:
         """Go on by one entry, not older than the one before.
 
         Args:
-            changes: what happened is appended: what, when, and the flight.
+            changes: what happened is appended.
         """
         self.pass_time(entry.at_us, rules, changes)
         if isinstance(entry, Departure):
@@ -325,8 +334,8 @@ class Course:
                     self._take_off_again()
             case Phase.LOST:
                 self._while_lost(entry, evidence, changes)
-        if evidence is Evidence.GROUND and entry.fix is not None:
-            self.ground_place = (entry.fix.longitude_deg, entry.fix.latitude_deg)
+        if evidence is Evidence.GROUND and entry.place is not None:
+            self.ground_place = entry.place
         if self.phase is not Phase.LOST and entry.sorties is not None:
             self.sorties = entry.sorties
         if self.flight is not None and self.phase is not Phase.LOST:
@@ -337,7 +346,7 @@ class Course:
         """Go on by another clock: by it nothing confirms, or is confirmed by, what came before."""
         self.run, self.last_mode, self.moved_us, self.flight_time_s = None, None, None, None
 
-    def pass_time(self, now_us: int, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def pass_time(self, now_us: int, rules: FlightRules, changes: Changes) -> None:
         """Whatever time alone does until then."""
         if self.last_us is not None and now_us - self.last_us >= rules.lost_after_us:
             self.run = None  # samples that far apart confirm nothing
@@ -412,7 +421,7 @@ class Course:
         if evidence is not Evidence.AIRBORNE:
             return
         self.lead_us = sample.at_us
-        self.lead_place = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+        self.lead_place = sample.place
         if (
             self.last_us is not None
             and self.last_mode in PREPARING_MODES
@@ -431,7 +440,7 @@ class Course:
         evidence: Evidence,
         is_certain: bool,
         rules: FlightRules,
-        changes: "list[tuple[Change, int, Flight]]",
+        changes: Changes,
     ) -> None:
         if evidence is not Evidence.AIRBORNE:
             return
@@ -439,13 +448,11 @@ class Course:
         if is_certain or is_first or self._is_confirmed(sample, rules):
             self._open(sample, changes)
 
-    def _in_the_air(
-        self, sample: Sample, evidence: Evidence, rules: FlightRules, changes: "list[tuple[Change, int, Flight]]"
-    ) -> None:
+    def _in_the_air(self, sample: Sample, evidence: Evidence, rules: FlightRules, changes: Changes) -> None:
         if evidence is Evidence.GROUND and (self._is_confirmed(sample, rules) or self._stands_still(sample, rules)):
             self._land(self.run_since_us, changes)
 
-    def _while_lost(self, sample: Sample, evidence: Evidence, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def _while_lost(self, sample: Sample, evidence: Evidence, changes: Changes) -> None:
         assert self.flight is not None
         if evidence is Evidence.GROUND:
             self._land(sample.at_us, changes)
@@ -457,7 +464,7 @@ class Course:
             else:
                 self._enter(Phase.AIRBORNE)
 
-    def _depart(self, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def _depart(self, changes: Changes) -> None:
         self.run = None
         if self.phase is Phase.AIRBORNE:
             self._enter(Phase.LOST)
@@ -468,19 +475,18 @@ class Course:
 
     def _note_lead(self, sample: Sample) -> None:
         self.run, self.run_since_us, self.lead_us = Evidence.AIRBORNE, sample.at_us, sample.at_us
-        self.lead_place = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+        self.lead_place = sample.place
         self.ground_place = None
 
-    def _open(self, sample: Sample, changes: "list[tuple[Change, int, Flight]]") -> None:
-        here = None if sample.fix is None else (sample.fix.longitude_deg, sample.fix.latitude_deg)
+    def _open(self, sample: Sample, changes: Changes) -> None:
         self.flight = Flight(started_us=self.lead_us, last_us=sample.at_us)
-        self.flight.take_off = self.ground_place or self.lead_place or here
+        self.flight.take_off = self.ground_place or self.lead_place or sample.place
         if self.lead_place is not None:
             self.flight.measure_way(self.lead_place)
         changes.append((Change.STARTED, self.lead_us, self.flight))
         self._enter(Phase.AIRBORNE)
 
-    def _land(self, at_us: int, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def _land(self, at_us: int, changes: Changes) -> None:
         assert self.flight is not None
         self.flight.landed_us = at_us
         changes.append((Change.LANDED, at_us, self.flight))
@@ -491,7 +497,7 @@ class Course:
         self.flight.landed_us = None
         self._enter(Phase.AIRBORNE)
 
-    def _end(self, at_us: int, changes: "list[tuple[Change, int, Flight]]") -> None:
+    def _end(self, at_us: int, changes: Changes) -> None:
         assert self.flight is not None
         self.flight.ended_us = at_us
         changes.append((Change.ENDED, at_us, self.flight))
@@ -560,7 +566,7 @@ class FlightWatch:
             now: by the hub's clock.
             gateway: the controller that they came by.
         """
-        changes: list[tuple[Change, int, Flight]] = []
+        changes: Changes = []
         before = self.course.flight
         now_us = micros(now)
         if gateway is not None and gateway != self.gateway:
@@ -590,7 +596,7 @@ class FlightWatch:
         """What the controller's clock shows at a time of ours; None where nothing is known of it."""
         return None if self.newest_us is None else self.newest_us + max(0, now_us - self.heard_us)
 
-    def _change_clock(self, gateway: str, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+    def _change_clock(self, gateway: str, rules: FlightRules, changes: Changes) -> None:
         """Another controller: what came by the last one is settled, and its clock means nothing any more."""
         self._take(len(self.window), rules, changes)
         self.course.change_clock()
@@ -609,7 +615,7 @@ class FlightWatch:
             if isinstance(entry, Sample) and (self.newest_us is None or entry.at_us >= self.newest_us):
                 self.newest_us, self.heard_us = entry.at_us, now_us
 
-    def _settle(self, until_us: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+    def _settle(self, until_us: int, rules: FlightRules, changes: Changes) -> None:
         """Settle what is older than that, and what time alone did until then.
 
         A line that stood still delivers all at once what it held up. That is newer than whatever is settled, so it
@@ -618,7 +624,7 @@ class FlightWatch:
         self._take(bisect_left(self.window, until_us, key=lambda entry: entry.at_us), rules, changes)
         self.course.pass_time(until_us, rules, changes)
 
-    def _take(self, count: int, rules: FlightRules, changes: list[tuple[Change, int, Flight]]) -> None:
+    def _take(self, count: int, rules: FlightRules, changes: Changes) -> None:
         """Settle so many entries; none where it is not above zero."""
         if count <= 0:
             return
@@ -630,7 +636,7 @@ class FlightWatch:
     def _outlook(
         self,
         before: Flight | None,
-        changes: list[tuple[Change, int, Flight]],
+        changes: Changes,
         device_now_us: int | None,
         rules: FlightRules,
     ) -> Outlook:
@@ -640,7 +646,7 @@ class FlightWatch:
 
         ahead = self.course.copy()
         flights = finished if ahead.flight is None else [*finished, ahead.flight]
-        expected: list[tuple[Change, int, Flight]] = []
+        expected: Changes = []
         for entry in self.window:
             ahead.take(entry, rules, expected)
         if device_now_us is not None:
