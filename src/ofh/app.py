@@ -27,7 +27,8 @@ from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.edges.mqtt.socket import MqttSocket
-from ofh.hub import Hub, mqtt_url_for_controllers
+from ofh.edges.s3.endpoint import S3Endpoint
+from ofh.hub import Hub, mqtt_url_for_controllers, now
 from ofh.services.link import Pilot
 
 log = structlog.get_logger(__name__)
@@ -120,10 +121,19 @@ class HubApp:
             throttle=self._throttle,
             stuck_s=settings.socket_stuck_s,
         )
+        storage = S3Endpoint(
+            hub.uploads,
+            address_of=_address_of,
+            stranger=lambda address: self._throttle(None, address, 1),
+            known=lambda access_key_id: people.limits.file_request(f"upload:{access_key_id}"),
+            stuck_s=settings.upload_stuck_s,
+            clock=now,
+        )
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             *exports.routes(),
+            *storage.routes(),
             *self._link_endpoints(origins, is_tls=is_tls).routes(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
@@ -139,7 +149,7 @@ class HubApp:
             ]
         # The bare router: Starlette's application would answer faults itself, before the guard can.
         router = Router(routes=routes, redirect_slashes=False, default=self._unknown)
-        self._asgi = Guard(router, proxies=networks(settings.trusted_proxies), is_tls=is_tls)
+        self._asgi = Guard(_ByHost(storage, router), proxies=networks(settings.trusted_proxies), is_tls=is_tls)
         self._ends: list[Any] = []
         self._background: set[asyncio.Task[None]] = set()
         self._counting: asyncio.Task[None] | None = None
@@ -275,6 +285,16 @@ class HubApp:
         )
         metrics.counts("ofh_mail_events", "Letters left out.", "event", lambda: {"dropped": hub.people.mail.dropped})
 
+        metrics.gauge("ofh_uploads_under_way", "Objects being uploaded.", lambda: hub.uploads.under_way)
+        metrics.gauge("ofh_storage_used", "How full the storage is, 0 to 1.", lambda: hub.uploads.used, is_shared=True)
+        metrics.gauge(
+            "ofh_storage_almost_full",
+            "1: the storage is nine tenths full, or has refused an object for want of room.",
+            lambda: float(hub.uploads.is_almost_full),
+            is_shared=True,
+        )
+        metrics.counts("ofh_upload_events", "What uploads have counted.", "event", hub.uploads.counts)
+
     async def _keep_counting(self) -> None:
         """Where several processes share the metrics, each brings its own up to date; another one may be asked."""
         while True:
@@ -298,6 +318,17 @@ class HubApp:
         if not is_within(_address_of(request.scope), self._metrics_networks):
             return PlainTextResponse("Not from this network (OFH_METRICS_NETWORKS).", 403)
         return Response(self._hub.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _ByHost:
+    """Requests whose host begins with the bucket's name are for the storage, whatever their path."""
+
+    def __init__(self, storage: S3Endpoint, others: Router) -> None:
+        self._storage = storage
+        self._others = others
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await (self._storage if self._storage.is_meant(scope) else self._others)(scope, receive, send)
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

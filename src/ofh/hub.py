@@ -32,7 +32,8 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from ofh.backends.bus_memory import MemoryBus
-from ofh.backends.ports import Broker, Bus
+from ofh.backends.objects_local import LocalStore
+from ofh.backends.ports import Broker, Bus, ObjectStore, StoreRoles
 from ofh.dji.errors import DecodeError
 from ofh.dji.topics import parse
 from ofh.domain.errors import Code, HubError
@@ -56,6 +57,7 @@ from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.handed import Handed
+from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
@@ -68,13 +70,15 @@ from ofh.services.retention import Retention, RetentionRules
 from ofh.services.sessions import Sessions
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
+from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadRules, Uploads
 from ofh.services.workspaces import Workspaces
-from ofh.settings import Settings
+from ofh.settings import Settings, StorageUrl
 from ofh.store.database import Database, away
 from ofh.store.models import User, UserSession
 
 if TYPE_CHECKING:
     from ofh.backends.broker_remote import RemoteBroker
+    from ofh.backends.objects_s3 import S3Place
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +91,9 @@ WATCH_S = 1.0
 """How often SQLite is asked whether another process wrote into it."""
 KEY_CHARACTERS = 32
 HOUSEKEEPING_S = 3600.0
+STORAGE_LOOK_S = 60.0
+STORAGE_LOOKS_PER_TIDY = 60
+MIB = 1024 * 1024
 RECONCILE_S = 60.0
 """How often the broker's accounts are compared with the connections."""
 
@@ -192,6 +199,53 @@ class AccountServices:
         )
 
 
+def object_store(settings: Settings) -> ObjectStore:
+    """The store of the settings; the command line tries it beside a running hub."""
+    if settings.storage_url is None:
+        return LocalStore(settings.data / "objects", now)
+    from ofh.backends.objects_s3 import S3Store
+
+    return S3Store(_place(settings.storage_url), now)
+
+
+def _place(storage_url: str) -> "S3Place":
+    from ofh.backends.objects_s3 import S3Place
+
+    url = StorageUrl.of(storage_url)
+    return S3Place(
+        bucket=url.bucket,
+        region=url.region,
+        endpoint=url.endpoint,
+        access_key_id=url.access_key_id,
+        secret=url.secret,
+        style=url.style,
+    )
+
+
+def _upload_endpoint(settings: Settings, public_url: str) -> tuple[Endpoint, StoreRoles | None]:
+    """Where controllers upload to: the hub's own endpoint, or the store itself where it issues the credentials."""
+    if settings.storage_url is None or settings.storage_sts is None:
+        return Endpoint(url=public_url, bucket=BUCKET, region=REGION, provider="minio"), None
+    from ofh.backends.objects_s3 import S3Roles
+
+    place = _place(settings.storage_url)
+    url = settings.storage_public_url or place.endpoint or f"https://s3.{place.region}.amazonaws.com"
+    is_aws = (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    endpoint = Endpoint(url=url, bucket=place.bucket, region=place.region, provider="aws" if is_aws else "minio")
+    return endpoint, S3Roles(place, settings.storage_sts, settings.storage_sts_url, now)
+
+
+def _upload_rules(settings: Settings) -> UploadRules:
+    return UploadRules(
+        object_bytes=settings.upload_object_mib * MIB,
+        put_bytes=settings.upload_put_mib * MIB,
+        part_bytes=settings.upload_part_mib * MIB,
+        parts=settings.upload_parts,
+        at_once=settings.uploads,
+        parts_at_once=settings.upload_parts_at_once,
+    )
+
+
 def retention_of(settings: Settings, database: Database) -> Retention:
     """What prunes the history; the command line uses it beside a running hub."""
     rules = RetentionRules(
@@ -229,6 +283,8 @@ def doctor_of(
             else "the MQTT address that follows from OFH_PUBLIC_URL",
             mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
             has_licence=settings.dji_app_id is not None,
+            storage_url=_upload_endpoint(settings, public_url)[0].url if settings.storage_sts else None,
+            storage_url_setting="OFH_STORAGE_PUBLIC_URL" if settings.storage_public_url else "OFH_STORAGE_URL",
         ),
         clock=now,
         monotonic=time.monotonic,
@@ -256,6 +312,19 @@ class Hub:
         self.bindings = Bindings(time.monotonic)
         self.broker: Broker = self._broker(settings, instance)
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
+        self.objects = object_store(settings)
+        self.reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
+        endpoint, roles = _upload_endpoint(settings, public_url)
+        self.uploads = Uploads(
+            self.objects,
+            self.reception,
+            self.metrics,
+            key=signing_key(settings, "uploads"),
+            endpoint=endpoint,
+            roles=roles,
+            clock=now,
+            rules=_upload_rules(settings),
+        )
         self.fleet = Fleet(self.database, self.people.access, now)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
@@ -288,6 +357,7 @@ class Hub:
             feed=self.feed,
             counters=self.metrics,
             locked_out=lambda: getattr(self.broker, "locked_out", frozenset()),
+            check_storage=self.objects.check,
         )
         self.derivation = Derivation(
             self.database,
@@ -363,6 +433,7 @@ class Hub:
             Readiness("database", self.database.check),
             Readiness("bus", self.bus.check),
             Readiness("broker", self.broker.check),
+            Readiness("storage", self.objects.check),
         ]
         self._stack = AsyncExitStack()
         self._background: set[asyncio.Task[None]] = set()
@@ -385,6 +456,9 @@ class Hub:
 
             await self.bus.start()
             stack.push_async_callback(self.bus.stop)
+            await self.objects.start()
+            stack.push_async_callback(self.objects.stop)
+            stack.callback(self.reception.stop)
             stack.push_async_callback(self.people.limits.close)
             await self.people.mail.start()
             stack.push_async_callback(self.people.mail.stop)
@@ -407,6 +481,7 @@ class Hub:
             if self.database.dialect == "sqlite":
                 self._run(stack, "database watch", self._watch_database)
             self._run(stack, "housekeeping", self._housekeep)
+            self._run(stack, "storage", self._keep_storage)
             self._stack = stack.pop_all()
 
     async def stop(self) -> None:
@@ -476,6 +551,19 @@ class Hub:
             await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
             await self.retention.run()
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _keep_storage(self) -> None:
+        """See how full the storage is, and now and then remove what broken uploads left."""
+        looks = 0
+        while True:
+            try:
+                await self.uploads.look()
+                if looks % STORAGE_LOOKS_PER_TIDY == 0:
+                    await self.uploads.tidy()
+                looks += 1
+            except HubError as error:
+                log.warning("the storage is not kept in order", reason=error.message)
+            await asyncio.sleep(STORAGE_LOOK_S)
 
     async def _settle(self) -> None:
         """Store what has come in; a database that is away is not waited for, the broker delivers again."""

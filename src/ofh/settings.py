@@ -6,10 +6,11 @@ made from this module, and a test compares the two.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -34,7 +35,58 @@ _SCHEMES = {
     "public_mqtt_url": ("tcp", "ssl", "ws", "wss"),
     "rtmp_url": ("rtmp",),
     "smtp_url": ("smtp", "smtps"),
+    "storage_url": ("s3",),
+    "storage_sts_url": ("http", "https"),
+    "storage_public_url": ("http", "https"),
 }
+
+_STYLES = ("auto", "path", "virtual")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageUrl:
+    """The parts of `OFH_STORAGE_URL`."""
+
+    bucket: str
+    region: str
+    endpoint: str | None
+    """scheme://host[:port]; None: AWS's own of the region."""
+    access_key_id: str | None
+    """None: as the machine has it."""
+    secret: str | None
+    style: str
+
+    @classmethod
+    def of(cls, text: str) -> "StorageUrl":
+        """Read the setting.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        parts = urlsplit(text)
+        bucket = parts.path.strip("/")
+        if not 3 <= len(bucket) <= 63 or not all(c.isascii() and (c.isalnum() or c in ".-") for c in bucket):
+            raise ValueError("names no bucket, such as s3://KEY:SECRET@host:9000/bucket")
+        if (parts.username is None) != (not parts.password):
+            raise ValueError("needs both an access key id and its secret, percent-encoded, or neither")
+        given = parse_qsl(parts.query, keep_blank_values=True)
+        options = dict(given)
+        if len(options) != len(given) or not set(options) <= {"region", "tls", "style"}:
+            raise ValueError("knows region, tls and style behind the question mark, each once")
+        tls, style = options.get("tls", "true"), options.get("style", "auto")
+        if tls not in ("true", "false"):
+            raise ValueError("tls is true or false")
+        if style not in _STYLES:
+            raise ValueError(f"style is one of {', '.join(_STYLES)}")
+        host = parts.netloc.rpartition("@")[2]
+        return cls(
+            bucket=bucket,
+            region=options.get("region") or "us-east-1",
+            endpoint=f"{'https' if tls == 'true' else 'http'}://{host}" if host else None,
+            access_key_id=unquote(parts.username) if parts.username else None,
+            secret=unquote(parts.password) if parts.password else None,
+            style=style,
+        )
 
 
 _NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url")
@@ -135,6 +187,51 @@ class Settings(BaseSettings):
     dji_app_key: SecretStr | None = Field(default=None, description="That app's key.")
     dji_app_license: SecretStr | None = Field(default=None, description="That app's basic license, one long line.")
 
+    storage_url: str | None = Field(
+        default=None,
+        description="s3://KEY:SECRET@host:9000/bucket?region=us-east-1&tls=false, a bucket for photos, videos and files"
+        " (docs/storage.md). Without it: the folder objects of the data folder.",
+    )
+    storage_sts: str | None = Field(
+        default=None,
+        min_length=3,
+        max_length=2_048,
+        description="ARN of the role whose temporary credentials controllers get, to upload into the bucket of"
+        " OFH_STORAGE_URL themselves. Without it they upload to the hub.",
+    )
+    storage_sts_url: str | None = Field(
+        default=None,
+        description="Where the STS of OFH_STORAGE_STS is, where that is neither AWS nor the bucket's own server.",
+    )
+    storage_public_url: str | None = Field(
+        default=None,
+        description="With OFH_STORAGE_STS: where controllers reach the bucket's server, scheme, host and port alone."
+        " Without it: as OFH_STORAGE_URL has it.",
+    )
+    upload_object_mib: int = Field(
+        default=20_480, ge=1, le=5_242_880, description="MiB that one uploaded object may have."
+    )
+    upload_put_mib: int = Field(
+        default=5_120, ge=1, le=5_120, description="MiB that may be sent at once: an object in one piece, or a part."
+    )
+    upload_part_mib: int = Field(
+        default=5, ge=1, le=5_120, description="MiB that every part of an object but its last has at least."
+    )
+    upload_parts: int = Field(default=10_000, ge=1, le=10_000, description="Parts that one object may have.")
+    uploads: int = Field(default=32, ge=1, le=10_000, description="Objects being uploaded at once, in one process.")
+    upload_parts_at_once: int = Field(
+        default=16, ge=1, le=1_000, description="Parts of one object being uploaded at once, in one process."
+    )
+    upload_stuck_s: float = Field(
+        default=60, gt=0, le=3_600, description="Seconds after which an upload that sends nothing ends."
+    )
+    upload_reserve_mib: int = Field(
+        default=512,
+        ge=0,
+        le=1_048_576,
+        description="MiB that uploads leave free on the data folder's disk; beyond it they are refused.",
+    )
+
     smtp_url: SecretStr | None = Field(
         default=None,
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it letters are laid into the"
@@ -234,7 +331,7 @@ class Settings(BaseSettings):
     )
 
     socket_operations: int = Field(default=50, ge=1, description="Active operations on one websocket.")
-    sockets_per_user: int = Field(default=20, ge=1, description="Websockets of one user in one process.")
+    sockets_per_user: int = Field(default=20, ge=1, description="Websockets of one user, or of one controller, in one process.")
     sockets_per_address: int = Field(
         default=100, ge=1, description="Websockets of one address that have not shown who they are, in one process."
     )
@@ -249,6 +346,12 @@ class Settings(BaseSettings):
     )
     socket_recheck_s: float = Field(
         default=60, gt=0, le=60, description="Seconds between two checks of the rights behind a websocket."
+    )
+    pilot_ping_s: float = Field(
+        default=30, gt=0, le=3_600, description="Seconds between two pings on the websocket of a controller."
+    )
+    pilot_silence_s: float = Field(
+        default=90, gt=0, le=3_600, description="Seconds of silence after which the websocket of a controller ends."
     )
     operation_s: float = Field(default=10, gt=0, le=3_600, description="Seconds that one GraphQL operation may take.")
     session_requests_per_s: float = Field(default=50, gt=0, description="Requests a second of one session.")
@@ -304,6 +407,12 @@ class Settings(BaseSettings):
             raise ValueError("must be scheme, host and port alone: controllers append their paths to it")
         if info.field_name == "public_mqtt_url" and (parts.port is None or parts.username is not None):
             raise ValueError("must name a port and no user, such as ssl://hub.example.org:8883")
+        if info.field_name == "storage_url":
+            StorageUrl.of(text)
+        if info.field_name.startswith("storage_") and info.field_name != "storage_url":
+            if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+                raise ValueError("must be scheme, host and port alone: clients sign the path")
+            return value.rstrip("/")
         if info.field_name == "mqtt_url" and not parts.password:
             raise ValueError("must hold the hub's own user name and password")
         return value.rstrip("/") if info.field_name == "public_url" else value
@@ -352,6 +461,11 @@ class Settings(BaseSettings):
                 "OFH_MQTT_TLS_CERTIFICATE: belongs to the broker inside the hub, but OFH_MQTT_URL names an outside one;"
                 " configure TLS there"
             )
+        if self.storage_sts is not None and self.storage_url is None:
+            problems.append("OFH_STORAGE_STS: needs OFH_STORAGE_URL; the folder inside the hub has no STS of its own")
+        for name in ("storage_sts_url", "storage_public_url"):
+            if getattr(self, name) is not None and self.storage_sts is None:
+                problems.append(f"OFH_{name.upper()}: is for OFH_STORAGE_STS; set both or neither")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -384,7 +498,7 @@ def load(**flags: Any) -> Settings:
 
 
 SECRETS = frozenset({"secret_key", "smtp_url", "dji_app_key", "dji_app_license"})
-URLS = frozenset({"database_url", "redis_url", "mqtt_url"})
+URLS = frozenset({"database_url", "redis_url", "mqtt_url", "storage_url"})
 """Settings whose password is left out where they are shown."""
 
 
