@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ofh.dji.envelope import decode
 from ofh.dji.properties import decode_aircraft
-from ofh.domain.devices import Fix, Property, Report, micros
+from ofh.domain.devices import Fix, Property, Report, from_micros, micros
 from ofh.domain.flights import (
     MAX_WINDOW,
     Change,
@@ -543,6 +543,29 @@ def test_any_order_within_the_tolerance_and_any_doubling_gives_the_same_flights(
     batches = [order[a:b] for a, b in zip([0, *cuts], [*cuts, len(order)], strict=True)]
     assert told(batches, end=end) == expected
     assert told([[entry] for entry in order], end=end) == expected
+
+
+@given(flights(), st.lists(st.floats(0, 1), max_size=8), st.data())
+def test_looking_at_any_time_changes_nothing(entries: list[Entry], looks: list[float], data: st.DataObject) -> None:
+    """Two processes take turns with one stored watch, each message comes within the tolerance, and both look now and
+    then for what time alone does."""
+    expected = told([[entry] for entry in entries], end=at(100_000))
+    arrivals = sorted(
+        [(from_micros(entry.at_us) + timedelta(seconds=data.draw(st.floats(0, 4.999))), [entry]) for entry in entries],
+        key=lambda arrival: arrival[0],
+    )
+    last = arrivals[-1][0] if arrivals else START
+    visits = [*arrivals, *((START + look * (last - START), []) for look in looks)]
+    stored: dict[str, Any] = {}
+    changes, found = [], []
+    for now, batch in [*sorted(visits, key=lambda visit: visit[0]), (at(100_000), [])]:
+        watch = FlightWatch.from_json(stored)
+        outlook = watch.advance(batch, now, gateway="RC1" if batch else None)
+        stored = orjson.loads(orjson.dumps(watch.to_json()))
+        changes += [(change.value, when) for change, when, _ in outlook.settled]
+        found += outlook.flights[: outlook.finished]
+        assert outlook.due_at is None or outlook.due_at > now
+    assert (changes, [dataclasses.asdict(flight) for flight in found]) == expected
 
 
 @given(flights())
