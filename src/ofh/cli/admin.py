@@ -17,6 +17,7 @@ import typer
 from ofh.backends.ports import Message
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
+from ofh.domain.link_steps import TITLES, Diagnosis, LinkStepState
 from ofh.settings import Settings
 from ofh.store import models
 
@@ -313,6 +314,65 @@ def delete_connection(
 
     run(work())
     _show({"id": id}, as_json, f"Deleted connection {id}.")
+
+
+@connection_app.command("doctor")
+def connection_doctor(
+    id: Annotated[int, typer.Argument(metavar="ID", help="The number that `list` shows first.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show how a controller's way into the hub stands and what to do where it is stuck. Exit code 1 where it is.
+
+    The hub's settings are judged as this command sees them: give it the same.
+    """
+    settings = settings_of(data=data)
+
+    async def work() -> Diagnosis:
+        from ofh.hub import doctor_of, now
+        from ofh.metrics import Metrics
+        from ofh.services.access import Access
+        from ofh.services.audit import Audit
+
+        async with open_database(settings) as database:
+            access = Access(Audit(clock=now))
+            doctor = doctor_of(settings, database, access, public_url=_public_url(settings), counters=Metrics())
+            await doctor.examine()
+            return await doctor.examine_connection(_operator(), id)
+
+    found = run(work())
+    steps = [
+        {
+            "name": step.name.value,
+            "state": step.state.value,
+            "at": _time(step.at),
+            "problem": step.problem and step.problem.value,
+            "detail": step.detail,
+            "hint": step.hint,
+        }
+        for step in found.steps
+    ]
+    if as_json:
+        answer = {"id": id, "state": found.state.value, "summary": found.summary, "steps": steps}
+        typer.echo(_encoded(answer))
+    else:
+        typer.echo(f"{found.summary}\n")
+        _show_list(
+            "steps",
+            [
+                {
+                    "step": TITLES[step.name],
+                    "state": step.state.value,
+                    "at": _time(step.at),
+                    "problem": step.problem and step.problem.value,
+                    "detail": step.detail or None,
+                }
+                for step in found.steps
+            ],
+            as_json=False,
+        )
+    if found.state in (LinkStepState.FAILED, LinkStepState.STALE):
+        raise typer.Exit(1)
 
 
 # Access tokens

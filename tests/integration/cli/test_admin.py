@@ -130,3 +130,29 @@ def test_without_words_the_command_shows_its_help() -> None:
     result = CliRunner().invoke(app, [])
     assert "Start with: ofh demo" in result.output
     assert result.exit_code in (0, 2)
+
+
+async def test_a_connection_that_nobody_used_tells_what_to_do_and_what_cannot_work(place: Place) -> None:
+    await place.ofh("user", "create", "ada@example.org", "--json")
+    workspace = (await place.ofh("workspace", "create", "Lake", "--owner", "ada@example.org", "--json")).answer
+    connection = (await place.ofh("connection", "create", str(workspace["id"]), "Pad", "--json")).answer
+    number = str(connection["id"])
+    good = {
+        "OFH_PUBLIC_URL": "https://hub.example.org",
+        "OFH_DJI_APP_ID": "1",
+        "OFH_DJI_APP_KEY": "k",
+        "OFH_DJI_APP_LICENSE": "l",
+    }
+    shown, well, nobody = await asyncio.gather(
+        place.ofh("connection", "doctor", number),
+        place.ofh("connection", "doctor", number, "--json", **good),
+        place.ofh("connection", "doctor", "999"),
+    )
+    assert shown.code == 1
+    assert "looks for the hub in itself" in shown.out
+    assert "THIS_MACHINE_ONLY" in shown.out
+    assert well.code == 0
+    assert set(well.answer) == {"id", "state", "summary", "steps"}
+    assert (well.answer["id"], well.answer["state"]) == (connection["id"], "WAITING")
+    assert set(well.answer["steps"][0]) == {"name", "state", "at", "problem", "detail", "hint"}
+    assert (nobody.code, nobody.err.splitlines()[-1]) == (1, "Error: There is no such connection.")
