@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 from ofh.dji.topics import is_serial
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.store.database import Database
-from ofh.store.models import Connection, LinkToken, RemoteController, Workspace
+from ofh.store.models import Connection, Drone, LinkToken, RemoteController, Workspace
 
 from .audit import Audit, Event
 from .codes import digest, new_token
@@ -39,6 +39,8 @@ PILOT_LIFETIME = timedelta(hours=24)
 MAX_COOKIE_LENGTH = 2_048
 MAX_TOKENS = 100
 """Tokens of one kind that a connection has at the most; the oldest go. A page that is reopened keeps its own."""
+MAX_AIRCRAFT = 10
+"""Aircraft of a connection that its page is told of, those heard last."""
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 PRUNED_AT_ONCE = 1_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -91,6 +93,25 @@ class PageSession:
     """The connection's, as the page proved it."""
     api_token: str
     """Its x-auth-token; `Links.mint` makes it good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A device that the hub has heard of over a connection."""
+
+    serial_number: str
+    is_online: bool
+    silent_s: float | None
+    """Seconds since the hub last heard of it; None where it never did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """What the hub knows of a connection's devices."""
+
+    remote_controller: Heard | None
+    """The one that was heard last."""
+    aircraft: list[Heard]
 
 
 class Claims(Protocol):
@@ -226,6 +247,31 @@ class Links:
         """
         return await self._claim(session.pilot.public_id, _serial(remote_controller))
 
+    async def presence(self, session: PageSession) -> Presence:
+        """What the hub hears of the page's own connection."""
+        of_connection = {"connection_id": session.pilot.connection_id, "workspace_id": session.pilot.workspace_id}
+        controllers = (
+            await RemoteController.filter(**of_connection, seen_at__isnull=False).order_by("-seen_at").limit(1)
+        )
+        aircraft = await Drone.filter(**of_connection, seen_at__isnull=False).order_by("-seen_at").limit(MAX_AIRCRAFT)
+        return Presence(
+            remote_controller=self._heard(controllers[0]) if controllers else None,
+            aircraft=[self._heard(row) for row in aircraft],
+        )
+
+    async def logout(self, session: PageSession) -> None:
+        """End a page's session and its x-auth-token, as when the pilot leaves the platform."""
+        async with self._database.transaction():
+            await LinkToken.filter(
+                connection_id=session.pilot.connection_id, token_digest=digest(session.api_token)
+            ).delete()
+            if await LinkToken.filter(id=session.id).delete():
+                await self._audit.record(
+                    Event.LOGOUT,
+                    workspace_id=session.pilot.workspace_id,
+                    object=f"connection:{session.pilot.connection_id}",
+                )
+
     async def reset_workspace_uuid(self, session: PageSession, *, address: str = "") -> UUID:
         """Give the connection's workspace a new uuid: what Pilot holds for the old one is refused until its page is
         opened again, on every controller of the workspace.
@@ -354,6 +400,10 @@ class Links:
         kept = LinkToken.filter(connection_id=connection_id, purpose=purpose.value).order_by("-id")
         if too_old := await kept.offset(MAX_TOKENS).limit(PRUNED_AT_ONCE).values_list("id", flat=True):
             await LinkToken.filter(id__in=list(too_old)).delete()
+
+    def _heard(self, row: RemoteController | Drone) -> Heard:
+        silent_s = None if row.seen_at is None else max((self._clock() - row.seen_at).total_seconds(), 0.0)
+        return Heard(serial_number=row.serial_number, is_online=row.online, silent_s=silent_s)
 
     async def _by_secret(self, secret: str) -> Pilot:
         row = await Connection.get_or_none(secret_digest=digest(secret)).select_related("workspace")

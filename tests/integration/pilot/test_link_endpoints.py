@@ -14,7 +14,7 @@ from ofh.edges.auth import Origins
 from ofh.edges.guard import Guard
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.services.link import Pilot
-from ofh.store.models import RemoteController
+from ofh.store.models import Drone, RemoteController
 from tests.captures.reader import capture
 from tests.integration.pilot.house import LinkHouse
 
@@ -26,6 +26,8 @@ PATHS = [
     ("POST", "/reset-workspace-uuid"),
     ("GET", "/dji-pilot-2/sdk-config"),
     ("POST", "/dji-pilot-2/controller"),
+    ("GET", "/dji-pilot-2/controller"),
+    ("POST", "/auth/logout"),
 ]
 WITH_SESSION = PATHS[1:]
 
@@ -245,6 +247,45 @@ async def test_the_page_tells_its_controller_after_the_log_in(
     assert not await RemoteController.exists()
 
 
+async def test_the_page_is_told_what_the_hub_hears_of_its_own_connection(
+    house: LinkHouse, inside: httpx2.AsyncClient
+) -> None:
+    assert (await inside.get("/dji-pilot-2/controller")).json() == {"remote_controller": None, "aircraft": []}
+    other = await house.connection("another controller")
+    await house.hear(other.connection, "RC2", house.clock())
+    await house.hear(house.made.connection, "RC1", house.clock())
+    for serial, connection in (("AC1", house.made.connection), ("AC2", other.connection)):
+        await Drone.create(
+            workspace_id=house.workspace.id,
+            connection_id=connection.id,
+            serial_number=serial,
+            type=67,
+            online=True,
+            seen_at=house.clock(),
+            created_at=house.clock(),
+        )
+    house.clock.advance(seconds=7)
+    assert (await inside.get("/dji-pilot-2/controller")).json() == {
+        "remote_controller": {"serial_number": "RC1", "online": False, "silent_s": 7},
+        "aircraft": [{"serial_number": "AC1", "online": True, "silent_s": 7}],
+    }
+
+
+async def test_leaving_the_platform_ends_the_page_and_its_token_and_no_other_page(
+    house: LinkHouse, inside: httpx2.AsyncClient
+) -> None:
+    token = (await inside.get("/dji-pilot-2/sdk-config")).json()["api_token"]
+    other = await house.page()
+    answer = await inside.post("/auth/logout", content=b"", headers={"content-type": "text/plain"})
+    assert answer.status_code == 200
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    refused(await inside.get("/config"), 401)
+    with pytest.raises(HubError):
+        await house.links.authenticate(token)
+    assert (await house.links.authenticate(other.api_token)).name == "RC Plus"
+    assert len(await house.recorded("logout")) == 1
+
+
 async def test_steps_are_noted_for_the_doctor(house: LinkHouse, door: Door, asking: httpx2.AsyncClient) -> None:
     us = house.made.connection.public_id
     await asking.post("/auth/login", json={"connection_id": " c-nobody", "secret": "wrong"})
@@ -324,7 +365,8 @@ async def test_another_verb_is_405_and_another_path_404(asking: httpx2.AsyncClie
     other = "PUT"
     answer = await asking.request(other, path)
     refused(answer, 405)
-    assert answer.headers["allow"] == ("GET, HEAD" if method == "GET" else "POST")
+    verbs = {"/dji-pilot-2/controller": "GET, POST, HEAD"}.get(path, "GET, HEAD" if method == "GET" else "POST")
+    assert answer.headers["allow"] == verbs
     assert (await asking.request(method, path + "/")).status_code == 404
 
 

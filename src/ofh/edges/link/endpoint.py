@@ -1,8 +1,9 @@
 """`/api/connection-link/…`: what a controller's page asks the hub for (the REST contract; dji-pilot-2.md, 1.9).
 
-The cookie `connection-link-auth` says which connection the page has proven. One endpoint is not in the contract:
-`dji-pilot-2/controller`, by which our page tells what it learns from the bridge only after the log-in, since the
-bridge wants its licence first: the controller's serial number, and whether the licence was taken.
+The cookie `connection-link-auth` says which connection the page has proven. Two paths are not in the contract. By
+`dji-pilot-2/controller` our page tells what it learns from the bridge only after the log-in, since the bridge wants its
+licence first: the controller's serial number, and whether the licence was taken; a GET says what the hub hears of the
+connection. `auth/logout` ends the page's session when the pilot leaves the platform.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -15,10 +16,10 @@ from starlette.routing import BaseRoute, Route
 
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
-from ofh.edges.auth import Credentials, Origins, cookie_token, is_checked, session_cookie
+from ofh.edges.auth import Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.strict_json import BadJson, loads
-from ofh.services.link import Links, PageSession, Pilot
+from ofh.services.link import Heard, Links, PageSession, Pilot
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -102,21 +103,23 @@ class LinkEndpoints:
 
     def routes(self) -> list[BaseRoute]:
         """One for each path."""
-        handlers: list[tuple[str, str, _Handler]] = [
-            ("POST", "/auth/login", self._login),
-            ("GET", "/auth/check", self._check),
-            ("GET", "/config", self._config),
-            ("POST", "/reset-workspace-uuid", self._reset_workspace_uuid),
-            ("GET", "/dji-pilot-2/sdk-config", self._sdk_config),
-            ("POST", "/dji-pilot-2/controller", self._controller),
-        ]
-        return [Route(PATH + path, _Endpoint(self, method, handler)) for method, path, handler in handlers]
+        handlers: dict[str, dict[str, _Handler]] = {
+            "/auth/login": {"POST": self._login},
+            "/auth/check": {"GET": self._check},
+            "/auth/logout": {"POST": self._logout},
+            "/config": {"GET": self._config},
+            "/reset-workspace-uuid": {"POST": self._reset_workspace_uuid},
+            "/dji-pilot-2/sdk-config": {"GET": self._sdk_config},
+            "/dji-pilot-2/controller": {"GET": self._presence, "POST": self._controller},
+        }
+        return [Route(PATH + path, _Endpoint(self, of_path)) for path, of_path in handlers.items()]
 
-    async def answer(self, method: str, handler: _Handler, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, handlers: Mapping[str, _Handler], scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        allowed = ("GET", "HEAD") if method == "GET" else (method,)
-        if scope["method"] not in allowed:
-            allow = ", ".join(allowed)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        handler = handlers.get(method)
+        if handler is None:
+            allow = ", ".join([*handlers, *(["HEAD"] if "GET" in handlers else [])])
             await _refuse(send, HubError(Code.BAD_INPUT, f"Use {allow}."), 405, (b"allow", allow.encode()))
             return
         headers = list(scope["headers"])
@@ -155,6 +158,10 @@ class LinkEndpoints:
         session = await self._session(ask)
         self._note(session.pilot.public_id, LinkStepName.PAGE_FETCHED, None, "")
         return _Answer(body={})
+
+    async def _logout(self, ask: _Ask) -> _Answer:
+        await self._links.logout(await self._session(ask))
+        return _Answer(body={}, cookie=ended_cookie(secure=self._is_tls, name=COOKIE))
 
     async def _config(self, ask: _Ask) -> _Answer:
         session = await self._session(ask)
@@ -197,6 +204,16 @@ class LinkEndpoints:
             }
         )
 
+    async def _presence(self, ask: _Ask) -> _Answer:
+        found = await self._links.presence(await self._session(ask))
+        controller = found.remote_controller
+        return _Answer(
+            body={
+                "remote_controller": None if controller is None else _heard(controller),
+                "aircraft": [_heard(item) for item in found.aircraft],
+            }
+        )
+
     async def _controller(self, ask: _Ask) -> _Answer:
         session = await self._session(ask)
         told = _object(ask)
@@ -228,13 +245,17 @@ class LinkEndpoints:
 class _Endpoint:
     """One path; an object, since Starlette takes functions for something else."""
 
-    def __init__(self, shared: LinkEndpoints, method: str, handler: _Handler) -> None:
+    def __init__(self, shared: LinkEndpoints, handlers: Mapping[str, _Handler]) -> None:
         self._shared = shared
-        self._method = method
-        self._handler = handler
+        self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._shared.answer(self._method, self._handler, scope, receive, send)
+        await self._shared.answer(self._handlers, scope, receive, send)
+
+
+def _heard(device: Heard) -> dict[str, Any]:
+    silent_s = None if device.silent_s is None else round(device.silent_s)
+    return {"serial_number": device.serial_number, "online": device.is_online, "silent_s": silent_s}
 
 
 def _cookie(headers: list[tuple[bytes, bytes]]) -> str | None:
