@@ -128,6 +128,7 @@ class HubApp:
             known=lambda access_key_id: people.limits.file_request(f"upload:{access_key_id}"),
             stuck_s=settings.upload_stuck_s,
             clock=now,
+            note=hub.doctor.note,
         )
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),

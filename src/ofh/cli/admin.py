@@ -329,14 +329,29 @@ def connection_doctor(
     settings = settings_of(data=data)
 
     async def work() -> Diagnosis:
-        from ofh.hub import doctor_of, now
+        from ofh.hub import doctor_of, now, object_store
         from ofh.metrics import Metrics
         from ofh.services.access import Access
         from ofh.services.audit import Audit
 
+        async def try_storage() -> None:
+            store = object_store(settings)
+            await store.start()
+            try:
+                await store.check()
+            finally:
+                await store.stop()
+
         async with open_database(settings) as database:
             access = Access(Audit(clock=now))
-            doctor = doctor_of(settings, database, access, public_url=_public_url(settings), counters=Metrics())
+            doctor = doctor_of(
+                settings,
+                database,
+                access,
+                public_url=_public_url(settings),
+                counters=Metrics(),
+                check_storage=try_storage,
+            )
             await doctor.examine()
             return await doctor.examine_connection(_operator(), id)
 

@@ -77,6 +77,7 @@ class LinkProblem(StrEnum):
     BAD_SIGNATURE = "BAD_SIGNATURE"
     OUTSIDE_GRANT = "OUTSIDE_GRANT"
     GRANT_EXPIRED = "GRANT_EXPIRED"
+    CLOCK_REFUSED = "CLOCK_REFUSED"
     FOREIGN_KEY = "FOREIGN_KEY"
     OBJECT_MISSING = "OBJECT_MISSING"
     UPLOAD_FAILED = "UPLOAD_FAILED"
@@ -145,6 +146,8 @@ HINTS: Mapping[LinkProblem, str] = {
     "it again; if the workspace's id was reset, it still used the old one.",
     LinkProblem.GRANT_EXPIRED: "An upload came with credentials that have ended. The controller asks for new ones; if "
     "it does not, open the page on it again, and look at its clock.",
+    LinkProblem.CLOCK_REFUSED: "The controller's clock is off by more than a quarter of an hour, so its uploads are "
+    "refused. Set its date and time.",
     LinkProblem.FOREIGN_KEY: "The controller reported a file outside of its own workspace's place, so it was not "
     "taken. Open the page on it again.",
     LinkProblem.OBJECT_MISSING: "The controller reported a file that is not in the storage. Let it upload the file "

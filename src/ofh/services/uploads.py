@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import orjson
 import structlog
@@ -130,6 +131,8 @@ class Bearer:
     secret: str = field(repr=False)
     prefix: str
     workspace_id: int
+    connection_id: int
+    """Which one the grant was given to; 0: nobody's in particular."""
     expires_at: datetime
 
 
@@ -173,11 +176,12 @@ class Uploads:
 
     # Grants
 
-    async def grant(self, workspace_uuid: str, workspace_id: int) -> UploadGrant:
+    async def grant(self, workspace_uuid: str, workspace_id: int, connection_id: int = 0) -> UploadGrant:
         """Credentials that can write below a new prefix of the workspace, for twelve hours, and nothing else.
 
         Args:
             workspace_uuid: the first element of the prefix; ask `holds` with the same.
+            connection_id: whose controller it is for, so that what becomes of its uploads can be told there.
         Raises:
             HubError: UNAVAILABLE, the store issues the credentials and does not answer.
         """
@@ -197,7 +201,7 @@ class Uploads:
             )
         key_id = _ID_PREFIX + _letters(secrets.token_bytes(10)).upper()
         expires = int((now + TERM).timestamp())
-        claims = {"a": key_id, "b": BUCKET, "p": prefix, "w": workspace_id, "e": expires, "o": "w"}
+        claims = {"a": key_id, "b": BUCKET, "p": prefix, "w": workspace_id, "c": connection_id, "e": expires, "o": "w"}
         token = self._token(orjson.dumps(claims))
         return UploadGrant(
             endpoint=self._endpoint,
@@ -218,11 +222,9 @@ class Uploads:
             raise UploadRefused(
                 Reason.NO_SUCH_KEY_ID, "These are no credentials of this hub, or the session token was left out."
             )
-        text, _, _ = token.partition(".")
-        payload = _unbase64(text)
-        if payload is None or not hmac.compare_digest(self._token(payload).encode(), token.encode("utf-8", "replace")):
+        claims = self._claims(token)
+        if claims is None:
             raise UploadRefused(Reason.TOKEN_INVALID, "The session token is not one of this hub.")
-        claims = orjson.loads(payload)
         if claims["a"] != access_key_id:
             raise UploadRefused(Reason.NO_SUCH_KEY_ID, "The session token belongs to another access key id.")
         expires_at = datetime.fromtimestamp(claims["e"], UTC)
@@ -235,8 +237,15 @@ class Uploads:
             secret=self._secret(token),
             prefix=claims["p"],
             workspace_id=claims["w"],
+            connection_id=claims.get("c", 0),
             expires_at=expires_at,
         )
+
+    def given_to(self, token: str | None) -> int:
+        """The connection that a token was given to, also where it has expired; 0 where it is none of ours."""
+        claims = self._claims(token or "")
+        found: int = 0 if claims is None else claims.get("c", 0)
+        return found
 
     # What callbacks ask
 
@@ -425,6 +434,14 @@ class Uploads:
 
     def _token(self, claims: bytes) -> str:
         return f"{_base64(claims)}.{_base64(hmac.digest(self._key, b'token' + claims, hashlib.sha256))}"
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        """What a token of ours says; None where it is none."""
+        payload = _unbase64(token.partition(".")[0])
+        if payload is None or not hmac.compare_digest(self._token(payload).encode(), token.encode("utf-8", "replace")):
+            return None
+        found: dict[str, Any] = orjson.loads(payload)
+        return found
 
     def _secret(self, token: str) -> str:
         made = hmac.digest(self._key, b"secret" + token.encode(), hashlib.sha256)

@@ -17,6 +17,7 @@ import structlog
 from starlette.routing import BaseRoute, Route
 
 from ofh.domain.errors import HubError
+from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.objects import MAX_KEY_BYTES, key_fault
 from ofh.edges.errors import report
 from ofh.services.incoming import Received
@@ -82,6 +83,7 @@ class S3Endpoint:
         stranger: an address whose request proved nothing; raises HubError RATE_LIMITED.
         known: an access key id whose request is genuine; raises HubError RATE_LIMITED.
         stuck_s: seconds after which a sender that sends nothing is left.
+        note: takes down what became of the uploads of a connection.
         clock: aware UTC time.
     """
 
@@ -94,8 +96,10 @@ class S3Endpoint:
         known: Callable[[str], Awaitable[None]],
         stuck_s: float,
         clock: Callable[[], datetime],
+        note: Callable[[int, LinkStepName, LinkProblem | None, str], None] = lambda *_: None,
     ) -> None:
         self._uploads = uploads
+        self._note = note
         self._address_of = address_of
         self._stranger = stranger
         self._known = known
@@ -147,7 +151,12 @@ class S3Endpoint:
         asked = _Asked(request=request, bearer=bearer, claim=claim, seal=seal, key=key, parameters=parameters)
         if not key:
             return await self._bucket(asked)
-        self._uploads.require(bearer, key)
+        try:
+            self._uploads.require(bearer, key)
+        except HubError:
+            if bearer.connection_id:
+                self._note(bearer.connection_id, LinkStepName.FIRST_OBJECT, LinkProblem.OUTSIDE_GRANT, "AccessDenied")
+            raise
         return await self._object(asked, incoming)
 
     async def _proven(self, scope: Scope, request: Request) -> tuple[signature.Claim, Bearer, Seal]:
@@ -157,6 +166,7 @@ class S3Endpoint:
             S3Refusal, HubError: nobody whom the hub knows; RATE_LIMITED, too many such from the address.
         """
         address, now = self._address_of(scope), self._clock()
+        claim = None
         try:
             claim = signature.claim_of(request)
             signature.check_time(claim, now)
@@ -164,9 +174,13 @@ class S3Endpoint:
             seal = signature.check(request, claim, bearer.secret, now)
         except (S3Refusal, HubError) as error:
             refusal = as_s3(error) if isinstance(error, HubError) else error
-            if refusal.code == "RequestTimeTooSkewed":
+            if claim is not None and refusal.code == "RequestTimeTooSkewed":
                 off_s = int((claim.signed_at - now).total_seconds())
                 log.warning("a controller's clock is off, its upload is refused", by_s=off_s, address=address)
+            given_to = 0 if claim is None else self._uploads.given_to(claim.token)
+            if given_to:
+                problem = _PROBLEMS.get(refusal.code, LinkProblem.BAD_SIGNATURE)
+                self._note(given_to, LinkStepName.FIRST_OBJECT, problem, refusal.code)
             await self._stranger(address)
             raise
         return claim, bearer, seal
@@ -212,6 +226,7 @@ class S3Endpoint:
         async def store(received: Received) -> str:
             info = await self._uploads.put(asked.key, received, content_type=received_type, only_new=only_new)
             log.info("an object was uploaded", workspace=asked.bearer.workspace_id, size=info.size_bytes)
+            self._arrived(asked.bearer)
             return info.etag
 
         return await self._taken(asked, incoming, store)
@@ -277,7 +292,12 @@ class S3Endpoint:
             only_new=_only_new(asked.request),
         )
         log.info("an object was uploaded", workspace=asked.bearer.workspace_id, size=info.size_bytes, parts=len(parts))
+        self._arrived(asked.bearer)
         return _document(xml.completed(f"/{BUCKET}/{asked.key}", BUCKET, info))
+
+    def _arrived(self, bearer: Bearer) -> None:
+        if bearer.connection_id:
+            self._note(bearer.connection_id, LinkStepName.FIRST_OBJECT, None, "")
 
     async def _head(self, asked: _Asked) -> _Answer:
         info = await self._uploads.stat(asked.key)
@@ -318,6 +338,12 @@ class S3Endpoint:
             is_encoded=_is_encoded(asked),
         )
         return _document(document)
+
+
+_PROBLEMS = {
+    "RequestTimeTooSkewed": LinkProblem.CLOCK_REFUSED,
+    "ExpiredToken": LinkProblem.GRANT_EXPIRED,
+}
 
 
 class _Left(Exception):
