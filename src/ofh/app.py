@@ -16,6 +16,7 @@ from ofh.edges.auth import Origins, ended_cookie, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import ExportLinks
 from ofh.edges.exports.endpoint import ExportEndpoint
+from ofh.edges.file_links import FileLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
@@ -70,11 +71,14 @@ class HubApp:
                 doctor=hub.doctor,
                 fleet=hub.fleet,
                 flights=hub.flights,
+                media=hub.media,
+                files=hub.files,
                 journal=hub.journal,
                 alerts=hub.alerts,
                 alert_rules=hub.alert_rules,
                 feed=hub.feed,
                 export_links=ExportLinks(hub.public_url),
+                file_links=FileLinks(hub.public_url),
                 info=ServerInfo(name=PLATFORM, version=hub.version, api_version=API_VERSION),
             )
         )

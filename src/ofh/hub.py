@@ -51,9 +51,11 @@ from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.counters import Counters
 from ofh.services.derivation import Derivation
+from ofh.services.discarding import Discarding
 from ofh.services.doctor import Doctor, DoctorRules
 from ofh.services.exports import ExportRules, Exports
 from ofh.services.feed import Feed
+from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.handed import Handed
@@ -61,7 +63,9 @@ from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
+from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
+from ofh.services.pilot_media import PilotMedia
 from ofh.services.presence import Presence, PresenceRules
 from ofh.services.ratelimits import Counters as RateCounters
 from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
@@ -336,6 +340,23 @@ class Hub:
             ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
         )
         self.journal = Journal(self.people.access)
+        self.discarding = Discarding(self.database, self.objects, now)
+        self.files = Files(
+            self.database,
+            self.people.access,
+            self.people.audit,
+            self.objects,
+            self.reception,
+            self.discarding,
+            now,
+            FileRules(
+                max_bytes=settings.file_mib * MIB, in_all=settings.uploads, per_session=settings.uploads_per_session
+            ),
+        )
+        self.media = MediaItems(self.people.access, self.fleet)
+        self.pilot_media = PilotMedia(
+            self.database, self.bus, self.objects, self.discarding, self.people.audit, self.metrics, now
+        )
         self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
         self.alert_rules = AlertRules(
             self.database,
@@ -465,6 +486,8 @@ class Hub:
             stack.callback(self.people.control.subscribe(self._told))
             self._run(stack, "control", self.people.control.run)
 
+            self._run(stack, "discarded objects", self.discarding.run)
+            self._run(stack, "uploads that wait", self.pilot_media.run)
             await self.bindings.load()
             stack.push_async_callback(self.feed.stop)
             self._run(stack, "recorder", self.recorder.run)
@@ -550,6 +573,7 @@ class Hub:
             await self.links.prune()
             await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
             await self.retention.run()
+            await self.pilot_media.prune()
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _keep_storage(self) -> None:

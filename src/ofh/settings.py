@@ -225,6 +225,10 @@ class Settings(BaseSettings):
     upload_stuck_s: float = Field(
         default=60, gt=0, le=3_600, description="Seconds after which an upload that sends nothing ends."
     )
+    file_mib: int = Field(default=2_048, ge=1, le=1_048_576, description="MiB that a file of a member may have.")
+    uploads_per_session: int = Field(
+        default=4, ge=1, le=1_000, description="Files that one session or access token may upload at once."
+    )
     upload_reserve_mib: int = Field(
         default=512,
         ge=0,

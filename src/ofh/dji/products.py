@@ -85,6 +85,15 @@ def payload_name(type_: int, sub_type: int) -> str | None:
     return _PAYLOADS.get((type_, sub_type))
 
 
+def payload_of(key: str) -> str | None:
+    """What people call the payload with this model key, `1-53-0`; None where it stands in no table."""
+    domain, _, rest = key.partition("-")
+    type_, _, sub_type = rest.partition("-")
+    if domain != str(PAYLOAD) or not (type_.isdecimal() and sub_type.isdecimal()):
+        return None
+    return payload_name(int(type_), int(sub_type))
+
+
 def is_controller_type(type_: int) -> bool:
     """Whether a gateway of this type is a known remote controller, whatever domain it names."""
     return type_ in _CONTROLLER_TYPES

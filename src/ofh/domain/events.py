@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     FLIGHT_ENDED = "FLIGHT_ENDED"
     ALERT_RAISED = "ALERT_RAISED"
     ALERT_CLEARED = "ALERT_CLEARED"
+    MEDIA_UPLOADED = "MEDIA_UPLOADED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,30 @@ class AlertChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaUploaded:
+    """A photo, a video or a side file of a drone is here."""
+
+    workspace_id: int
+    drone_id: int
+    media_id: int
+    flight_id: int | None
+    """As far as it is known by now."""
+    at: datetime
+    """When the hub had it."""
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.MEDIA_UPLOADED
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("media", self.media_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerPresenceChanged:
     """A remote controller came online or went offline."""
 
@@ -202,7 +227,7 @@ class LinkStepChanged:
         return ("link_step", self.connection_id)
 
 
-KeptEvent = PresenceChanged | FlightChanged | AlertChanged
+KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded
 """What stands in the workspace's journal."""
 Event = (
     DronePositioned
@@ -242,8 +267,8 @@ def _to_json(event: Event) -> list[Any]:
         case TopologyChanged():
             return ["topology", event.workspace_id, micros(event.at), event.gateway_serial, None]
         case MapElementChanged():
-            body = [event.group_id, event.change, event.element]
-            return ["map", event.workspace_id, micros(event.at), event.element_id, body]
+            drawn = [event.group_id, event.change, event.element]
+            return ["map", event.workspace_id, micros(event.at), event.element_id, drawn]
         case LinkStepChanged():
             return ["link_step", event.workspace_id, micros(event.at), event.connection_id, None]
         case PresenceChanged():
@@ -254,6 +279,9 @@ def _to_json(event: Event) -> list[Any]:
         case AlertChanged():
             body = [event.alert_id, event.kind]
             return ["alert", event.workspace_id, micros(event.at), event.drone_id, body, event.seq]
+        case MediaUploaded():
+            numbers = [event.media_id, event.flight_id]
+            return ["media", event.workspace_id, micros(event.at), event.drone_id, numbers, event.seq]
 
 
 def _from_json(item: list[Any]) -> Event | None:
@@ -309,6 +337,11 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
             return FlightChanged(
                 workspace_id=workspace_id, drone_id=drone_id, flight_id=number, kind=EventKind(kind), at=at, seq=seq
             )
+        case "media":
+            number, flight_id = body
+            return MediaUploaded(
+                workspace_id=workspace_id, drone_id=drone_id, media_id=number, flight_id=flight_id, at=at, seq=seq
+            )
         case _:
             number, kind = body
             return AlertChanged(
@@ -316,5 +349,5 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
             )
 
 
-_KEPT_KINDS = frozenset({"presence", "flight", "alert"})
+_KEPT_KINDS = frozenset({"presence", "flight", "alert", "media"})
 _KINDS = _KEPT_KINDS | {"position", "battery", "controller", "controller_presence", "topology", "map", "link_step"}

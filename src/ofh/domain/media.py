@@ -6,6 +6,9 @@ what a browser could execute is never called by its name: HTML, SVG, XML and scr
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 OCTETS = "application/octet-stream"
@@ -15,6 +18,8 @@ SNIFFED_BYTES = 4_096
 INLINE = frozenset({"image/jpeg", "image/png", "image/webp", "video/mp4"})
 """The kinds of content that a browser may show; all others it is told to save (security.md, U5)."""
 MAX_NAME_BYTES = 255
+FLIGHT_TOLERANCE = timedelta(minutes=2)
+"""How far a camera's clock may be from a flight and what it took still be of that flight."""
 
 
 class MediaType(StrEnum):
@@ -90,6 +95,34 @@ def media_type_of(name: str, content_type: str) -> MediaType:
             return MediaType.VIDEO
         case _:
             return MediaType.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """When a flight was."""
+
+    flight_id: int
+    start: datetime
+    end: datetime | None
+    """None as long as it may go on."""
+
+
+def flight_at(at: datetime, windows: Iterable[Window]) -> int | None:
+    """The flight during which something was taken, or the nearest one within the tolerance; of equals the later one."""
+
+    def distance(window: Window) -> timedelta:
+        if at < window.start:
+            return window.start - at
+        if window.end is not None and at > window.end:
+            return at - window.end
+        return timedelta(0)
+
+    near = [(distance(window), window) for window in windows]
+    fitting = [(away, window) for away, window in near if away <= FLIGHT_TOLERANCE]
+    if not fitting:
+        return None
+    _, best = min(fitting, key=lambda item: (item[0], -item[1].start.timestamp()))
+    return best.flight_id
 
 
 def is_file_name(name: str) -> bool:

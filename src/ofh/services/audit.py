@@ -52,6 +52,8 @@ class Event(StrEnum):
     ALERT_RULE_CREATED = "alert rule created"
     ALERT_RULE_CHANGED = "alert rule changed"
     ALERT_RULE_DELETED = "alert rule deleted"
+    FILE_UPLOADED = "file uploaded"
+    FILE_DELETED = "file deleted"
     PERMISSION_DENIED = "permission denied"
 
 

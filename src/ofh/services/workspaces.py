@@ -17,6 +17,7 @@ from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.store.database import Database
 from ofh.store.history import delete_history
+from ofh.store.media import discard_all
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
@@ -160,6 +161,7 @@ class Workspaces:
         async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id) as workspace:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
             await delete_history(self._database, self._database.connection, workspace.id)
+            await discard_all(self._database, self._database.connection, workspace.id, self._clock())
             await workspace.delete()
             await self._audit.by(
                 actor, Event.WORKSPACE_DELETED, workspace_id=workspace_id, object=f"workspace:{workspace_id}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ofh.domain.events import AlertChanged, Event, FlightChanged, KeptEvent, PresenceChanged
+from ofh.domain.events import AlertChanged, Event, FlightChanged, KeptEvent, MediaUploaded, PresenceChanged
 
 from .database import Database
 from .statements import fetch, run_many
@@ -42,8 +42,8 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
     await run_many(
         database,
         client,
-        "INSERT INTO events (workspace_id, seq, kind, at, drone_id, flight_id, alert_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO events (workspace_id, seq, kind, at, drone_id, flight_id, alert_id, media_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         rows,
     )
 
@@ -51,8 +51,10 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
 def _row(event: KeptEvent) -> tuple[Any, ...]:
     match event:
         case PresenceChanged():
-            return event.kind.value, event.at, event.drone_id, None, None
+            return event.kind.value, event.at, event.drone_id, None, None, None
         case FlightChanged():
-            return event.kind.value, event.at, event.drone_id, event.flight_id, None
+            return event.kind.value, event.at, event.drone_id, event.flight_id, None, None
         case AlertChanged():
-            return event.kind.value, event.at, event.drone_id, None, event.alert_id
+            return event.kind.value, event.at, event.drone_id, None, event.alert_id, None
+        case MediaUploaded():  # without its flight, which may become known later, or go before it
+            return event.kind.value, event.at, event.drone_id, None, None, event.media_id

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from ofh.backends.bus_memory import MemoryBus
+from ofh.backends.objects_local import LocalStore
 from ofh.domain.actors import Role
 from ofh.edges.export_links import ExportLinks
+from ofh.edges.file_links import FileLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
@@ -17,13 +19,17 @@ from ofh.services.audit import Audit
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.discarding import Discarding
 from ofh.services.doctor import Doctor
 from ofh.services.feed import Feed
+from ofh.services.files import Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.handed import Handed
+from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail
+from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
@@ -71,6 +77,10 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
     )
     feed = Feed(bus)
     fleet = Fleet(database, access, now)
+    objects = LocalStore(tmp_path / "objects", now)
+    await objects.start()
+    reception = Reception(tmp_path / "incoming")
+    discarding = Discarding(database, objects, now)
     services = Services(
         access=access,
         sessions=sessions,
@@ -116,15 +126,20 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         ),
         fleet=fleet,
         flights=Flights(database, access, fleet),
+        media=MediaItems(access, fleet),
+        files=Files(database, access, audit, objects, reception, discarding, now),
         journal=Journal(access),
         alerts=Alerts(database, access, control, clock=now),
         alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),
         export_links=ExportLinks("https://hub.example"),
+        file_links=FileLinks("https://hub.example"),
         feed=feed,
         info=ServerInfo(name="Test hub", version="1.2.3", api_version="0.11.0"),
     )
     yield Api(SCHEMA, Contexts(services), services, database, mail)
     await feed.stop()
+    await objects.stop()
+    reception.stop()
     await bus.stop()
     passwords.close()
 

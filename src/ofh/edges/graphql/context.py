@@ -10,6 +10,7 @@ from .loaders import Loaders
 
 if TYPE_CHECKING:
     from ofh.edges.export_links import ExportLinks
+    from ofh.edges.file_links import FileLinks
     from ofh.services.access import Access
     from ofh.services.accounts import Accounts
     from ofh.services.alert_rules import AlertRules
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from ofh.services.connections import Connections
     from ofh.services.doctor import Doctor
     from ofh.services.feed import Feed
+    from ofh.services.files import Files
     from ofh.services.fleet import Fleet
     from ofh.services.flights import Flights
     from ofh.services.journal import Journal
+    from ofh.services.media import MediaItems
     from ofh.services.sessions import Sessions
     from ofh.services.workspaces import Workspaces
 
@@ -45,11 +48,14 @@ class Services:
     doctor: "Doctor"
     fleet: "Fleet"
     flights: "Flights"
+    media: "MediaItems"
+    files: "Files"
     journal: "Journal"
     alerts: "Alerts"
     alert_rules: "AlertRules"
     feed: "Feed"
     export_links: "ExportLinks"
+    file_links: "FileLinks"
     info: ServerInfo
 
 

@@ -14,6 +14,7 @@ from tortoise.models import Model
 
 from ofh.domain.errors import gone
 from ofh.store import models
+from ofh.store.media import counts_of, newest_of
 
 M = TypeVar("M", bound=Model)
 D = TypeVar("D", models.Drone, models.RemoteController)
@@ -36,6 +37,10 @@ class Loaders:
         self.alerts = _loader(_rows(models.Alert))
         self.alert_rules = _loader(_rows(models.AlertRule))
 
+        self.files = _loader(_rows(models.File))
+        self.media = _loader(_rows(models.Media))
+        self.media_groups = _loader(_rows(models.MediaGroup))
+
         self.access_tokens_of_user = _loader(_lists(models.AccessToken, "user_id"))
         self.members_of_workspace = _loader(_lists(models.Membership, "workspace_id"))
         self.connections_of_workspace = _loader(_lists(models.Connection, "workspace_id"))
@@ -44,6 +49,10 @@ class Loaders:
         self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
         self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
 
+        self.media_of_file = _loader(_by(models.Media, "file_id"))
+        self.media_count_of_drone = _loader(_media_counts)
+        self.newest_media: DataLoader[tuple[int, int], list[models.Media]] = DataLoader(load_fn=_newest_media)
+        """By drone and how many at the most."""
         self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
         self.drone_of_connection = _loader(_latest(models.Drone))
         self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
@@ -100,6 +109,20 @@ def _lists(model: type[M], column: str) -> Callable[[list[int]], Awaitable[list[
         return [found[key] for key in keys]
 
     return load
+
+
+async def _newest_media(keys: list[tuple[int, int]]) -> list[list[models.Media]]:
+    """What drones took last; one statement, unless they are asked for by different numbers."""
+    found: dict[tuple[int, int], list[models.Media]] = {}
+    for size in sorted({size for _, size in keys}):
+        rows = await newest_of([drone for drone, wanted in keys if wanted == size], size)
+        found.update({(drone, size): listed for drone, listed in rows.items()})
+    return [found[key] for key in keys]
+
+
+async def _media_counts(keys: list[int]) -> list[int]:
+    counts = await counts_of(keys)
+    return [counts.get(key, 0) for key in keys]
 
 
 def _latest(model: type[D]) -> Callable[[list[int]], Awaitable[list[D | None]]]:

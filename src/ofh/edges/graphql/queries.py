@@ -10,9 +10,10 @@ from .types.accounts import User
 from .types.alerts import Alert
 from .types.fleet import Drone, RemoteController
 from .types.flights import Flight
+from .types.media import File, Media
 from .types.server import ServerInfo
 from .types.workspaces import Connection, Workspace
-from .visibility import Info, own, shown
+from .visibility import Info, look, own, shown
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="A whole number of 1 to 18 digits.")]
 
@@ -73,6 +74,31 @@ class Query:
         actor = info.context.require_actor()
         row = await info.context.services.alerts.alert(actor, number(id, "id"))
         return await shown(info, Alert, row)
+
+    @field("A photo, a video or a side file by its id.")
+    async def media(self, info: Info, id: Id) -> Media | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.media.media(actor, number(id, "id"))
+        return await shown(info, Media, row)
+
+    @field("A file by its id.")
+    async def file(self, info: Info, id: Id) -> File | None:
+        actor = info.context.require_actor()
+        row = await info.context.services.files.file(actor, number(id, "id"))
+        return await shown(info, File, row)
+
+    @field("Several files, in the order of their ids here; what does not exist or is not the caller's is left out.")
+    async def files(
+        self,
+        info: Info,
+        ids: Annotated[
+            list[strawberry.ID], strawberry.argument(description="At most 200 whole numbers of 1 to 18 digits.")
+        ],
+    ) -> list[File]:
+        actor = info.context.require_actor()
+        rows = await info.context.services.files.files(actor, [number(id, "ids") for id in ids])
+        sights = {workspace_id: await look(info, workspace_id) for workspace_id in {row.workspace_id for row in rows}}
+        return [File(row=row, sight=sight) for row in rows if (sight := sights[row.workspace_id]) is not None]
 
     @field("A drone by its id.")
     async def drone(self, info: Info, id: Id) -> Drone | None:

@@ -13,12 +13,14 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.errors import gone
+from ofh.services.media_watch import Uploaded, uploads
 
 from .arguments import Area, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
 from .types.doctor import ConnectionDoctor
 from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
+from .types.media import Media
 from .visibility import Info, OfWorkspace, Sight, look_or_gone
 
 POSITIONS_INTERVAL_MS = 250
@@ -116,6 +118,28 @@ class Subscription:
         key = ("workspaceBatteries", found, every)
         yield _join(DroneBattery, sight, key, lambda: feed.workspace_batteries(found, every), per_item=False)
 
+    @subscription("Every photo, video and side file as soon as it is here.")
+    async def media_uploaded(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        drone_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Only what this drone took; any drone of the workspace if left out."),
+        ] = strawberry.UNSET,
+    ) -> AsyncGenerator[Media, None]:
+        actor = info.context.require_actor()
+        found, wanted = number(workspace_id, "workspaceId"), chosen(drone_id, None)
+        drone = None if wanted is None else number(wanted, "droneId")
+        sight = await look_or_gone(info, found, "workspace")
+        if drone is not None:
+            row = await info.context.services.fleet.drone(actor, drone)
+            if row is None or row.workspace_id != found:
+                raise gone("drone")
+        feed = info.context.services.feed
+        key = ("mediaUploaded", found, drone)
+        yield _join(_uploaded, sight, key, lambda: uploads(feed, found, drone), per_item=True)
+
     @subscription("How a controller's way into the hub stands: at once, then on every change.")
     async def connection_doctor(
         self,
@@ -145,6 +169,10 @@ async def _drone(info: Info, drone_id: str) -> tuple[Sight, int]:
     if row is None:
         raise gone("drone")
     return await look_or_gone(info, row.workspace_id, "drone"), found
+
+
+def _uploaded(event: Uploaded, sight: Sight) -> Media:
+    return Media(row=event.row, sight=sight)
 
 
 def _interval(value: int | None, default: int) -> timedelta:

@@ -17,6 +17,7 @@ from ofh.store import models
 from .alerts import Alert
 from .fleet import Drone
 from .flights import Flight
+from .media import Media
 from .pages import OfPage, PageInfo, page_info
 
 describe(
@@ -31,6 +32,7 @@ describe(
         EventKind.FLIGHT_ENDED: "A flight ended.",
         EventKind.ALERT_RAISED: "There is something to look at.",
         EventKind.ALERT_CLEARED: "What an alert was raised for has passed.",
+        EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
     },
 )
 
@@ -122,6 +124,15 @@ class AlertCleared(FleetEvent):
         return await _alert(info, self)
 
 
+@strawberry.type(description="A photo, a video or a side file of a drone is here.")
+class MediaUploaded(FleetEvent):
+    @field("The media item, as it is now.")
+    async def media(self, info: Info) -> Media:
+        assert self.row.media_id is not None
+        row = await existing(info.context.loaders.media, self.row.media_id, "media item")
+        return Media(row=row, sight=self.sight)
+
+
 KINDS: dict[EventKind, Callable[..., Any]] = {
     EventKind.DRONE_ONLINE: DroneOnline,
     EventKind.DRONE_OFFLINE: DroneOffline,
@@ -130,6 +141,7 @@ KINDS: dict[EventKind, Callable[..., Any]] = {
     EventKind.FLIGHT_ENDED: FlightEnded,
     EventKind.ALERT_RAISED: AlertRaised,
     EventKind.ALERT_CLEARED: AlertCleared,
+    EventKind.MEDIA_UPLOADED: MediaUploaded,
 }
 """The type that shows each kind; the schema names them, since nothing but the interface refers to them."""
 

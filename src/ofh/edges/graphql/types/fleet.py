@@ -19,9 +19,12 @@ from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.services.media import media_key
+from ofh.services.pages import page_of, page_size
 from ofh.store import models
 
 from .flights import Flight, FlightConnection
+from .media import MediaConnection
 from .pages import After, First
 
 if TYPE_CHECKING:
@@ -242,6 +245,20 @@ class Drone(OfWorkspace):
             actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
         )
         return FlightConnection(page=page, list_of=self.workspace_id, sight=self.sight)
+
+    @field("What it took, what came last first.")
+    async def media(
+        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> MediaConnection:
+        actor = info.context.require_actor()
+        size, behind = page_size(chosen(first, None)), chosen(after, None)
+        if behind is not None:
+            page = await info.context.services.media.of_drone(actor, self.row.id, first=size, after=behind)
+        else:  # of many drones in one statement
+            loaders, drone_id = info.context.loaders, self.row.id
+            found = await loaders.newest_media.load((drone_id, size + 1))
+            page = page_of(found, size, None, media_key, lambda: loaders.media_count_of_drone.load(drone_id))
+        return MediaConnection(page=page, list_of=self.workspace_id, sight=self.sight)
 
     @field("Where it was in a span of time, in order of time, thinned to at most `maxPoints`.")
     async def track(

@@ -15,7 +15,8 @@ from ofh.services.flights import end_of_track
 from ofh.store import models
 
 from .exports import Export
-from .pages import OfPage, PageInfo, page_info
+from .media import MediaConnection
+from .pages import After, First, OfPage, PageInfo, page_info
 
 if TYPE_CHECKING:
     from .fleet import Drone, TrackPoint
@@ -112,6 +113,16 @@ class Flight(OfWorkspace):
         most = chosen(max_points, TRACK_POINTS)
         points = await info.context.services.flights.track(actor, self.row.id, most)
         return [track_point(point) for point in points]
+
+    @field("What was taken on it, what came last first.")
+    async def media(
+        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> MediaConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.media.of_flight(
+            actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
+        )
+        return MediaConnection(page=page, list_of=self.workspace_id, sight=self.sight)
 
     @field("Its whole track as files: every report with a fix from take-off to landing, one for each format.")
     def exports(self, info: Info) -> list[Export]:

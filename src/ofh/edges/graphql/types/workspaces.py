@@ -15,6 +15,7 @@ from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.flights import FlightFilter as Wanted
+from ofh.services.media import MediaFilter as WantedMedia
 from ofh.services.names import check_text
 from ofh.store import models
 
@@ -24,6 +25,7 @@ from .doctor import ConnectionDoctor
 from .events import FleetEventConnection
 from .fleet import Drone, RemoteController
 from .flights import FlightConnection, FlightFilter
+from .media import FileConnection, MediaConnection, MediaFilter
 from .pages import After, First
 
 describe(
@@ -183,6 +185,33 @@ class Workspace(OfWorkspace):
             actor, self.row.id, wanted, first=chosen(first, None), after=chosen(after, None)
         )
         return FlightConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field("What its drones took, what came last first.")
+    async def media(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        filter: Annotated[
+            MediaFilter | None, strawberry.argument(description="Which ones; all of them if left out.")
+        ] = strawberry.UNSET,
+    ) -> MediaConnection:
+        actor = info.context.require_actor()
+        wanted = filter.checked() if filter else WantedMedia()
+        page = await info.context.services.media.of_workspace(
+            actor, self.row.id, wanted, first=chosen(first, None), after=chosen(after, None)
+        )
+        return MediaConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field("All its files, those of its media too, the newest first.")
+    async def files(
+        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> FileConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.files.of_workspace(
+            actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
+        )
+        return FileConnection(page=page, list_of=self.row.id, sight=self.sight)
 
     @field("The alerts about its drones, the newest first.")
     async def alerts(

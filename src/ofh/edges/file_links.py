@@ -1,0 +1,18 @@
+"""Where files are found: the one place that writes these URLs, for every edge that gives them out."""
+
+PATH = "/api/file/data"
+
+
+class FileLinks:
+    """Absolute URLs; whoever follows one has to show who they are, as everywhere.
+
+    Args:
+        public_url: where people reach the hub.
+    """
+
+    def __init__(self, public_url: str) -> None:
+        self._base = public_url.rstrip("/") + PATH
+
+    def data(self, file_id: int) -> str:
+        """The bytes of a file."""
+        return f"{self._base}/{file_id}"

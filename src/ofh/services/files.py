@@ -1,0 +1,281 @@
+"""Files of a workspace: taken in, listed, given out, renamed, deleted.
+
+A file is seen once its last byte is stored and has a row. A row and its object go together: see `discarding.py`. A
+photo's file is a file like any other; deleted here, its media item goes with it, and what its controller calls it
+stays known, or it would be sent again for ever.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from tortoise.expressions import Q
+
+from ofh.backends.ports import ObjectStore
+from ofh.domain.actors import Action, Actor
+from ofh.domain.devices import from_micros, micros
+from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
+from ofh.store.database import Database
+from ofh.store.models import File, Fingerprint, Media
+
+from .access import Access
+from .audit import Audit, Event
+from .discarding import Discarding
+from .incoming import Incoming, Reception
+from .names import check_name, is_id
+from .pages import MAX_PAGE, Page, page_of, page_size, read_cursor
+
+MAX_FILE_BYTES = 2 * 1024**3
+LATEST_MICROS = micros(datetime.fromisoformat("9999-12-31T00:00:00+00:00"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRules:
+    """The numbers; each is a setting."""
+
+    max_bytes: int = MAX_FILE_BYTES
+    """Of a file that a member uploads."""
+    in_all: int = 32
+    """Uploads at a time."""
+    per_session: int = 4
+
+
+class NewFile:
+    """A file on its way from a member into a workspace."""
+
+    def __init__(self, files: "Files", actor: Actor, workspace_id: int, incoming: Incoming) -> None:
+        self._files = files
+        self._actor = actor
+        self._workspace_id = workspace_id
+        self._incoming = incoming
+
+    async def take(self, data: bytes) -> None:
+        """The next bytes.
+
+        Raises:
+            HubError: TOO_LARGE; UNAVAILABLE.
+        """
+        await self._incoming.take(data)
+
+    async def keep(self, name: str) -> File:
+        """All bytes are here: make it a file of the workspace.
+
+        Raises:
+            HubError: BAD_INPUT, no such name; GONE, FORBIDDEN, the right to it has ended meanwhile; UNAVAILABLE.
+        """
+        return await self._files.keep(self._actor, self._workspace_id, name, self._incoming)
+
+
+class Files:
+    """What members may know and do about the files of their workspaces.
+
+    Args:
+        clock: the hub's time, UTC.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        access: Access,
+        audit: Audit,
+        store: ObjectStore,
+        reception: Reception,
+        discarding: Discarding,
+        clock: Callable[[], datetime],
+        rules: FileRules | None = None,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._audit = audit
+        self._store = store
+        self._reception = reception
+        self._discarding = discarding
+        self._clock = clock
+        self._rules = rules or FileRules()
+        self._running: Counter[str] = Counter()
+        """Session or token → uploads under way."""
+
+    async def file(self, actor: Actor, file_id: int) -> File | None:
+        """A file that the actor may see; None also where it is hidden."""
+        row = await File.get_or_none(id=file_id) if is_id(file_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def files(self, actor: Actor, file_ids: Sequence[int]) -> list[File]:
+        """Those of these files that the actor may see, in the order asked for.
+
+        Raises:
+            HubError: BAD_INPUT, too many at once.
+        """
+        if len(file_ids) > MAX_PAGE:
+            raise bad_input("ids", f"These may be at most {MAX_PAGE} at once.")
+        rows = await File.in_bulk([number for number in file_ids if is_id(number)], "id")
+        seen = set(await self._access.workspace_ids(actor))
+        found = (rows.get(number) for number in dict.fromkeys(file_ids))
+        return [row for row in found if row is not None and row.workspace_id in seen]
+
+    async def of_workspace(
+        self, actor: Actor, workspace_id: int, *, first: int | None, after: str | None
+    ) -> Page[File]:
+        """A page of a workspace's files, the newest first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT, no page of such a size or no such cursor.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        size, key = page_size(first), read_cursor(after, 2)
+        files = File.filter(workspace_id=workspace_id)
+        found = await files.filter(older_than(key)).order_by("-created_at", "-id").limit(size + 1)
+
+        async def count() -> int:
+            return await files.count()
+
+        return page_of(found, size, key, lambda row: (micros(row.created_at), row.id), count)
+
+    def content(self, row: File, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes from `start` up to, not including, `end`, in pieces of at most a mebibyte.
+
+        Raises:
+            HubError: GONE, it has been deleted meanwhile; UNAVAILABLE, the store is away.
+        """
+        return self._store.read(row.object_key, start=start, end=end)
+
+    @asynccontextmanager
+    async def receive(self, actor: Actor, workspace_id: int) -> AsyncIterator[NewFile]:
+        """Take a file in. Whatever ends it before it is kept leaves nothing.
+
+        Raises:
+            HubError: GONE, FORBIDDEN; RATE_LIMITED, too many uploads at once.
+        """
+        await self._access.require(actor, Action.EDIT_FILES, workspace_id)
+        session = f"{actor.credential}:{actor.credential_id}"
+        if self._running[session] >= self._rules.per_session or self._running.total() >= self._rules.in_all:
+            raise HubError(Code.RATE_LIMITED, "Too many uploads at once. Try again when one of them is done.")
+        self._running[session] += 1
+        try:
+            async with self._reception.receive(limit_bytes=self._rules.max_bytes) as incoming:
+                yield NewFile(self, actor, workspace_id, incoming)
+        finally:
+            self._running[session] -= 1
+            if not self._running[session]:
+                del self._running[session]
+
+    async def keep(self, actor: Actor, workspace_id: int, name: str, incoming: Incoming) -> File:
+        """See `NewFile.keep`."""
+        name = check_file_name(name)
+        received = await incoming.finish()
+        content_type = content_type_of(await asyncio.to_thread(_head, received.path))
+        key = f"w/{workspace_id}/{uuid4()}"
+        begun = await self._discarding.begin(key)
+        try:
+            info = await self._store.put(key, received.path, content_type=content_type, md5=received.md5)
+            if info.size_bytes != received.size_bytes:
+                raise HubError(Code.UNAVAILABLE, "The file was not stored whole. Try again.")
+            await self._access.require(actor, Action.EDIT_FILES, workspace_id)
+            async with self._database.transaction():
+                await self._discarding.keep(key, begun)
+                row = await File.create(
+                    workspace_id=workspace_id,
+                    name=name,
+                    object_key=key,
+                    size=info.size_bytes,
+                    content_type=content_type,
+                    etag=info.etag,
+                    uploaded_by_id=actor.user_id or None,
+                    created_at=self._clock(),
+                )
+                await self._audit.by(actor, Event.FILE_UPLOADED, workspace_id=workspace_id, object=f"file:{row.id}")
+        except BaseException:
+            await self._discarding.give_up(key)
+            raise
+        return row
+
+    async def rename(self, actor: Actor, file_id: int, name: str) -> File:
+        """Give a file another name.
+
+        Raises:
+            HubError: BAD_INPUT, GONE, FORBIDDEN.
+        """
+        name = check_file_name(name, field="name")
+        row = await self._editable(actor, file_id, "file")
+        if not await File.filter(id=row.id).update(name=name):
+            raise gone("file")
+        row.name = name
+        return row
+
+    async def delete(self, actor: Actor, file_id: int) -> None:
+        """Delete a file, and the media item that it belongs to.
+
+        Raises:
+            HubError: GONE, FORBIDDEN.
+        """
+        row = await self._editable(actor, file_id, "file")
+        await self._delete(actor, row, "file")
+
+    async def delete_media(self, actor: Actor, media_id: int) -> None:
+        """Delete a media item with its file.
+
+        Raises:
+            HubError: GONE, FORBIDDEN.
+        """
+        media = await Media.get_or_none(id=media_id) if is_id(media_id) else None
+        if media is None:
+            raise gone("media item")
+        row = await self._editable(actor, media.file_id, "media item")
+        await self._delete(actor, row, "media item")
+
+    async def _editable(self, actor: Actor, file_id: int, what: str) -> File:
+        row = await self.file(actor, file_id)
+        if row is None:
+            raise gone(what)
+        await self._access.require(actor, Action.EDIT_FILES, row.workspace_id, what=what)
+        return row
+
+    async def _delete(self, actor: Actor, row: File, what: str) -> None:
+        async with self._database.transaction():
+            media = await Media.get_or_none(file_id=row.id)
+            if media is not None:
+                await Fingerprint.filter(media_id=media.id).update(deleted_at=self._clock(), media_id=None)
+            if not await File.filter(id=row.id).delete():
+                raise gone(what)
+            await self._discarding.note([row.object_key])
+            await self._audit.by(
+                actor, Event.FILE_DELETED, workspace_id=row.workspace_id, object=f"file:{row.id} {row.name}"
+            )
+        await self._discarding.now([row.object_key])
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(SNIFFED_BYTES)
+
+
+def check_file_name(value: str | None, *, field: str = "filename") -> str:
+    """A file's name (security.md, U6).
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    name = check_name(value, field=field)
+    if not is_file_name(name):
+        raise bad_input(field, "A file's name has no slash or backslash, and is not a dot or two.")
+    return name
+
+
+def older_than(key: Sequence[int] | None) -> Q:
+    """What stands behind a cursor in a list that has the newest first: time of creation and id.
+
+    Raises:
+        HubError: BAD_INPUT, this list never gave it out.
+    """
+    if key is None:
+        return Q()
+    if not 0 <= key[0] <= LATEST_MICROS:
+        raise bad_input("after", "This is no cursor of this list.")
+    at = from_micros(key[0])
+    return Q(created_at__lt=at) | Q(created_at=at, id__lt=key[1])

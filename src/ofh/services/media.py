@@ -1,0 +1,125 @@
+"""What members may know of the photos and videos of their workspaces. How these come in is `pilot_media.py`'s matter,
+how they go that of `files.py`: a media item and its file go together.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from ofh.domain.actors import Action, Actor
+from ofh.domain.areas import Area
+from ofh.domain.devices import micros
+from ofh.domain.errors import bad_input, gone
+from ofh.domain.media import Lens, MediaType
+from ofh.store.models import Flight, Media
+
+from .access import Access
+from .files import older_than
+from .fleet import Fleet
+from .names import is_id
+from .pages import Page, page_of, page_size, read_cursor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFilter:
+    """Which media to list; what is None does not matter."""
+
+    drone_id: int | None = None
+    flight_id: int | None = None
+    type: MediaType | None = None
+    start: datetime | None = None
+    """Those taken then or later; by the time that they came where the camera's is not known."""
+    end: datetime | None = None
+    area: Area | None = None
+    """Those whose camera was in it."""
+    lens: Lens | None = None
+
+
+class MediaItems:
+    """Lists and single media items."""
+
+    def __init__(self, access: Access, fleet: Fleet) -> None:
+        self._access = access
+        self._fleet = fleet
+
+    async def media(self, actor: Actor, media_id: int) -> Media | None:
+        """A media item that the actor may see; None also where it is hidden."""
+        row = await Media.get_or_none(id=media_id) if is_id(media_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
+    async def of_workspace(
+        self, actor: Actor, workspace_id: int, wanted: MediaFilter, *, first: int | None, after: str | None
+    ) -> Page[Media]:
+        """A page of a workspace's media, what came last first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT, no page of such a size, no such cursor, or an end before the start.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        if wanted.start is not None and wanted.end is not None and wanted.end < wanted.start:
+            raise bad_input("to", "Must not be before 'from'.")
+        return await _page(Media.filter(_matching(wanted), workspace_id=workspace_id), first, after)
+
+    async def of_drone(self, actor: Actor, drone_id: int, *, first: int | None, after: str | None) -> Page[Media]:
+        """A page of what a drone took, what came last first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT.
+        """
+        if await self._fleet.drone(actor, drone_id) is None:
+            raise gone("drone")
+        return await _page(Media.filter(drone_id=drone_id), first, after)
+
+    async def of_flight(self, actor: Actor, flight_id: int, *, first: int | None, after: str | None) -> Page[Media]:
+        """A page of what was taken on a flight, what came last first.
+
+        Raises:
+            HubError: GONE; BAD_INPUT.
+        """
+        flight = await Flight.get_or_none(id=flight_id) if is_id(flight_id) else None
+        if flight is None:
+            raise gone("flight")
+        await self._access.require(actor, Action.VIEW, flight.workspace_id, what="flight")
+        return await _page(Media.filter(flight_id=flight_id), first, after)
+
+
+async def _page(media: QuerySet[Media], first: int | None, after: str | None) -> Page[Media]:
+    size, key = page_size(first), read_cursor(after, 2)
+    found = await media.filter(older_than(key)).order_by("-created_at", "-id").limit(size + 1)
+
+    async def count() -> int:
+        return await media.count()
+
+    return page_of(found, size, key, media_key, count)
+
+
+def media_key(row: Media) -> tuple[int, int]:
+    """What a list of media is sorted by."""
+    return micros(row.created_at), row.id
+
+
+def _matching(wanted: MediaFilter) -> Q:
+    found = Q()
+    if wanted.drone_id is not None:
+        found &= Q(drone_id=wanted.drone_id)
+    if wanted.flight_id is not None:
+        found &= Q(flight_id=wanted.flight_id)
+    if wanted.type is not None:
+        found &= Q(type=wanted.type.value)
+    if wanted.lens is not None:
+        found &= Q(lens=wanted.lens.value)
+    if wanted.start is not None:
+        found &= Q(captured_at__gte=wanted.start) | Q(captured_at=None, created_at__gte=wanted.start)
+    if wanted.end is not None:
+        found &= Q(captured_at__lte=wanted.end) | Q(captured_at=None, created_at__lte=wanted.end)
+    if wanted.area is not None:
+        found &= _within(wanted.area)
+    return found
+
+
+def _within(area: Area) -> Q:
+    east_of, west_of = Q(longitude__gte=area.west_deg), Q(longitude__lte=area.east_deg)
+    longitudes = east_of & west_of if area.west_deg <= area.east_deg else east_of | west_of
+    return longitudes & Q(latitude__gte=area.south_deg, latitude__lte=area.north_deg)

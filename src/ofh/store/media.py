@@ -1,0 +1,108 @@
+"""The hand-written statements about files and what drones took."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from tortoise.functions import Count
+
+from .database import Database
+from .models import Media
+from .statements import fetch, run_many
+
+_IS_HERE = "(media_id IS NOT NULL OR deleted_at IS NOT NULL)"
+
+
+async def known_tiny(database: Database, workspace_id: int, wanted: Sequence[str]) -> set[str]:
+    """Those of these tiny fingerprints that an original in the workspace carries, or did until a member deleted it.
+
+    A preview counts for nothing here: it carries the tiny fingerprint of its original, which may not be here.
+    """
+    if database.dialect == "postgresql":
+        asked: Any = list(wanted)
+        among = "tiny = ANY($2::text[])"
+    else:
+        asked = orjson.dumps(list(wanted)).decode()
+        among = "tiny IN (SELECT value FROM json_each($2))"
+    rows = await fetch(
+        database,
+        database.connection,
+        f"SELECT DISTINCT tiny FROM fingerprints WHERE workspace_id = $1 AND {among} AND is_original AND {_IS_HERE}",  # noqa: S608, ours
+        workspace_id,
+        asked,
+    )
+    return {row["tiny"] for row in rows}
+
+
+async def discard(database: Database, client: Any, keys: Sequence[str], due_at: datetime) -> None:
+    """Have these objects deleted, by whoever sees to it first once the transaction is committed."""
+    await run_many(
+        database,
+        client,
+        "INSERT INTO discarded_objects (object_key, due_at) VALUES ($1, $2) ON CONFLICT (object_key) DO NOTHING",
+        [(key, due_at) for key in keys],
+    )
+
+
+async def discard_all(database: Database, client: Any, workspace_id: int, due_at: datetime) -> None:
+    """Have all objects of a workspace deleted, in the transaction that deletes the workspace."""
+    for table in ("files", "pending_uploads"):
+        await fetch(
+            database,
+            client,
+            "INSERT INTO discarded_objects (object_key, due_at)"  # noqa: S608, ours
+            f" SELECT object_key, $2::timestamptz FROM {table} WHERE workspace_id = $1"
+            " ON CONFLICT (object_key) DO NOTHING RETURNING id",
+            workspace_id,
+            due_at,
+        )
+
+
+async def without_flight(database: Database, since: datetime, limit: int) -> list[int]:
+    """Media that came since then, belong to no flight and may belong to one by now: a flight of their drone was near
+    the time that they were taken, or another file of their task has one. The caller looks closely.
+    """
+    if database.dialect == "postgresql":
+        before, after = "m.captured_at + interval '3 minutes'", "m.captured_at - interval '3 minutes'"
+    else:  # text, in which no offset stands behind the shorter one
+        before = "strftime('%Y-%m-%d %H:%M:%S', m.captured_at, '+3 minutes')"
+        after = "strftime('%Y-%m-%d %H:%M:%S', m.captured_at, '-3 minutes')"
+    rows = await fetch(
+        database,
+        database.connection,
+        "SELECT m.id FROM media m WHERE m.flight_id IS NULL AND m.created_at >= $1 AND ("  # noqa: S608, ours
+        "EXISTS (SELECT 1 FROM flights f WHERE f.drone_id = m.drone_id"
+        f" AND f.started_at <= {before} AND (f.ended_at IS NULL OR f.ended_at >= {after}))"
+        " OR EXISTS (SELECT 1 FROM media o WHERE o.group_id = m.group_id AND o.drone_id = m.drone_id"
+        " AND o.flight_id IS NOT NULL)) ORDER BY m.id LIMIT $2",
+        since,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def newest_of(drone_ids: Sequence[int], limit: int) -> dict[int, list[Media]]:
+    """What each of these drones took last, the newest first, so many of each at the most; in one statement."""
+    drones = ", ".join(f"{drone:d}" for drone in drone_ids)
+    rows: list[Media] = await Media.raw(
+        "SELECT media.* FROM media JOIN (SELECT id, row_number() OVER"  # noqa: S608, whole numbers alone
+        " (PARTITION BY drone_id ORDER BY created_at DESC, id DESC) AS place"
+        f" FROM media WHERE drone_id IN ({drones})) AS places ON places.id = media.id"
+        f" WHERE places.place <= {limit:d} ORDER BY media.created_at DESC, media.id DESC"
+    )
+    found: dict[int, list[Media]] = {drone: [] for drone in drone_ids}
+    for row in rows:
+        found[row.drone_id].append(row)
+    return found
+
+
+async def counts_of(drone_ids: Sequence[int]) -> dict[int, int]:
+    """How many media each of these drones took."""
+    rows = (
+        await Media.filter(drone_id__in=list(drone_ids))
+        .annotate(number=Count("id"))
+        .group_by("drone_id")
+        .values("drone_id", "number")
+    )
+    return {row["drone_id"]: row["number"] for row in rows}
