@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
+from ofh.domain.link_steps import LinkStepName
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import ExportLinks
@@ -28,6 +29,10 @@ from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.edges.mqtt.socket import MqttSocket
+from ofh.edges.pilot import map_elements, topologies
+from ofh.edges.pilot.endpoint import PilotEndpoints
+from ofh.edges.pilot.socket import PilotSockets, World
+from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
 from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.hub import Hub, mqtt_url_for_controllers, now
 from ofh.services.link import Pilot
@@ -134,12 +139,17 @@ class HubApp:
             clock=now,
             note=hub.doctor.note,
         )
+        pilot = PilotEndpoints(hub.links, address_of=_address_of, throttle=self._throttle_pilot)
+        self.pilot_sockets = self._pilot_sockets(origins)
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             *exports.routes(),
             *storage.routes(),
             *self._link_endpoints(origins, is_tls=is_tls).routes(),
+            *topologies.routes(pilot, hub.awareness),
+            *map_elements.routes(pilot, hub.map_elements),
+            self.pilot_sockets.route(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
@@ -166,10 +176,12 @@ class HubApp:
     async def start(self) -> None:
         """Begin to watch over sockets and their rights."""
         await self.sockets.start()
+        await self.pilot_sockets.start()
         self._counting = asyncio.create_task(self._keep_counting())
         self._ends = [
             self._hub.people.sessions.on_end(lambda ended: self.sockets.end_sessions(ended.concerns)),
             self._hub.people.control.subscribe(self._told),
+            self._hub.people.control.subscribe(self.pilot_sockets.told),
         ]
 
     async def stop(self) -> None:
@@ -179,7 +191,7 @@ class HubApp:
         self._ends = []
         if self._counting is not None:
             self._counting.cancel()
-        await asyncio.gather(self.sockets.stop(), self._graphql.stop())
+        await asyncio.gather(self.sockets.stop(), self.pilot_sockets.stop(), self._graphql.stop())
         await self.fanout.stop()
 
     def _told(self, message: Mapping[str, Any]) -> None:
@@ -244,6 +256,27 @@ class HubApp:
             throttle=self._throttle_pilot,
         )
 
+    def _pilot_sockets(self, origins: Origins) -> PilotSockets:
+        hub, settings = self._hub, self._hub.settings
+        return PilotSockets(
+            hub.links,
+            World(feed=hub.feed, awareness=hub.awareness, map_elements=hub.map_elements),
+            origins=origins,
+            address_of=_address_of,
+            throttle=self._throttle_pilot,
+            opened=lambda pilot: hub.doctor.note(pilot.public_id, LinkStepName.WEBSOCKET),
+            clock=now,
+            limits=PilotSocketLimits(
+                ping_s=settings.pilot_ping_s,
+                silence_s=settings.pilot_silence_s,
+                messages_per_s=settings.socket_messages_per_s,
+                messages_burst=2 * settings.socket_messages_per_s,
+                per_connection=settings.sockets_per_user,
+                unread_s=settings.socket_stuck_s,
+                recheck_s=settings.socket_recheck_s,
+            ),
+        )
+
     async def _check_stranger(self, scope: Mapping[str, Any]) -> None:
         """Whether a handshake may go on that shows nobody.
 
@@ -274,6 +307,7 @@ class HubApp:
         """What others count, in the metrics."""
         hub, metrics = self._hub, self._hub.metrics
         metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
+        metrics.gauge("ofh_pilot_sockets", "Open websockets of controllers.", lambda: len(self.pilot_sockets))
         metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
         metrics.gauge(
             "ofh_broker_locked_out",

@@ -45,6 +45,7 @@ from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
+from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
@@ -63,6 +64,7 @@ from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
+from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.pilot_media import PilotMedia
@@ -369,6 +371,8 @@ class Hub:
         )
         self.retention = retention_of(settings, self.database)
         self.feed = Feed(self.bus)
+        self.awareness = Awareness(self.database)
+        self.map_elements = MapElements(self.database, self.bus, self.people.access, self.metrics, clock=now)
         self.doctor = doctor_of(
             settings,
             self.database,

@@ -45,6 +45,14 @@ class Channel:
         """Bytes that the peer's side has not taken yet."""
         return self._protocol.transport.get_write_buffer_size()
 
+    def keep_alive(self, *, ping_s: float, silence_s: float) -> None:
+        """Ping at other times than the server does by itself; call it before the websocket is accepted.
+
+        Args:
+            silence_s: a peer of which nothing at all was heard for so long is cut off.
+        """
+        self._protocol.keep_alive(ping_s, silence_s)
+
     def close(self, code: int, reason: str) -> None:
         """Close without waiting for the peer; it is cut off where it does not answer within the close timeout."""
         self._protocol.close_now(code, reason)
@@ -56,6 +64,17 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
     channel: Channel | None = None
     high_water_bytes = HIGH_WATER_BYTES
     """More than this waiting for a peer, and writers pause."""
+    heard_at: float = 0.0
+    """When the peer last sent anything, by the loop's clock; looked at where `silence_s` is set."""
+    silence_s: float | None = None
+
+    def keep_alive(self, ping_s: float, silence_s: float) -> None:
+        """See `Channel.keep_alive`."""
+        self.ping_interval, self.ping_timeout, self.silence_s = ping_s, max(silence_s - ping_s, 0.0), silence_s
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        super().data_received(data)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -119,6 +138,10 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
                 self.channel.on_resume()
 
     def keepalive_timeout(self) -> None:
+        if self.silence_s is not None and (left := self.heard_at + self.silence_s - self.loop.time()) > 0:
+            # No answer to the ping, but other signs of life meanwhile.
+            self.pong_timer = self.loop.call_later(left, self.keepalive_timeout)
+            return
         super().keepalive_timeout()
         self.transport.abort()
 
