@@ -93,6 +93,8 @@ class Database:
                 "minsize": 0,  # asyncpg logs a traceback for each connection that it cannot keep open
                 "maxsize": self._pool_size,
                 "application_name": "openflighthub",
+                # Compiling a statement takes longer than running any of ours; many partitions make it look worthwhile.
+                "server_settings": {"jit": "off"},
                 "timeout": 10,
                 "command_timeout": 30,
             },

@@ -179,8 +179,9 @@ class FlightSearch:
         start = stored_moment(self._database, "flights.started_at")
         end = stored_moment(self._database, "COALESCE(flights.landed_at, flights.ended_at, flights.last_at)")
         self._parts.append(
-            "EXISTS (SELECT 1 FROM telemetry t WHERE t.drone_id = flights.drone_id"  # noqa: S608, ours
+            # No EXISTS: PostgreSQL makes a join of it, for which it reads the history of everybody.
+            "(SELECT 1 FROM telemetry t WHERE t.drone_id = flights.drone_id"  # noqa: S608, ours
             f" AND t.reported_at >= {start} AND t.reported_at <= {end}"
             f" AND t.latitude >= {south} AND t.latitude <= {north}"
-            f" AND (t.longitude >= {west} {joined} t.longitude <= {east}))"
+            f" AND (t.longitude >= {west} {joined} t.longitude <= {east}) LIMIT 1) IS NOT NULL"
         )

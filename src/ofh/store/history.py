@@ -31,7 +31,9 @@ COPY_FROM = 50
 """Reports from which on a look for doubtful clocks and one COPY (SQLite: plain INSERTs) are cheaper than the one INSERT
 that looks at each row."""
 TRACK_ROWS = 40_000
-"""Fixes that a track is thinned from."""
+"""Fixes that a track is thinned from at a time: 11 hours at one a second."""
+TRACK_MOST = 250_000
+"""Fixes that are all looked at for a track: 69 hours at one a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,13 +247,6 @@ _POINT = (
 )
 _SPAN = "FROM telemetry WHERE drone_id = $1 AND reported_at >= $2 AND reported_at <= $3 AND longitude IS NOT NULL"
 """The fixes of a drone from one time to another, both included."""
-_EXTREMES = (
-    "(longitude - $4 + CASE WHEN longitude - $4 > 180 THEN -360 WHEN longitude - $4 < -180 THEN 360 ELSE 0 END)",
-    "latitude",
-    "height",
-)
-"""Whose least and greatest are the extremes of a track. The first: degrees east of a meridian, -180 to 180, since a
-track across the antimeridian has its own west and east."""
 
 
 async def count(database: Database, drone_id: int, start: datetime, end: datetime) -> int:
@@ -264,51 +259,56 @@ async def count(database: Database, drone_id: int, start: datetime, end: datetim
 async def track(database: Database, drone_id: int, start: datetime, end: datetime, limit: int) -> list[TrackPoint]:
     """Where a drone was from one time to another, both included, thinned to so many points (`domain/tracks.py`).
 
-    Of more than `TRACK_ROWS` fixes (11 hours at one a second) every second, third and so on is thinned, with the ends
-    and the extremes of all of them; what lies between those and is no extreme can be missed then.
+    More than `TRACK_ROWS` fixes are thinned while they are read, a part at a time; the ends and the extremes of all of
+    them stay. Of more than `TRACK_MOST` only as many as `TRACK_ROWS` are read, every so many from end to end; then an
+    extreme between those is missed.
     """
-    number = await count(database, drone_id, start, end)
-    if number <= TRACK_ROWS:
-        sql = f"SELECT {_POINT} {_SPAN} ORDER BY reported_at, digest"
-        rows = await rows_of(database, database.connection, sql, drone_id, start, end)
-    else:
-        rows = await _every_so_many(database, drone_id, start, end, number)
-    kept = await asyncio.to_thread(thin, [(row[1], row[2], row[3]) for row in rows], limit)
-    return [_point(rows[index]) for index in kept]
+    if limit > TRACK_ROWS:
+        raise ValueError(f"a track has at most {TRACK_ROWS} points")
+    rows: list[Sequence[Any]] = []
+    async for part in _parts(database, drone_id, start, end, TRACK_ROWS):
+        is_first = not rows
+        rows += part
+        if is_first and len(part) == TRACK_ROWS:
+            number = await _reports(database, drone_id, start, end)
+            if number > TRACK_MOST:
+                rows = await _every_so_many(database, drone_id, start, end, number)
+                break
+        if len(rows) > TRACK_ROWS:
+            rows = await asyncio.to_thread(_thinned, rows, TRACK_ROWS)
+    return [_point(row) for row in await asyncio.to_thread(_thinned, rows, limit)]
+
+
+def _thinned(rows: list[Sequence[Any]], limit: int) -> list[Sequence[Any]]:
+    return [rows[index] for index in thin([(row[1], row[2], row[3]) for row in rows], limit)]
+
+
+_REPORTS = "FROM telemetry WHERE drone_id = $1 AND reported_at >= $2 AND reported_at <= $3"
+
+
+async def _reports(database: Database, drone_id: int, start: datetime, end: datetime) -> int:
+    """How many rows there are, with or without a fix: the key alone says."""
+    sql = f"SELECT count(*) {_REPORTS}"
+    ((found,),) = await rows_of(database, database.connection, sql, drone_id, start, end)
+    return int(found)
 
 
 async def _every_so_many(
     database: Database, drone_id: int, start: datetime, end: datetime, number: int
-) -> Sequence[Sequence[Any]]:
-    """So many of these fixes that `TRACK_ROWS` are not exceeded by more than their ends and extremes, in order."""
-    span, connection = (drone_id, start, end), database.connection
-    rows = await rows_of(
+) -> list[Sequence[Any]]:
+    """About `TRACK_ROWS` of so many rows, the ends among them, chosen by their keys: the rows lie far apart."""
+    found = await rows_in_order(
         database,
-        connection,
-        f"SELECT {_POINT}, digest FROM (SELECT {_POINT}, digest, row_number() OVER (ORDER BY reported_at, digest) AS n"  # noqa: S608, ours
-        f" {_SPAN}) AS numbered WHERE (n - 1) % $4 = 0 OR n = $5 ORDER BY n",
-        *span,
+        f"SELECT {_POINT} FROM (SELECT drone_id, reported_at, digest, row_number() OVER (ORDER BY reported_at, digest)"  # noqa: S608, ours
+        f" AS n {_REPORTS}) AS numbered JOIN telemetry USING (drone_id, reported_at, digest)"
+        " WHERE ((n - 1) % $4 = 0 OR n = $5) AND longitude IS NOT NULL ORDER BY reported_at, digest",
+        drone_id,
+        start,
+        end,
         -(-number // TRACK_ROWS),
         number,
     )
-    if not rows:
-        return rows
-    meridian = rows[0][1]
-    (extremes,) = await rows_of(
-        database,
-        connection,
-        f"SELECT {', '.join(f'min({value}), max({value})' for value in _EXTREMES)} {_SPAN}",
-        *span,
-        meridian,
-    )
-    found = {(row[0], row[-1]): row for row in rows}
-    for place, extreme in enumerate(extremes):
-        value = _EXTREMES[place // 2]
-        values = (*span, meridian, extreme) if "$4" in value else (*span, extreme)
-        sql = f"SELECT {_POINT}, digest {_SPAN} AND {value} = ${len(values)} ORDER BY reported_at, digest LIMIT 1"
-        for row in await rows_of(database, connection, sql, *values):
-            found[row[0], row[-1]] = row
-    return [found[key] for key in sorted(found)]
+    return list(found)
 
 
 async def chunks(
@@ -319,16 +319,25 @@ async def chunks(
     Each list is read when it is asked for: what is written meanwhile may or may not be in it, and no connection is
     held in between.
     """
+    async for part in _parts(database, drone_id, start, end, size):
+        yield [_point(row) for row in part]
+
+
+async def _parts(
+    database: Database, drone_id: int, start: datetime, end: datetime, size: int
+) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    """The rows of `chunks`, `_POINT` and the digest of each."""
     after: tuple[Any, int] | None = None
     while True:
         sql = f"SELECT {_POINT}, digest {_SPAN}"
         values = [drone_id, start, end]
         if after is not None:
-            sql += " AND (reported_at, digest) > ($4, $5)"
-            values += after
-        rows = await rows_of(database, database.connection, f"{sql} ORDER BY reported_at, digest LIMIT {size}", *values)
+            sql += " AND (reported_at, digest) > ($2, $4)"
+            values = [drone_id, after[0], end, after[1]]
+        sql += f" ORDER BY reported_at, digest LIMIT {size}"
+        rows = await rows_in_order(database, sql, *values)
         if rows:
-            yield [_point(row) for row in rows]
+            yield rows
         if len(rows) < size:
             return
         after = rows[-1][0], rows[-1][-1]
@@ -375,6 +384,19 @@ async def rows_of(database: Database, client: Any, sql: str, *values: Any) -> Se
     _, rows = await client.execute_query(statement(database, sql), _values(database, sql, values))
     found: Sequence[Sequence[Any]] = rows
     return found
+
+
+async def rows_in_order(database: Database, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+    """Rows of a query that is ordered by the key and reads only the first of many.
+
+    PostgreSQL takes a plan for all values where it expects few rows, reads all of them and sorts: of a long track once
+    for each part. So it may do neither here. SQLite keeps the rows in this order.
+    """
+    if database.dialect == "sqlite":
+        return await rows_of(database, database.connection, sql, *values)
+    async with database.transaction() as client:
+        await client.execute_script("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+        return await rows_of(database, client, sql, *values)
 
 
 async def execute(database: Database, client: Any, sql: str, *values: Any) -> int:

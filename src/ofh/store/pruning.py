@@ -11,7 +11,7 @@ from typing import Any
 from ofh.domain.tracks import thin
 
 from .database import Database
-from .history import execute, moment, oldest_of, rows_of
+from .history import execute, moment, oldest_of, rows_in_order, rows_of
 from .statements import fetch, lock_names, time_of
 
 BATCH = 5_000
@@ -34,9 +34,8 @@ async def take_turn(database: Database, client: Any) -> None:
 
 async def drop_some(database: Database, client: Any, drone_id: int, since: datetime, before: datetime) -> int:
     """Delete the oldest of a drone's rows from one time, included, to another; how many, 0 once there are none."""
-    last = await rows_of(
+    last = await rows_in_order(
         database,
-        client,
         f"SELECT reported_at {_BETWEEN} ORDER BY reported_at, digest LIMIT 1 OFFSET {BATCH}",
         drone_id,
         since,

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -170,10 +171,8 @@ async def test_a_point_has_what_was_reported(database: Database) -> None:
     assert await history.track(database, 1, START, after(60), 10) == expected
 
 
-async def test_a_track_of_more_fixes_than_are_read_keeps_its_ends_and_extremes(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Across the antimeridian; each extreme is a single fix, between those that are looked at anyway."""
+def wandering() -> tuple[list[HistoryRow], set[int]]:
+    """A track across the antimeridian, and its ends and extremes, each of which is a single fix."""
     rows = []
     extremes = {301: (0.0, -0.3, 0.0), 402: (0.0, 0.3, 0.0), 503: (0.0, 0.0, -50.0), 604: (0.0, 0.0, 50.0)}
     extremes |= {705: (-0.3, 0.0, 0.0), 806: (0.3, 0.0, 0.0)}
@@ -181,12 +180,38 @@ async def test_a_track_of_more_fixes_than_are_read_keeps_its_ends_and_extremes(
         east, north, up = extremes.get(n, (0.0, 0.0, 0.0))
         longitude = (179.95 + n * 1e-4 + east + 180) % 360 - 180
         rows.append(history_row(after(n), longitude=longitude, latitude=10 + north, height=100.0 + up))
+    return rows, {0, 999, *extremes}
+
+
+@pytest.mark.parametrize("at_once", [90, 400, 999, 1000, 2000])
+async def test_a_track_keeps_its_ends_and_extremes_however_many_fixes_are_read_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    rows, extremes = wandering()
     await store(database, rows)
+    monkeypatch.setattr(history, "TRACK_ROWS", at_once)
+    for limit in (8, 90):
+        track = await history.track(database, 1, START, after(999), limit)
+        seconds = [(point.time - START).total_seconds() for point in track]
+        assert seconds == sorted(set(seconds))
+        assert len(track) <= limit
+        assert extremes <= set(seconds)
+
+
+async def test_a_track_of_too_many_fixes_is_made_of_every_so_many_from_end_to_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(database, wandering()[0])
     monkeypatch.setattr(history, "TRACK_ROWS", 90)
-    track = await history.track(database, 1, START, after(999), 1000)
+    monkeypatch.setattr(history, "TRACK_MOST", 999)
+    track = await history.track(database, 1, START, after(999), 90)
     seconds = [(point.time - START).total_seconds() for point in track]
-    assert seconds == sorted(seconds)
-    assert 90 <= len(track) <= 97
-    assert {0, 999, *extremes} <= set(seconds)
-    few = await history.track(database, 1, START, after(999), 8)
-    assert [(point.time - START).total_seconds() for point in few] == sorted({0, 999, *extremes})
+    assert (seconds[0], seconds[-1]) == (0, 999)
+    assert 70 <= len(track) <= 90
+    assert max(b - a for a, b in pairwise(seconds)) <= 48
+    assert seconds == sorted(set(seconds))
+
+
+async def test_a_track_of_more_points_than_are_read_at_once_is_refused(database: Database) -> None:
+    with pytest.raises(ValueError, match="40000"):
+        await history.track(database, 1, START, after(999), history.TRACK_ROWS + 1)
