@@ -1,4 +1,4 @@
-"""A storage endpoint that real clients reach over TCP: the hub's middleware, the S3 edge and a store, without the rest."""
+"""A storage endpoint that real clients reach over TCP: the hub's guard, the S3 edge and a store, without the rest."""
 
 import asyncio
 import socket
