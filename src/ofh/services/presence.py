@@ -6,7 +6,7 @@ database, so of several processes exactly one makes and tells it.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,9 +14,8 @@ import structlog
 
 from ofh.backends.ports import Bus, Session, SessionChange
 from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged
-from ofh.store import journal
+from ofh.store import bulk, journal
 from ofh.store.database import Database, away
-from ofh.store.statements import fetch
 
 from .announcing import publish
 from .counters import Counters
@@ -92,43 +91,46 @@ class Presence:
     async def sweep(self) -> None:
         """Take offline whoever is silent, lost or gone."""
         now = self._clock()
-        await self._offline(now - self._rules.silence, accounts=None)
+        await self._offline(now - self._rules.silence)
         for account, at in list(self._left.items()):
-            await self._offline(at, accounts=[account])
+            await self._offline(at, account=account)
             self._left.pop(account, None)
         for account, at in list(self._lost.items()):
             if now - at >= self._rules.lost_link:
-                await self._offline(at, accounts=[account])
+                await self._offline(at, account=account)
                 self._lost.pop(account, None)
 
-    async def _offline(self, unseen_since: datetime, *, accounts: Sequence[str] | None) -> None:
-        """Take offline the devices (of these accounts) that were last seen at that time or before."""
+    async def _offline(self, unseen_since: datetime, *, account: str | None = None) -> None:
+        """Take offline the devices (of this account) that were last seen at that time or before.
+
+        Where it fails for all at once, it is done for one drone after the other: one cannot hold up the others.
+        """
+        try:
+            await self._take_offline(unseen_since, account)
+        except Exception as error:
+            if away(error) is not None:
+                raise
+            log.exception("drones could not be taken offline together")
+            for drone_id in await bulk.unseen_drones(self._database, unseen_since, account):
+                try:
+                    await self._take_offline(unseen_since, account, only=drone_id)
+                except Exception as failed:
+                    if away(failed) is not None:
+                        raise
+                    log.exception("drone could not be taken offline", drone=drone_id)
+
+    async def _take_offline(self, unseen_since: datetime, account: str | None, *, only: int | None = None) -> None:
         events: dict[int, list[Event]] = defaultdict(list)
-        condition, arguments = "online AND seen_at <= $1", [unseen_since]
-        if accounts is not None:
-            condition += " AND connection_id IN (SELECT id FROM connections WHERE public_id = $2)"
-            arguments = [unseen_since, *accounts]  # type: ignore[list-item]
-        off = "false" if self._database.dialect == "postgresql" else "0"
         async with self._database.transaction() as client:
-            controllers = await fetch(
-                self._database,
-                client,
-                f"UPDATE remote_controllers SET online = {off} WHERE {condition} RETURNING id, workspace_id",  # noqa: S608, ours
-                *arguments,
-            )
-            drones = await fetch(
-                self._database,
-                client,
-                f"UPDATE drones SET online = {off} WHERE {condition} RETURNING id, workspace_id",  # noqa: S608, ours
-                *arguments,
-            )
             now = self._clock()
-            for row in controllers:
-                events[row["workspace_id"]].append(
-                    ControllerPresenceChanged(
-                        workspace_id=row["workspace_id"], remote_controller_id=row["id"], at=now, online=False
+            if only is None:
+                for row in await bulk.take_offline(self._database, client, "remote_controllers", unseen_since, account):
+                    events[row["workspace_id"]].append(
+                        ControllerPresenceChanged(
+                            workspace_id=row["workspace_id"], remote_controller_id=row["id"], at=now, online=False
+                        )
                     )
-                )
+            drones = await bulk.take_offline(self._database, client, "drones", unseen_since, account, only=only)
             for row in drones:
                 event = PresenceChanged(workspace_id=row["workspace_id"], drone_id=row["id"], at=now, online=False)
                 events[row["workspace_id"]].append(event)

@@ -15,6 +15,7 @@ from tortoise.exceptions import IntegrityError
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
 from ofh.store.history import delete_history
 from ofh.store.media import discard_all
@@ -158,7 +159,7 @@ class Workspaces:
         Raises:
             HubError: GONE, FORBIDDEN.
         """
-        async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id) as workspace:
+        async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id, with_devices=True) as workspace:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
             await delete_history(self._database, self._database.connection, workspace.id)
             await discard_all(self._database, self._database.connection, workspace.id, self._clock())
@@ -267,17 +268,27 @@ class Workspaces:
 
     @asynccontextmanager
     async def _holding(
-        self, actor: Actor, action: Action, workspace_id: int, *, attempted: Action | None = None
+        self,
+        actor: Actor,
+        action: Action,
+        workspace_id: int,
+        *,
+        attempted: Action | None = None,
+        with_devices: bool = False,
     ) -> AsyncIterator[Workspace]:
         """A transaction that holds the workspace's row, for an actor who may do this while it is held.
 
         Args:
             attempted: what a refusal is recorded as, if not as the action.
+            with_devices: hold these too, and first: whoever records reports takes them in this order.
         """
         try:
-            async with self._database.transaction():
+            async with self._database.transaction() as client:
                 workspace = None
                 if is_id(workspace_id):
+                    if with_devices:
+                        await self._access.require(actor, action, workspace_id, record=False)
+                        await hold_devices_of(self._database, client, workspace_id)
                     workspace = await Workspace.filter(id=workspace_id).select_for_update().get_or_none()
                 if workspace is None:
                     raise gone("workspace")

@@ -59,6 +59,58 @@ async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequenc
     return {row["id"]: _device(row) for row in rows}
 
 
+async def take_offline(
+    database: Database,
+    client: Any,
+    kind: Kind,
+    unseen_since: datetime,
+    account: str | None,
+    *,
+    only: int | None = None,
+) -> list[dict[str, Any]]:
+    """Take offline the devices that were last seen at that time or before: id and workspace of each.
+
+    Args:
+        account: of this connection alone, by its public id.
+        only: this device alone.
+    """
+    condition, values = _unseen(unseen_since, account)
+    if only is not None:
+        values.append(only)
+        condition += f" AND id = ${len(values)}"
+    off, lock = ("false", " ORDER BY id FOR NO KEY UPDATE") if database.dialect == "postgresql" else ("0", "")
+    return await fetch(
+        database,
+        client,
+        f"UPDATE {kind} SET online = {off} WHERE id IN (SELECT id FROM {kind} WHERE {condition}{lock})"  # noqa: S608, ours
+        " RETURNING id, workspace_id",
+        *values,
+    )
+
+
+async def unseen_drones(database: Database, unseen_since: datetime, account: str | None) -> list[int]:
+    """The drones that `take_offline` would take."""
+    condition, values = _unseen(unseen_since, account)
+    sql = f"SELECT id FROM drones WHERE {condition} ORDER BY id"  # noqa: S608, ours
+    return [row["id"] for row in await fetch(database, database.connection, sql, *values)]
+
+
+def _unseen(unseen_since: datetime, account: str | None) -> tuple[str, list[Any]]:
+    if account is None:
+        return "online AND seen_at <= $1", [unseen_since]
+    ours = "SELECT id FROM connections WHERE public_id = $2"
+    return f"online AND seen_at <= $1 AND connection_id IN ({ours})", [unseen_since, account]
+
+
+async def hold_devices_of(database: Database, client: Any, workspace_id: int) -> None:
+    """Lock all devices of a workspace, in the recorder's order: before whatever else of it is locked."""
+    if database.dialect != "postgresql":
+        return
+    for kind in ("remote_controllers", "drones"):
+        sql = f"SELECT id FROM {kind} WHERE workspace_id = $1 ORDER BY id FOR UPDATE"  # noqa: S608, ours
+        await fetch(database, client, sql, workspace_id)
+
+
 async def controllers_of(database: Database, client: Any, gateways: Collection[str]) -> dict[str, int]:
     """The rows of the controllers with these serial numbers that are bound at present, by serial number."""
     sql = "SELECT serial_number, device_id FROM bindings WHERE serial_number = gateway_serial AND serial_number "

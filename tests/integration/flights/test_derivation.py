@@ -292,3 +292,22 @@ async def test_a_flight_that_nothing_is_known_of_any_more_ends_where_another_one
         (4, "FLIGHT_STARTED", 20),
     ]
     assert bench.counts.drops == {}
+
+
+async def test_a_drone_whose_departure_cannot_be_kept_holds_up_no_other(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.announce("c-1", GATEWAY, AIRCRAFT, "AC2")
+    broken = (await bench.drone(AIRCRAFT, workspace_id)).id
+    depart = bench.derivation.depart
+
+    async def fails_for_one(client: Any, drone_ids: list[int], *rest: Any) -> None:
+        if broken in drone_ids:
+            raise ValueError("a flight that no column holds")
+        await depart(client, drone_ids, *rest)
+
+    monkeypatch.setattr(bench.derivation, "depart", fails_for_one)
+    bench.now = START + seconds(61)
+    await bench.presence.sweep()
+    assert (await bench.drone(AIRCRAFT, workspace_id)).online
+    assert not (await bench.drone("AC2", workspace_id)).online
