@@ -33,6 +33,7 @@ from ofh.edges.pilot import map_elements, topologies
 from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
 from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
+from ofh.edges.pilot_page.page import PilotPage
 from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.hub import Hub, mqtt_url_for_controllers, now
 from ofh.services.link import Pilot
@@ -147,6 +148,7 @@ class HubApp:
             *exports.routes(),
             *storage.routes(),
             *self._link_endpoints(origins, is_tls=is_tls).routes(),
+            *PilotPage(hub.public_url).routes(),
             *topologies.routes(pilot, hub.awareness),
             *map_elements.routes(pilot, hub.map_elements),
             self.pilot_sockets.route(),

@@ -6,7 +6,6 @@ that Pilot's logic understands. 401 means a dead token and nothing else, since P
 the telemetry with it.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,11 +13,12 @@ from urllib.parse import parse_qsl
 
 import orjson
 import structlog
-from starlette.routing import Match, Route
+from starlette.routing import Route
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
 from ofh.edges.strict_json import BadJson, loads
+from ofh.edges.tolerant import TolerantRoute
 from ofh.services.link import Links, Pilot
 
 from .forms import BadForm, is_multipart, multipart, urlencoded
@@ -33,7 +33,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 MAX_BODY = 1_048_576
 _TOKEN = b"x-auth-token"
 _WORKSPACE = "workspace_uuid"
-_SLASHES = re.compile(r"^/{2,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +99,7 @@ class PilotEndpoints:
             max_body: bytes of the longest body.
         """
         handlers = handler if isinstance(handler, Mapping) else {"POST": handler}
-        return _TolerantRoute(path, PilotEndpoint(self, handlers, body=body, max_body=max_body))
+        return TolerantRoute(path, PilotEndpoint(self, handlers, body=body, max_body=max_body))
 
     async def pilot(self, scope: Scope, address: str) -> Pilot:
         """Who asks, for the workspace of the path, if it names one.
@@ -167,16 +166,6 @@ class PilotEndpoint:
             address=address,
         )
         return await handler(ask)
-
-
-class _TolerantRoute(Route):
-    """A route that takes a trailing slash, and doubled ones behind the host, as if they were not there (A7)."""
-
-    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
-        path = _SLASHES.sub("/", scope["path"])
-        if len(path) > 1 and path.endswith("/"):
-            path = path[:-1]
-        return super().matches({**scope, "path": path})
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
