@@ -6,6 +6,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 INSTALLED := .venv/installed
 ARGS ?=
+# The tests in two processes, a file at a time: many of them wait more than they work.
+SPREAD ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test test-full check format lock generated migrations bench clean
@@ -31,10 +33,10 @@ run: install ## the hub, embedded, on its ordinary ports
 	$(BIN)/ofh serve $(ARGS)
 
 test: install ## the tests; what needs a program that is not installed is skipped and says so
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-full: install ## the tests, where a missing PostgreSQL, Redis, Mosquitto, Node or Chromium is a failure
-	CI=true $(BIN)/python -m pytest $(ARGS)
+	CI=true $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: install ## format, lint and types
 	$(BIN)/ruff format --check .
