@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,15 +87,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def npm_packages() -> Path:
     """Other people's GraphQL clients: the packages of `compat/clients/graphql`, installed from its lock."""
     from tests.support.hubs import CLIENTS
-    from tests.support.services import missing, program
+    from tests.support.npm import install
 
-    program("node")
-    npm = program("npm")
-    modules = CLIENTS / "node_modules"
-    if not (modules / ".package-lock.json").exists():
-        done = subprocess.run(
-            [npm, "ci", "--no-audit", "--no-fund"], cwd=CLIENTS, capture_output=True, timeout=300, check=False
-        )
-        if done.returncode:
-            missing("what npm would install for compat/clients/graphql")
-    return modules
+    return install(CLIENTS)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names of tests that every terminal and every line between processes can carry."""
+    return None if not isinstance(val, str) or val.isascii() else ascii(val)[1:-1]
