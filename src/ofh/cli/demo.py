@@ -50,6 +50,9 @@ def demo(
     speed: Annotated[
         float, typer.Option("--speed", min=0.1, max=20, help="How much faster than life the fleet flies.")
     ] = 1.0,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="The aircraft take photos, and the controllers upload them.")
+    ] = False,
 ) -> None:
     """See it work: the hub with a fleet of simulated drones around one place.
 
@@ -67,7 +70,7 @@ def demo(
             workers=1,
         ).model_copy(update=_WITHIN)
         logs.configure(settings.log_level, settings.log_format)
-        run(_demo(settings, drones=drones, seed=seed, speed=speed))
+        run(_demo(settings, drones=drones, seed=seed, speed=speed, photos=photos))
 
 
 def _free(host: str, port: int, what: str) -> int:
@@ -85,23 +88,25 @@ def _free(host: str, port: int, what: str) -> int:
         return found
 
 
-async def _demo(settings: Settings, *, drones: int, seed: int, speed: float) -> None:
+async def _demo(settings: Settings, *, drones: int, seed: int, speed: float, photos: bool) -> None:
     async def fly(hub: "Hub", url: str, stop: asyncio.Event) -> None:
         from ofh.simulator.accounts import Account
-        from ofh.simulator.run import run_fleet
+        from ofh.simulator.run import log_in_all, run_fleet
 
-        workspace_id, accounts = await _prepare(hub, drones)
+        workspace_id, made = await _prepare(hub, drones)
+        accounts = [Account(connection_id=name, secret=secret) for name, secret in made]
         token = await _login(hub)
         _show(url, hub.people.letters.login_link(token), workspace_id)
         await run_fleet(
             f"mqtt://{settings.mqtt_host}:{settings.mqtt_port}",
-            [Account(connection_id=name, secret=secret) for name, secret in accounts],
+            accounts,
             drones=drones,
             rate_hz=RATE_HZ,
             seed=seed,
             speed=speed,
             stop=stop,
             notice=lambda text: typer.echo(text, err=True),
+            cloud=(await log_in_all(url, accounts)).cloud if photos else None,
         )
 
     await serve_hub(settings, listen(settings), beside=fly)

@@ -89,6 +89,20 @@ def simulate(
             metavar="URL",
         ),
     ] = None,
+    photos: Annotated[
+        bool,
+        typer.Option(
+            "--photos",
+            help="The aircraft take photos and the controllers upload them, as Pilot 2 does, and hold its websocket.",
+        ),
+    ] = False,
+    chaos: Annotated[
+        bool,
+        typer.Option(
+            "--chaos",
+            help="Links break, messages come late, twice or not at all, uploads are cut off: all by the seed.",
+        ),
+    ] = False,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after so many seconds. Without it: run on.", metavar="S"),
@@ -113,6 +127,8 @@ def simulate(
         place=_place(place),
         mqtt_url=mqtt_url,
         duration_s=duration,
+        takes_photos=photos,
+        is_chaotic=chaos,
     )
     try:
         asyncio.run(simulation.simulate(order, console))

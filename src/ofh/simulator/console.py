@@ -6,15 +6,20 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from .accounts import Account
-from .controller import Stats
-from .pilot import LinkConfig, fallback_mqtt_url, log_in, new_http_client
-from .run import run_fleet
+from .chaos import Chaos
+from .errors import SimulatorError
+from .pilot import fallback_mqtt_url
+from .run import LoggedIn, log_in_all, run_fleet
+from .stats import Stats
+
+T = TypeVar("T")
 
 MAX_MESSAGES_PER_S = 100
 """What a hub takes from one connection for long (its own limit); beyond it, it keeps the newest positions only."""
@@ -33,6 +38,8 @@ class Order:
     place: tuple[float, float]
     mqtt_url: str | None
     duration_s: float | None
+    takes_photos: bool = False
+    is_chaotic: bool = False
 
 
 async def simulate(order: Order, console: Console) -> None:
@@ -44,10 +51,10 @@ async def simulate(order: Order, console: Console) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with _stopping_on_signals(loop, stop):
-        preparing = asyncio.create_task(_find_broker(order, console))
+        preparing = asyncio.create_task(_log_in(order, console))
         if not await _unless_stopped(preparing, stop):
             return
-        mqtt_url, accounts = preparing.result()
+        mqtt_url, found = preparing.result()
         _warn_of_limits(order, console)
         stats = Stats()
         timer = loop.call_later(order.duration_s, stop.set) if order.duration_s is not None else None
@@ -55,7 +62,7 @@ async def simulate(order: Order, console: Console) -> None:
         try:
             await run_fleet(
                 mqtt_url,
-                accounts,
+                found.accounts,
                 drones=order.drones,
                 rate_hz=order.rate_hz,
                 seed=order.seed,
@@ -63,16 +70,18 @@ async def simulate(order: Order, console: Console) -> None:
                 stop=stop,
                 stats=stats,
                 notice=lambda text: console.print(Text(text)),
+                cloud=found.cloud if order.takes_photos else None,
+                chaos=Chaos(order.seed) if order.is_chaotic else None,
             )
         finally:
             if timer is not None:
                 timer.cancel()
             showing.cancel()
             await asyncio.gather(showing, return_exceptions=True)
-        console.print(f"Ended: {stats.sent} messages sent.")
+        console.print(Text(_ended(stats)))
 
 
-async def _unless_stopped(task: asyncio.Task[tuple[str, list[Account]]], stop: asyncio.Event) -> bool:
+async def _unless_stopped(task: asyncio.Task[T], stop: asyncio.Event) -> bool:
     """Wait for the task; False where the signal to stop came first."""
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -86,24 +95,23 @@ async def _unless_stopped(task: asyncio.Task[tuple[str, list[Account]]], stop: a
     return True
 
 
-async def _find_broker(order: Order, console: Console) -> tuple[str, list[Account]]:
-    """Log in each connection at the hub; the broker's address and what the connections log in with there."""
-    found: LinkConfig | None = None
-    accounts: list[Account] = []
-    for account in order.accounts:
-        async with new_http_client(order.url) as http:
-            config = await log_in(http, account)
-        if config is None:
-            break
-        found = config
-        accounts.append(config.account)
-    if found is not None and len(accounts) == len(order.accounts):
-        return order.mqtt_url or found.mqtt_url, accounts
-    mqtt_url = order.mqtt_url or fallback_mqtt_url(order.url)
-    console.print(
-        Text(f"The hub at {order.url} does not tell where its broker is: connecting to {mqtt_url} with id and secret.")
-    )
-    return mqtt_url, list(order.accounts)
+async def _log_in(order: Order, console: Console) -> tuple[str, LoggedIn]:
+    """Log in each connection at the hub; the broker's URL beside what came of it."""
+    found = await log_in_all(order.url, order.accounts)
+    if order.takes_photos and found.cloud is None:
+        raise SimulatorError(
+            f"The hub at {order.url} does not tell where photos go. Leave out --photos, or use a hub that has the "
+            "endpoints of the connection link."
+        )
+    mqtt_url = order.mqtt_url or found.mqtt_url or fallback_mqtt_url(order.url)
+    if found.mqtt_url is None:
+        console.print(
+            Text(
+                f"The hub at {order.url} does not tell where its broker is: connecting to {mqtt_url} with id and "
+                "secret."
+            )
+        )
+    return mqtt_url, found
 
 
 def _warn_of_limits(order: Order, console: Console) -> None:
@@ -138,9 +146,20 @@ def _progress(stats: Stats) -> Text:
     ]
     if stats.left_out:
         parts.append(f"{stats.left_out} left out, the hub is slow")
+    if stats.photos_taken:
+        parts.append(f"{stats.photos_uploaded} of {stats.photos_taken} photos uploaded")
+    if stats.photos_left_out:
+        parts.append(f"{stats.photos_left_out} photos left out, too many wait")
     if stats.unanswered_events:
         parts.append(f"{stats.unanswered_events} events unanswered")
     return Text(" · ".join(parts))
+
+
+def _ended(stats: Stats) -> str:
+    told = f"Ended: {stats.sent} messages sent"
+    if stats.photos_taken:
+        told += f", {stats.photos_uploaded} of {stats.photos_taken} photos uploaded"
+    return f"{told}."
 
 
 @contextlib.contextmanager

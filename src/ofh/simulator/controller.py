@@ -12,10 +12,13 @@ has QoS 0.
 import asyncio
 import itertools
 import random
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import inf, sin
 from typing import Any
 
@@ -30,8 +33,11 @@ from . import messages
 from .accounts import Account
 from .aircraft import Aircraft, Base
 from .broker import BrokerAddress, is_refusal
+from .chaos import Chaos
 from .errors import refused
 from .models import ControllerModel
+from .stats import Stats
+from .uploads import Uploads
 
 WINDOW = 200
 """QoS 1 messages of one controller that may wait for their acknowledgement; further osd is left out."""
@@ -48,23 +54,6 @@ STABLE_AFTER_S = 30.0
 """A link that held this long makes the next wait short again."""
 LONGEST_ADVANCE_S = 600.0
 """Simulated time does not go on for longer than this while the program itself was asleep."""
-
-
-@dataclass(slots=True)
-class Stats:
-    """Counts of a whole fleet, for whoever shows progress."""
-
-    controllers: int = 0
-    connected: int = 0
-    aircraft: int = 0
-    airborne: int = 0
-    sent: int = 0
-    left_out: int = 0
-    """osd samples that were not sent since too many waited for their acknowledgement."""
-    accepted_topologies: int = 0
-    answered_events: int = 0
-    unanswered_events: int = 0
-    reconnects: int = 0
 
 
 @dataclass(kw_only=True)
@@ -88,6 +77,9 @@ class Controller:
     stats: Stats = field(default_factory=Stats)
     notice: Callable[[str], None] = lambda text: None
     """Tells the operator something, in a sentence."""
+    uploads: Uploads | None = None
+    """Takes the aircraft's photos; None: they stay where they are."""
+    chaos: Chaos = field(default_factory=Chaos)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.serial)  # noqa: S311 - nothing here is a secret
@@ -176,6 +168,10 @@ class Controller:
             if ahead_s > 0:
                 await asyncio.sleep(0)
         self.stats.airborne += aircraft.is_airborne - was_airborne
+        if self.uploads is None:
+            aircraft.fetch_shots()
+        elif aircraft.is_linked:
+            self.uploads.collect(aircraft, now=datetime.now(UTC), speed=self.speed)
 
     def linked(self) -> list[Aircraft]:
         """The aircraft that it hears."""
@@ -229,6 +225,8 @@ class _Session:
         """Until the link breaks, which ends the group with `MqttError`, or until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._listen())
+            if not self._controller.chaos.is_calm:
+                self._tasks.create_task(self._break_off())
             await self._announce()
             self._tasks.create_task(self._keep_announced())
             self._tasks.create_task(self._report_itself())
@@ -245,6 +243,14 @@ class _Session:
             tid, result = _read_reply(message.payload)
             if (waiting := self._replies.get(tid)) is not None and not waiting.done():
                 waiting.set_result(result)
+
+    async def _break_off(self) -> None:
+        """Lose the link after a while, with no DISCONNECT."""
+        await asyncio.sleep(self._controller.chaos.link_lasts_s())
+        line = self._client._client.socket()  # aiomqtt itself has only the polite way
+        if isinstance(line, socket.socket):
+            with suppress(OSError):  # it was lost already
+                line.shutdown(socket.SHUT_RDWR)
 
     async def _subscribe(self) -> None:
         """Subscribe to what is still missing.
@@ -399,8 +405,11 @@ class _Session:
         self._tasks.create_task(self._send(topic, orjson.dumps(message), qos))
 
     async def _send(self, topic: str, payload: bytes, qos: int) -> None:
+        chaos = self._controller.chaos
         try:
-            await self._client.publish(topic, payload, qos=qos, timeout=inf)
+            await chaos.dawdle()
+            for _ in range(2 if chaos.repeats() else 1):
+                await self._client.publish(topic, payload, qos=qos, timeout=inf)
         finally:
             self._unacknowledged -= 1
         self._controller.stats.sent += 1

@@ -11,3 +11,15 @@ def refused(connection_id: str, by: str) -> SimulatorError:
         f"The {by} refuses connection {connection_id}: the id or the secret is wrong, or the connection was deleted or "
         "given a new secret. `ofh connection create WORKSPACE_ID NAME --json` makes a new one and prints both."
     )
+
+
+class UploadFailed(Exception):
+    """A step of an upload came to nothing; Pilot begins again with `fast-upload`."""
+
+
+class GrantRefused(UploadFailed):
+    """The storage does not take the credentials, or not for this: new ones may help."""
+
+
+class SignedOut(Exception):
+    """The hub does not take the controller's token any more; the pilot has to open the page again."""

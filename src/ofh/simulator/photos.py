@@ -65,12 +65,14 @@ class Photo:
     @property
     def group(self) -> str:
         """The id of the wayline task; empty for what was taken by hand."""
-        return group_of(self.serial, self.flight_began_at) if self.shot.is_wayline else ""
+        return group_of(self.serial, self.shot.flight, self.flight_began_at) if self.shot.is_wayline else ""
 
     @property
     def tiny_fingerprint(self) -> str:
-        """32 hexadecimal digits and the camera's time. How DJI makes the digits is unpublished: ours tell files apart."""
-        digits = hashlib.md5(f"{self.serial}/{self.name}".encode(), usedforsecurity=False).hexdigest()
+        """32 hexadecimal digits and the camera's time. How DJI makes the digits is unpublished; ours name a file."""
+        digits = hashlib.md5(
+            f"{self.serial}/{self.shot.flight}/{self.name}".encode(), usedforsecurity=False
+        ).hexdigest()
         at = self.taken_at
         return f"{digits}_{at.year}_{at.month}_{at.day}_{at.hour}_{at.minute}_{at.second}"
 
@@ -122,9 +124,9 @@ def fingerprint(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest().upper()
 
 
-def group_of(serial: str, flight_began_at: datetime) -> str:
+def group_of(serial: str, flight: int, flight_began_at: datetime) -> str:
     """The id of a wayline task."""
-    return str(uuid5(NAMESPACE_OID, f"{serial}/{flight_began_at.isoformat()}"))
+    return str(uuid5(NAMESPACE_OID, f"{serial}/{flight}/{flight_began_at.isoformat()}"))
 
 
 def camera_time(at: datetime, longitude_deg: float) -> datetime:

@@ -1,11 +1,11 @@
-"""The part of Pilot 2's page that the simulator plays: log in to a connection, ask where the broker is.
+"""The part of Pilot 2's page that the simulator plays: log in to a connection, ask what the native clients get.
 
-dji-pilot-2.md, section 1.9. A hub that does not offer these two endpoints answers 404.
+dji-pilot-2.md, section 1.9. A hub that does not offer these endpoints answers 404.
 """
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +15,22 @@ from .accounts import Account
 from .errors import SimulatorError, refused
 
 LOGIN_PATH = "/api/connection-link/auth/login"
-CONFIG_PATH = "/api/connection-link/dji-pilot-2/sdk-config"
+CONFIG_PATH = "/api/connection-link/config"
+SDK_CONFIG_PATH = "/api/connection-link/dji-pilot-2/sdk-config"
 REQUEST_TIMEOUT_S = 15.0
 MAX_RETRY_AFTER_S = 60.0
 ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudAccess:
+    """What Pilot's native clients of HTTP and websockets are given."""
+
+    url: str
+    """Scheme, host and port; the paths are Pilot's own."""
+    socket_url: str | None
+    token: str = field(repr=False)
+    workspace_uuid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,8 @@ class LinkConfig:
 
     mqtt_url: str
     account: Account
+    cloud: CloudAccess | None = None
+    """None where the hub does not name the workspace, so that nothing but MQTT is possible."""
 
 
 def new_http_client(url: str) -> httpx2.AsyncClient:
@@ -47,11 +61,13 @@ async def log_in(http: httpx2.AsyncClient, account: Account) -> LinkConfig | Non
     if login.status_code in {400, 401, 403}:
         raise refused(account.connection_id, "hub")
     _expect_success(login)
-    answer = await _request(http, "GET", CONFIG_PATH)
+    answer = await _request(http, "GET", SDK_CONFIG_PATH)
     if answer.status_code == 404:
         return None
     _expect_success(answer)
     config = _json_object(answer)
+    about = await _request(http, "GET", CONFIG_PATH)
+    workspace_uuid = _text(_json_object(about), "workspace_uuid") if about.is_success else None
     mqtt_url = _text(config, "mqtt_url")
     if mqtt_url is None:
         raise SimulatorError(f"{answer.url} names no mqtt_url: check the hub's public MQTT address in its settings.")
@@ -63,6 +79,20 @@ async def log_in(http: httpx2.AsyncClient, account: Account) -> LinkConfig | Non
             mqtt_username=_text(config, "mqtt_username"),
             mqtt_password=_text(config, "mqtt_password"),
         ),
+        cloud=_cloud(http, account, config, workspace_uuid),
+    )
+
+
+def _cloud(
+    http: httpx2.AsyncClient, account: Account, config: Mapping[str, Any], workspace_uuid: str | None
+) -> CloudAccess | None:
+    if workspace_uuid is None:
+        return None
+    return CloudAccess(
+        url=(_text(config, "api_url") or str(http.base_url)).rstrip("/"),
+        socket_url=_text(config, "ws_url"),
+        token=_text(config, "api_token") or account.secret,
+        workspace_uuid=workspace_uuid,
     )
 
 

@@ -17,6 +17,7 @@ from ofh.dji import envelope, topics
 from ofh.domain.geodesy import distance_m
 from ofh.simulator import controller
 from ofh.simulator.accounts import Account
+from ofh.simulator.chaos import Chaos
 from ofh.simulator.controller import Stats
 from ofh.simulator.errors import SimulatorError
 from ofh.simulator.fleet import make_fleet
@@ -354,3 +355,22 @@ async def test_command_takes_the_broker_from_the_hub_and_ends_after_its_duration
         told = await end_of(process)
         await hub.until(lambda: len({topic for topic, _ in hub.received if topic.endswith("/status")}) == 3)
     assert "does not tell" not in told
+
+
+async def test_command_says_when_a_hub_takes_no_photos(broker: Daemon) -> None:
+    async with a_web_server({"mqtt_url": f"tcp://127.0.0.1:{broker.port}"}) as url:
+        process = await start_command("--url", url, "--connection-id", "c0", "--photos")
+        _, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 1
+    assert "does not tell where photos go" in " ".join(errors.decode().split())
+
+
+async def test_in_chaos_links_break_and_messages_repeat_but_reports_go_on(broker: Daemon) -> None:
+    chaos = Chaos(1, haste=15.0)
+    async with a_hub(broker.port) as hub, simulated(broker.port, chaos=chaos) as simulation:
+        await hub.until(lambda: simulation.stats.reconnects >= 2)
+        count = len(hub.about("osd", serial="1581"))
+        await hub.until(lambda: len(hub.about("osd", serial="1581")) > count + 10)
+    times = [body["timestamp"] for body in hub.about("osd", serial="1581")]
+    assert len(set(times)) < len(times), "some came twice"
+    assert times != sorted(times), "some came late"

@@ -42,6 +42,8 @@ def test_help_names_every_option() -> None:
         "--place",
         "--mqtt-url",
         "--duration",
+        "--photos",
+        "--chaos",
         "OFH_CONNECTION_SECRET",
     ):
         assert option in output

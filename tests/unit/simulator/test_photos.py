@@ -84,8 +84,9 @@ def test_what_was_taken_by_hand_has_no_folder_and_no_group() -> None:
     by_hand = photos(shot(is_wayline=False))[0]
     assert (by_hand.folder, by_hand.group) == ("", "")
     task = {photo.group for photo in photos()}
-    assert task == {group_of("1581SIM000000001", TAKEN_AT)}
-    assert group_of("1581SIM000000002", TAKEN_AT) not in task
+    assert task == {group_of("1581SIM000000001", 1042, TAKEN_AT)}
+    assert group_of("1581SIM000000002", 1042, TAKEN_AT) not in task
+    assert group_of("1581SIM000000001", 1043, TAKEN_AT) not in task
 
 
 def test_a_tiny_fingerprint_has_the_cameras_time_without_leading_zeros() -> None:

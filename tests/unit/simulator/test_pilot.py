@@ -9,7 +9,8 @@ import pytest
 from ofh.simulator.accounts import Account
 from ofh.simulator.broker import parse_mqtt_url
 from ofh.simulator.errors import SimulatorError
-from ofh.simulator.pilot import CONFIG_PATH, LOGIN_PATH, LinkConfig, fallback_mqtt_url, log_in
+from ofh.simulator.pilot import CONFIG_PATH, LOGIN_PATH, SDK_CONFIG_PATH, LinkConfig, fallback_mqtt_url, log_in
+from tests.captures.reader import capture
 
 ACCOUNT = Account(connection_id="c1", secret="s1")
 
@@ -22,15 +23,17 @@ async def ask(answer: Answer) -> LinkConfig | None:
         return await log_in(http, ACCOUNT)
 
 
-def hub(config: object) -> Answer:
-    """One that knows the connection."""
+def hub(config: object, about: object = None) -> Answer:
+    """One that knows the connection; without `about` it does not tell the workspace."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == LOGIN_PATH:
             assert json.loads(request.content) == {"connection_id": "c1", "secret": "s1"}
             return httpx2.Response(200, headers={"Set-Cookie": "connection-link-auth=cookie; Path=/"})
-        assert request.url.path == CONFIG_PATH
         assert request.headers["Cookie"] == "connection-link-auth=cookie"
+        if request.url.path == CONFIG_PATH:
+            return httpx2.Response(404) if about is None else httpx2.Response(200, json=about)
+        assert request.url.path == SDK_CONFIG_PATH
         return httpx2.Response(200, json=config)
 
     return answer
@@ -48,6 +51,32 @@ async def test_credentials_of_the_configuration_win() -> None:
     assert found is not None
     assert (found.account.username, found.account.password) == ("u", "p")
     assert found.account.connection_id == "c1"
+
+
+async def test_the_page_hands_over_what_the_native_clients_need() -> None:
+    sample = capture("http-hub-sdk-config")["response"]["body"]
+    about = {"workspace_uuid": "87ffce7c-da28-49cf-9134-8db9fd87ccd1", "workspace_id": "7"}
+    found = await ask(hub({**sample, "api_token": "pt_4Zk0"}, about))
+    assert found is not None
+    assert found.cloud is not None
+    assert found.cloud.url == "https://hub.example.org"
+    assert found.cloud.socket_url == "wss://hub.example.org/ws"
+    assert found.cloud.workspace_uuid == about["workspace_uuid"]
+    assert found.cloud.token == "pt_4Zk0"
+    assert "pt_4Zk0" not in repr(found)
+
+
+async def test_the_secret_stands_in_where_no_token_is_minted() -> None:
+    found = await ask(hub({"mqtt_url": "tcp://hub.test:1883"}, {"workspace_uuid": "u"}))
+    assert found is not None
+    assert found.cloud is not None
+    assert (found.cloud.token, found.cloud.url, found.cloud.socket_url) == ("s1", "http://hub.test", None)
+
+
+async def test_without_a_workspace_there_is_nothing_but_mqtt() -> None:
+    found = await ask(hub({"mqtt_url": "tcp://hub.test:1883"}))
+    assert found is not None
+    assert found.cloud is None
 
 
 async def test_hub_without_these_endpoints_is_recognised() -> None:
