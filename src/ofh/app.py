@@ -29,7 +29,7 @@ from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.edges.mqtt.socket import MqttSocket
-from ofh.edges.pilot import map_elements, topologies
+from ofh.edges.pilot import map_elements, media, topologies
 from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
 from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
@@ -151,6 +151,7 @@ class HubApp:
             *PilotPage(hub.public_url).routes(),
             *topologies.routes(pilot, hub.awareness),
             *map_elements.routes(pilot, hub.map_elements),
+            *media.routes(pilot, hub.pilot_media, hub.uploads, hub.doctor.note),
             self.pilot_sockets.route(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),

@@ -17,21 +17,23 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event, decode
 from ofh.services.access import Access
 from ofh.services.audit import Audit
-from ofh.services.codes import Codes
+from ofh.services.codes import Codes, digest
+from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.discarding import Discarding
 from ofh.services.feed import Feed, channel
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.incoming import Reception
-from ofh.services.link import Pilot
+from ofh.services.link import Links, Pilot, Purpose
 from ofh.services.mail import Letters, LogMail
 from ofh.services.media import MediaItems
 from ofh.services.pilot_media import Outcome, PilotMedia
 from ofh.services.ratelimits import MemoryCounters, RateLimits
+from ofh.services.uploads import BUCKET, REGION, Endpoint, Uploads
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
-from ofh.store.models import Connection, Drone, File, Flight, Membership, User, Workspace
+from ofh.store.models import Connection, Drone, File, Flight, LinkToken, Membership, User, Workspace
 from tests.captures.reader import capture
 from tests.support.fleet import Counts
 
@@ -123,14 +125,37 @@ class MediaBench:
         )
         self.media = MediaItems(self.access, self.fleet)
         self.pilots = PilotMedia(database, self.bus, self.store, self.discarding, self.audit, self.counts, self.clock)
+        self.uploads = Uploads(
+            self.store,
+            self.reception,
+            self.counts,
+            key=b"k" * 32,
+            endpoint=Endpoint(url="https://hub.example.org", bucket=BUCKET, region=REGION, provider="minio"),
+            roles=None,
+            clock=self.clock,
+        )
+        self.control = Control(self.bus)
+        self.limits = RateLimits(MemoryCounters())
+        self.links = Links(
+            database=database,
+            connections=Connections(
+                database=database, access=self.access, audit=self.audit, control=self.control, clock=self.clock
+            ),
+            limits=self.limits,
+            audit=self.audit,
+            control=self.control,
+            claims=None,
+            key=b"k" * 32,
+            clock=self.clock,
+        )
         self.feed = Feed(self.bus)
         self.workspaces = Workspaces(
             database=database,
             access=self.access,
             audit=self.audit,
-            control=Control(self.bus),
+            control=self.control,
             codes=Codes(database, clock=self.clock),
-            limits=RateLimits(MemoryCounters()),
+            limits=self.limits,
             mail=LogMail(folder / "outbox"),
             letters=Letters("https://hub.example"),
             clock=self.clock,
@@ -165,6 +190,17 @@ class MediaBench:
             await Membership.create(workspace_id=row.id, user_id=user.id, role=role.value, since=NOW)
             people[role] = Actor(user_id=user.id, credential="session", credential_id=user.id, address="192.0.2.1")
         return Place(row=row, connection=connection, people=people)
+
+    async def token(self, place: Place, token: str) -> None:
+        """Make an x-auth-token good."""
+        await LinkToken.create(
+            connection_id=place.connection.id,
+            purpose=Purpose.PILOT.value,
+            token_digest=digest(token),
+            workspace_uuid=place.row.uuid,
+            created_at=self.now,
+            expires_at=self.now + timedelta(days=1),
+        )
 
     async def put(self, key: str, content: bytes = JPEG) -> None:
         """An object, as a controller would have put it."""
