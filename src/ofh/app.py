@@ -28,6 +28,7 @@ from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
+from ofh.edges.media_server.endpoint import MediaServerEndpoint
 from ofh.edges.mqtt.socket import MqttSocket
 from ofh.edges.pilot import map_elements, media, topologies
 from ofh.edges.pilot.endpoint import PilotEndpoints
@@ -75,6 +76,7 @@ class HubApp:
                 workspaces=people.workspaces,
                 connections=people.connections,
                 doctor=hub.doctor,
+                streams=hub.streams,
                 fleet=hub.fleet,
                 flights=hub.flights,
                 media=hub.media,
@@ -85,7 +87,12 @@ class HubApp:
                 feed=hub.feed,
                 export_links=ExportLinks(hub.public_url),
                 file_links=FileLinks(hub.public_url),
-                info=ServerInfo(name=PLATFORM, version=hub.version, api_version=API_VERSION),
+                info=ServerInfo(
+                    name=PLATFORM,
+                    version=hub.version,
+                    api_version=API_VERSION,
+                    stream_view_url=settings.stream_view_url,
+                ),
             )
         )
         origins = Origins(public_url=settings.public_url, port=port, allowed=settings.allowed_origins)
@@ -153,6 +160,7 @@ class HubApp:
             *map_elements.routes(pilot, hub.map_elements),
             *media.routes(pilot, hub.pilot_media, hub.uploads, hub.doctor.note),
             self.pilot_sockets.route(),
+            *self._media_server_routes(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
@@ -237,6 +245,18 @@ class HubApp:
                 await limits.anonymous(address)
             else:
                 await limits.request(f"link:{pilot.connection_id}")
+
+    def _media_server_routes(self) -> list[BaseRoute]:
+        secret = self._hub.settings.media_server_secret
+        if secret is None:
+            return []
+        endpoint = MediaServerEndpoint(
+            self._hub.streams,
+            secret=secret.get_secret_value(),
+            address_of=_address_of,
+            stranger=lambda address: self._throttle(None, address, 1),
+        )
+        return endpoint.routes()
 
     def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
         hub, settings = self._hub, self._hub.settings

@@ -48,6 +48,7 @@ from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
 from ofh.services.codes import Codes
+from ofh.services.commands import Commands
 from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.counters import Counters
@@ -74,6 +75,7 @@ from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCount
 from ofh.services.recorder import Recorder, RecorderRules
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.sessions import Sessions
+from ofh.services.streams import Streams
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
 from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadRules, Uploads
@@ -442,6 +444,17 @@ class Hub:
                 sweep=timedelta(seconds=settings.presence_sweep_s),
             ),
         )
+        self.commands = Commands(self.broker, self.people.control, self.metrics, now)
+        self.streams = Streams(
+            self.database,
+            self.people.access,
+            self.people.audit,
+            self.commands,
+            rtmp_url=settings.rtmp_url,
+            viewer_of=self.people.accounts.stream_viewer,
+            clock=now,
+            monotonic=time.monotonic,
+        )
         self.consumer = Consumer(
             self.broker,
             self.topologies,
@@ -449,6 +462,7 @@ class Hub:
             self.presence,
             self.people.audit,
             self.doctor,
+            self.commands,
             self.metrics,
             now,
             time.monotonic,
@@ -488,6 +502,7 @@ class Hub:
             await self.people.mail.start()
             stack.push_async_callback(self.people.mail.stop)
             stack.callback(self.people.control.subscribe(self._told))
+            stack.callback(self.people.control.subscribe(self.commands.told))
             self._run(stack, "control", self.people.control.run)
 
             self._run(stack, "discarded objects", self.discarding.run)

@@ -34,6 +34,7 @@ _SCHEMES = {
     "public_url": ("http", "https"),
     "public_mqtt_url": ("tcp", "ssl", "ws", "wss"),
     "rtmp_url": ("rtmp",),
+    "stream_view_url": ("http", "https"),
     "smtp_url": ("smtp", "smtps"),
     "storage_url": ("s3",),
     "storage_sts_url": ("http", "https"),
@@ -89,7 +90,7 @@ class StorageUrl:
         )
 
 
-_NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url")
+_NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url", "stream_view_url")
 
 
 class Settings(BaseSettings):
@@ -178,6 +179,16 @@ class Settings(BaseSettings):
     rtmp_url: str | None = Field(
         default=None,
         description="Where controllers publish live video, such as rtmp://hub.example.org/live. Without it: nowhere.",
+    )
+    stream_view_url: str | None = Field(
+        default=None,
+        description="Where live video is watched, such as https://video.example.org/live: below it come the stream's"
+        " name and /whep or /index.m3u8. Without it: nowhere.",
+    )
+    media_server_secret: SecretStr | None = Field(
+        default=None,
+        description="What the media server shows when it asks the hub who may publish and watch, at least 32 characters"
+        " that need no escaping in an address. Without it the hub answers no media server.",
     )
     dji_app_id: str | None = Field(
         default=None,
@@ -419,9 +430,9 @@ class Settings(BaseSettings):
             return value.rstrip("/")
         if info.field_name == "mqtt_url" and not parts.password:
             raise ValueError("must hold the hub's own user name and password")
-        return value.rstrip("/") if info.field_name == "public_url" else value
+        return value.rstrip("/") if info.field_name in ("public_url", "rtmp_url", "stream_view_url") else value
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "media_server_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
@@ -501,7 +512,7 @@ def load(**flags: Any) -> Settings:
         raise SettingsError(lines) from None
 
 
-SECRETS = frozenset({"secret_key", "smtp_url", "dji_app_key", "dji_app_license"})
+SECRETS = frozenset({"secret_key", "smtp_url", "dji_app_key", "dji_app_license", "media_server_secret"})
 URLS = frozenset({"database_url", "redis_url", "mqtt_url", "storage_url"})
 """Settings whose password is left out where they are shown."""
 

@@ -19,6 +19,7 @@ from ofh.services.access import Access
 from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bindings
+from ofh.services.commands import Commands
 from ofh.services.control import Control
 from ofh.services.derivation import Derivation
 from ofh.services.doctor import Doctor
@@ -129,6 +130,7 @@ class FleetBench:
             self.counts,
         )
         self.presence = Presence(database, self.bus, self.derivation, self.counts, lambda: self.now)
+        self.commands = Commands(self.broker, self.control, self.counts, lambda: self.now)
         self.consumer = Consumer(
             self.broker,
             self.topologies,
@@ -136,6 +138,7 @@ class FleetBench:
             self.presence,
             self.audit,
             self.doctor,
+            self.commands,
             self.counts,
             lambda: self.now,
             lambda: 0.0,

@@ -54,6 +54,7 @@ class Event(StrEnum):
     ALERT_RULE_DELETED = "alert rule deleted"
     FILE_UPLOADED = "file uploaded"
     FILE_DELETED = "file deleted"
+    COMMAND_SENT = "command sent to an aircraft"
     PERMISSION_DENIED = "permission denied"
 
 

@@ -1,5 +1,6 @@
 """The schema over real services and both databases, with nothing between: what the HTTP and websocket edges run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes
+from ofh.services.commands import Commands
 from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.discarding import Discarding
@@ -33,6 +35,7 @@ from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
+from ofh.services.streams import StreamRules, Streams
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import RemoteController
@@ -50,7 +53,7 @@ from tests.integration.graphql_api.world import (
     now,
     reported,
 )
-from tests.support.fleet import Counts
+from tests.support.fleet import Counts, ListeningBroker
 
 
 @pytest.fixture
@@ -124,6 +127,18 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
             clock=now,
             monotonic=lambda: 0.0,
         ),
+        streams=Streams(
+            database,
+            access,
+            audit,
+            Commands(ListeningBroker(), control, Counts(), now),
+            rtmp_url="rtmp://hub.example/live",
+            viewer_of=lambda _token: None,
+            clock=now,
+            monotonic=lambda: 0.0,
+            sleep=lambda _s: asyncio.sleep(0),
+            rules=StreamRules(answer_s=0.05),
+        ),
         fleet=fleet,
         flights=Flights(database, access, fleet),
         media=MediaItems(access, fleet),
@@ -134,7 +149,9 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         export_links=ExportLinks("https://hub.example"),
         file_links=FileLinks("https://hub.example"),
         feed=feed,
-        info=ServerInfo(name="Test hub", version="1.2.3", api_version="0.11.0"),
+        info=ServerInfo(
+            name="Test hub", version="1.2.3", api_version="0.11.0", stream_view_url="https://video.example/live"
+        ),
     )
     yield Api(SCHEMA, Contexts(services), services, database, mail)
     await feed.stop()

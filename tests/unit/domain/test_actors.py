@@ -11,6 +11,7 @@ TABLE: dict[Action, set[Role]] = {
     Action.EDIT_FILES: {M, A, O},
     Action.NAME_DRONES: {M, A, O},
     Action.ACKNOWLEDGE_ALERTS: {M, A, O},
+    Action.CONTROL_STREAMS: {M, A, O},
     Action.MANAGE_CONNECTIONS: {A, O},
     Action.MANAGE_MEMBERS: {A, O},
     Action.MANAGE_WORKSPACE: {A, O},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ofh.services.journal import Journal
     from ofh.services.media import MediaItems
     from ofh.services.sessions import Sessions
+    from ofh.services.streams import Streams
     from ofh.services.workspaces import Workspaces
 
 
@@ -34,6 +35,8 @@ class ServerInfo:
     name: str
     version: str
     api_version: str
+    stream_view_url: str | None = None
+    """Below which live video is watched, without a slash at its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Services:
     workspaces: "Workspaces"
     connections: "Connections"
     doctor: "Doctor"
+    streams: "Streams"
     fleet: "Fleet"
     flights: "Flights"
     media: "MediaItems"

@@ -15,6 +15,7 @@ from tortoise.models import Model
 from ofh.domain.errors import gone
 from ofh.store import models
 from ofh.store.media import counts_of, newest_of
+from ofh.store.streams import Offer, offers_of
 
 M = TypeVar("M", bound=Model)
 D = TypeVar("D", models.Drone, models.RemoteController)
@@ -46,6 +47,8 @@ class Loaders:
         self.connections_of_workspace = _loader(_lists(models.Connection, "workspace_id"))
         self.drones_of_workspace = _loader(_lists(models.Drone, "workspace_id"))
         self.remote_controllers_of_workspace = _loader(_lists(models.RemoteController, "workspace_id"))
+        self.streams_of_drone = _loader(_lists(models.Stream, "drone_id"))
+        self.stream_offers_of_drone = _loader(_stream_offers)
         self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
         self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
 
@@ -61,6 +64,11 @@ class Loaders:
         """Read everything anew from now on: something has been changed."""
         for loader in vars(self).values():
             loader.clear_all()
+
+
+async def _stream_offers(keys: list[int]) -> list[list[Offer]]:
+    found = await offers_of(keys)
+    return [found[key] for key in keys]
 
 
 async def existing(loader: DataLoader[int, Any], key: int, what: str) -> Any:

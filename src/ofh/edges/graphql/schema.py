@@ -9,6 +9,7 @@ from .mutations.accounts import AccountMutations
 from .mutations.alerts import AlertMutations
 from .mutations.fleet import FleetMutations
 from .mutations.media import MediaMutations
+from .mutations.streams import StreamMutations
 from .mutations.workspaces import WorkspaceMutations
 from .queries import Query
 from .scalars import SCALARS
@@ -20,7 +21,7 @@ from .types.events import KINDS
     description="What can be changed. What does not exist and what the caller may not see is `GONE` alike; what their "
     "role does not allow is `FORBIDDEN`."
 )
-class Mutation(AccountMutations, WorkspaceMutations, FleetMutations, MediaMutations, AlertMutations):
+class Mutation(AccountMutations, WorkspaceMutations, FleetMutations, MediaMutations, AlertMutations, StreamMutations):
     pass
 
 

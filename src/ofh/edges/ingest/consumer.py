@@ -27,6 +27,7 @@ from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.rates import Allowance
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bound
+from ofh.services.commands import Commands
 from ofh.services.counters import Counters
 from ofh.services.doctor import Doctor
 from ofh.services.presence import Presence
@@ -53,6 +54,7 @@ class Consumer:
         presence: Presence,
         audit: Audit,
         doctor: Doctor,
+        commands: Commands,
         counters: Counters,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -63,6 +65,7 @@ class Consumer:
         self._presence = presence
         self._audit = audit
         self._doctor = doctor
+        self._commands = commands
         self._counters = counters
         self._clock = clock
         self._monotonic = monotonic
@@ -140,6 +143,8 @@ class Consumer:
                 await self._event(message, topic, envelope)
             case TopicKind.REQUESTS:
                 await self._request(message, topic, envelope)
+            case TopicKind.SERVICES_REPLY:
+                await self._answer(message, topic, envelope)
             case _:
                 message.ack()
 
@@ -198,6 +203,18 @@ class Consumer:
             return
         result = decode_request(envelope).result
         await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result))
+        await self._sign_of_life(message, bound, envelope)
+
+    async def _answer(self, message: Message, topic: Topic, envelope: Envelope) -> None:
+        """What came of a command. It may be another process's, which costs a message on the bus: so with a limit."""
+        if message.account is not None and not self._telemetry.allows(message.account):
+            self._counters.dropped("shed")
+            message.ack()
+            return
+        bound = await self._bound(message, topic, envelope)
+        if bound is None:
+            return
+        await self._commands.answered(topic.serial, envelope)
         await self._sign_of_life(message, bound, envelope)
 
     async def _sign_of_life(self, message: Message, bound: Bound, envelope: Envelope) -> None:

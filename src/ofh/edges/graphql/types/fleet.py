@@ -21,11 +21,13 @@ from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.media import media_key
 from ofh.services.pages import page_of, page_size
+from ofh.services.streams import streamable
 from ofh.store import models
 
 from .flights import Flight, FlightConnection
 from .media import MediaConnection
 from .pages import After, First
+from .streams import Stream
 
 if TYPE_CHECKING:
     from .workspaces import Connection
@@ -259,6 +261,13 @@ class Drone(OfWorkspace):
             found = await loaders.newest_media.load((drone_id, size + 1))
             page = page_of(found, size, None, media_key, lambda: loaders.media_count_of_drone.load(drone_id))
         return MediaConnection(page=page, list_of=self.workspace_id, sight=self.sight)
+
+    @field("Its cameras that can stream live video, and those that did.")
+    async def streams(self, info: Info) -> list[Stream]:
+        loaders = info.context.loaders
+        rows = await loaders.streams_of_drone.load(self.row.id)
+        offers = await loaders.stream_offers_of_drone.load(self.row.id)
+        return [Stream(found=found, sight=self.sight) for found in streamable(self.row, offers, rows)]
 
     @field("Where it was in a span of time, in order of time, thinned to at most `maxPoints`.")
     async def track(

@@ -35,7 +35,7 @@ describe(
     {
         Role.OWNER: "Also: other owners, the audit record, deleting the workspace.",
         Role.ADMIN: "Also: connections and their secrets, members up to `ADMIN`, the workspace's name and uuid.",
-        Role.MEMBER: "Also: upload, rename and delete files and media, name drones, acknowledge alerts.",
+        Role.MEMBER: "Also: upload, rename and delete files and media, name drones, acknowledge alerts, start live video.",
         Role.VIEWER: "See everything of the workspace, live and past; leave it.",
     },
 )
