@@ -346,7 +346,9 @@ class Settings(BaseSettings):
     )
 
     socket_operations: int = Field(default=50, ge=1, description="Active operations on one websocket.")
-    sockets_per_user: int = Field(default=20, ge=1, description="Websockets of one user, or of one controller, in one process.")
+    sockets_per_user: int = Field(
+        default=20, ge=1, description="Websockets of one user, or of one controller, in one process."
+    )
     sockets_per_address: int = Field(
         default=100, ge=1, description="Websockets of one address that have not shown who they are, in one process."
     )

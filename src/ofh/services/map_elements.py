@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 import orjson
 
 from ofh.backends.ports import Bus
-from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Event, MapChange, MapElementChanged
 from ofh.domain.map_elements import ElementType, GroupType, check_feature
@@ -23,7 +22,6 @@ from ofh.store.database import Database
 from ofh.store.models import MapElement, MapGroup, Workspace
 from ofh.store.statements import fetch, lock_names
 
-from .access import Access
 from .announcing import publish
 from .counters import Counters
 from .names import check_name
@@ -83,25 +81,14 @@ class MapElements:
         self,
         database: Database,
         bus: Bus,
-        access: Access,
         counters: Counters,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._bus = bus
-        self._access = access
         self._counters = counters
         self._clock = clock
-
-    async def of_workspace(self, actor: Actor, workspace_id: int) -> list[MapElement]:
-        """The elements as members see them, oldest first.
-
-        Raises:
-            HubError: GONE.
-        """
-        await self._access.require(actor, Action.VIEW, workspace_id)
-        return await MapElement.filter(workspace_id=workspace_id).order_by("id")
 
     async def layers(self, workspace_id: int, *, group_id: UUID | None = None) -> list[Layer]:
         """Every group with its elements, or one group alone. The shared one is made where it is missing."""

@@ -7,12 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event, MapChange, MapElementChanged
 from ofh.domain.map_elements import ElementType, GroupType
 from ofh.services import map_elements
-from ofh.services.access import Access
 from ofh.services.map_elements import Drawing, MapElements
 from ofh.store.database import Database
 from ofh.store.models import MapElement, MapGroup, Workspace
@@ -49,7 +47,7 @@ async def theirs(bench: FleetBench) -> int:
 
 @pytest.fixture
 def elements(bench: FleetBench) -> MapElements:
-    return MapElements(bench.database, bench.bus, Access(bench.audit), bench.counts, clock=lambda: bench.now)
+    return MapElements(bench.database, bench.bus, bench.counts, clock=lambda: bench.now)
 
 
 def told(heard: list[Event]) -> list[MapElementChanged]:
@@ -177,16 +175,6 @@ def test_drawings_out_of_shape_are_refused(name: Any, content: Any, type: Any) -
 @pytest.mark.parametrize("type", [None, 0, "0"])
 def test_the_type_may_be_a_number_a_text_or_missing(type: Any) -> None:
     assert Drawing.of("HUB 1", point(), type=type).type is ElementType.POINT
-
-
-async def test_members_see_the_elements_and_strangers_see_no_workspace(
-    elements: MapElements, ours: int, theirs: int
-) -> None:
-    operator = Actor(user_id=0, credential="cli", credential_id=0)
-    stranger = Actor(user_id=1, credential="session", credential_id=1)
-    await elements.create(ours, await shared(elements, ours), uuid4(), drawing(), user_name="")
-    assert [row.name for row in await elements.of_workspace(operator, ours)] == ["HUB 1"]
-    assert await refusal(elements.of_workspace(stranger, ours)) is Code.GONE
 
 
 async def test_a_deleted_workspace_takes_its_map_along(elements: MapElements, ours: int) -> None:

@@ -51,6 +51,7 @@ class Loaders:
         self.stream_offers_of_drone = _loader(_stream_offers)
         self.link_steps_of_connection = _loader(_lists(models.LinkStep, "connection_id"))
         self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
+        self.map_elements_of_workspace = _loader(_lists(models.MapElement, "workspace_id"))
 
         self.media_of_file = _loader(_by(models.Media, "file_id"))
         self.media_count_of_drone = _loader(_media_counts)

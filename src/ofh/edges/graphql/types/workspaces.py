@@ -25,6 +25,7 @@ from .doctor import ConnectionDoctor
 from .events import FleetEventConnection
 from .fleet import Drone, RemoteController
 from .flights import FlightConnection, FlightFilter
+from .map_elements import MapElement
 from .media import FileConnection, MediaConnection, MediaFilter
 from .pages import After, First
 
@@ -232,6 +233,11 @@ class Workspace(OfWorkspace):
             after=chosen(after, None),
         )
         return AlertConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field("What its controllers have drawn on the map that they share, the oldest first; at most 1,000.")
+    async def map_elements(self, info: Info) -> list[MapElement]:
+        rows = await info.context.loaders.map_elements_of_workspace.load(self.row.id)
+        return [MapElement(row=row, sight=self.sight) for row in rows]
 
     @field("What it wants to be warned of.")
     async def alert_rules(self, info: Info) -> list[AlertRule]:
