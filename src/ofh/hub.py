@@ -230,17 +230,23 @@ def _place(storage_url: str) -> "S3Place":
     )
 
 
-def _upload_endpoint(settings: Settings, public_url: str) -> tuple[Endpoint, StoreRoles | None]:
-    """Where controllers upload to: the hub's own endpoint, or the store itself where it issues the credentials."""
+def upload_roles(settings: Settings) -> StoreRoles | None:
+    """The store's own issue of credentials; None where grants are the hub's."""
     if settings.storage_url is None or settings.storage_sts is None:
-        return Endpoint(url=public_url, bucket=BUCKET, region=REGION, provider="minio"), None
+        return None
     from ofh.backends.objects_s3 import S3Roles
 
+    return S3Roles(_place(settings.storage_url), settings.storage_sts, settings.storage_sts_url, now)
+
+
+def upload_endpoint(settings: Settings, public_url: str) -> Endpoint:
+    """Where controllers upload to: the hub's own endpoint, or the store itself where it issues the credentials."""
+    if settings.storage_url is None or settings.storage_sts is None:
+        return Endpoint(url=public_url, bucket=BUCKET, region=REGION, provider="minio")
     place = _place(settings.storage_url)
     url = settings.storage_public_url or place.endpoint or f"https://s3.{place.region}.amazonaws.com"
     is_aws = (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    endpoint = Endpoint(url=url, bucket=place.bucket, region=place.region, provider="aws" if is_aws else "minio")
-    return endpoint, S3Roles(place, settings.storage_sts, settings.storage_sts_url, now)
+    return Endpoint(url=url, bucket=place.bucket, region=place.region, provider="aws" if is_aws else "minio")
 
 
 def _upload_rules(settings: Settings) -> UploadRules:
@@ -291,7 +297,7 @@ def doctor_of(
             else "the MQTT address that follows from OFH_PUBLIC_URL",
             mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
             has_licence=settings.dji_app_id is not None,
-            storage_url=_upload_endpoint(settings, public_url)[0].url if settings.storage_sts else None,
+            storage_url=upload_endpoint(settings, public_url).url if settings.storage_sts else None,
             storage_url_setting="OFH_STORAGE_PUBLIC_URL" if settings.storage_public_url else "OFH_STORAGE_URL",
         ),
         clock=now,
@@ -322,14 +328,13 @@ class Hub:
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
         self.objects = object_store(settings)
         self.reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
-        endpoint, roles = _upload_endpoint(settings, public_url)
         self.uploads = Uploads(
             self.objects,
             self.reception,
             self.metrics,
             key=signing_key(settings, "uploads"),
-            endpoint=endpoint,
-            roles=roles,
+            endpoint=upload_endpoint(settings, public_url),
+            roles=upload_roles(settings),
             clock=now,
             rules=_upload_rules(settings),
         )

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 CONNECT_S = 5.0
 READ_S = 60.0
+CHECK_S = 5.0
+"""How long `check` waits, which the others' patience would make minutes."""
 ATTEMPTS = 4
 CONNECTIONS = 64
 MAX_LISTED = 1_000
@@ -236,7 +238,10 @@ class S3Store:
     async def check(self) -> None:
         """See `ObjectStore`."""
         try:
-            await self._ask("head_bucket")
+            async with asyncio.timeout(CHECK_S):
+                await self._ask("head_bucket")
+        except TimeoutError:
+            raise HubError(Code.UNAVAILABLE, "The object store does not answer.") from None
         except HubError as error:
             if error.code is Code.UNAVAILABLE:
                 raise

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import secrets
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -73,6 +75,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("database", lambda: _database(settings)),
         ("bus", lambda: _bus(settings)),
         ("broker", lambda: _broker(settings)),
+        ("storage", lambda: _storage(settings)),
     ]
     findings = await asyncio.gather(*(_try(name, check) for name, check in checks))
     return [*findings, _public_url(settings)]
@@ -100,6 +103,7 @@ _REMEDY = {
     "database": "Check that OFH_DATABASE_URL names a running PostgreSQL, its user, password and database.",
     "bus": "Check that OFH_REDIS_URL names a running Redis and its password.",
     "broker": "Check that OFH_MQTT_URL names a running Mosquitto with the shipped configuration and the hub's account.",
+    "storage": "Check that OFH_STORAGE_URL names a running S3 server, a bucket that exists, and a key that may write.",
 }
 
 
@@ -177,6 +181,40 @@ async def _broker(settings: Settings) -> str:
 
 async def _no_message(_message: Message) -> None:
     """This client subscribes to nothing that devices publish."""
+
+
+async def _storage(settings: Settings) -> str:
+    """Store a small object, find it, read it back and delete it."""
+    from ofh.hub import object_store, upload_roles
+
+    store = object_store(settings)
+    key, content = f"doctor/{secrets.token_hex(8)}/probe", b"a probe of ofh doctor"
+    folder = settings.data / "incoming"
+    await store.start()
+    try:
+        await store.check()
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        source = folder / secrets.token_hex(16)
+        await asyncio.to_thread(source.write_bytes, content)
+        try:
+            await store.put(key, source, content_type="text/plain")
+            found = await store.stat(key)
+            read = b"".join([piece async for piece in store.read(key)])
+        finally:
+            await asyncio.to_thread(source.unlink, missing_ok=True)
+            await store.delete(key)
+        if found is None or found.size_bytes != len(content) or read != content or await store.stat(key) is not None:
+            raise _Ill(f"an object did not come back as it was stored. {_REMEDY['storage']}")
+    finally:
+        await store.stop()
+    roles = upload_roles(settings)
+    if roles is not None:
+        try:
+            await roles.issue("doctor/probe", timedelta(minutes=15))
+        except HubError as error:
+            raise _Ill(f"{error.message} Check OFH_STORAGE_STS and OFH_STORAGE_STS_URL, or leave them out.") from None
+        return "the bucket stores and gives back, its STS issues credentials"
+    return "a folder of the data folder" if settings.storage_url is None else "the bucket stores and gives back"
 
 
 def _public_url(settings: Settings) -> Finding:

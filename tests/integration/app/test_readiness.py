@@ -1,6 +1,7 @@
 """`/readyz` when a backend is away: it is named, the process lives on, and all is well again by itself."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import httpx2
@@ -8,6 +9,7 @@ import pytest
 
 from tests.integration.app.hubs import hub
 from tests.support.hubs import PATIENCE_S
+from tests.support.s3 import run_s3
 from tests.support.services import Daemon, Mosquitto, RedisServer, run_postgres, unique
 
 pytestmark = pytest.mark.services
@@ -51,3 +53,21 @@ async def test_each_backend_that_is_away_is_named_until_it_is_back(
                 await asyncio.to_thread(daemon.start)
                 answer = await until(asking, set())
                 assert (answer.status_code, answer.json()["ready"]) == (200, True)
+
+
+async def test_a_storage_that_does_not_answer_is_named_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ofh.backends.objects_s3.CHECK_S", 1.0)
+    with run_s3() as server:
+        async with hub(data=tmp_path, storage_url=server.url(server.new_bucket())) as (_, asking):
+            await until(asking, set())
+            assert server.daemon.process is not None
+            server.daemon.process.send_signal(signal.SIGSTOP)
+            answer = await until(asking, {"storage"})
+            assert answer.status_code == 503
+            server.daemon.process.send_signal(signal.SIGCONT)
+            await until(asking, set())
+            await asyncio.to_thread(server.daemon.stop)
+            await until(asking, {"storage"})

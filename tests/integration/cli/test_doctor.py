@@ -5,9 +5,10 @@ import json
 import pytest
 
 from tests.integration.cli.commands import Ended, Place
+from tests.support.s3 import S3Server
 from tests.support.services import free_port
 
-CHECKS = ["data folder", "database", "bus", "broker", "public URL"]
+CHECKS = ["data folder", "database", "bus", "broker", "storage", "public URL"]
 
 
 def checks(ended: Ended) -> dict[str, tuple[bool, str]]:
@@ -93,3 +94,32 @@ async def test_settings_are_shown_without_secrets(place: Place) -> None:
     assert "OFH_PORT=8123\n" in ended.out
     assert "OFH_SECRET_KEY=(set)\n" in ended.out
     assert "marker" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("with_sts", [False, True])
+async def test_a_bucket_is_tried_with_an_object_that_is_gone_afterwards(
+    with_sts: bool, place: Place, s3_server: S3Server
+) -> None:
+    bucket = s3_server.new_bucket()
+    settings = {"OFH_STORAGE_URL": s3_server.url(bucket), **({"OFH_STORAGE_STS": s3_server.role} if with_sts else {})}
+    ok, text = checks(await place.ofh("doctor", "--json", **settings))["storage"]
+    assert ok, text
+    assert "stores and gives back" in text
+    assert ("issues credentials" in text) is with_sts
+    assert "Contents" not in s3_server.client().list_objects_v2(Bucket=bucket)
+
+
+async def test_a_bucket_that_is_not_there_or_refuses_names_its_setting_and_no_secret(
+    place: Place, s3_server: S3Server
+) -> None:
+    right = s3_server.url(s3_server.new_bucket())
+    for wrong in (
+        s3_server.url("not-a-bucket"),
+        right.replace(right.partition("://")[2].partition("@")[0], "marker-id:marker-secret"),
+        f"s3://marker-id:marker-secret@127.0.0.1:{free_port()}/bucket?tls=false",
+    ):
+        ended = await place.ofh("doctor", "--json", OFH_STORAGE_URL=wrong)
+        ok, text = checks(ended)["storage"]
+        assert not ok
+        assert "OFH_STORAGE_URL" in text
+        assert "marker-secret" not in ended.out + ended.err
