@@ -435,6 +435,7 @@ class Hub:
             key=signing_key(settings, "link"),
             idle=timedelta(days=settings.session_idle_days),
             absolute=timedelta(days=settings.session_days),
+            refused=lambda pilot, problem: self.doctor.token_refused(pilot.connection_id, pilot.public_id, problem),
             clock=now,
         )
         self.presence = Presence(

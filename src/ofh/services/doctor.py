@@ -174,6 +174,11 @@ class Doctor:
         """Somebody failed to log in to the broker."""
         self.note(account, LinkStepName.MQTT_LOGIN, LinkProblem.WRONG_SECRET)
 
+    def token_refused(self, connection_id: int, account: str, problem: LinkProblem) -> None:
+        """An x-auth-token is no good any more: neither websocket nor uploads will be let in by it."""
+        self.note(account, LinkStepName.WEBSOCKET, problem)
+        self.note(connection_id, LinkStepName.STORAGE_CREDENTIALS, problem)
+
     def not_announced(self, account: str, serial: str) -> None:
         """A report of a device that no topology of the account has named."""
         self.note(account, LinkStepName.TOPOLOGY, LinkProblem.NOT_ANNOUNCED, serial)

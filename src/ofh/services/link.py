@@ -24,6 +24,7 @@ from uuid import UUID, uuid4
 
 from ofh.dji.topics import is_serial
 from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.link_steps import LinkProblem
 from ofh.store.database import Database
 from ofh.store.models import Connection, Drone, LinkToken, RemoteController, Workspace
 
@@ -129,6 +130,7 @@ class Links:
         key: 32 bytes, for what cookies carry.
         idle: how long a page's log-in lasts without use.
         absolute: how long it lasts at all.
+        refused: told of each x-auth-token that is no good any more and whose connection is known.
         clock: the hub's time, UTC.
     """
 
@@ -144,6 +146,7 @@ class Links:
         key: bytes,
         idle: timedelta = timedelta(days=14),
         absolute: timedelta = timedelta(days=90),
+        refused: Callable[[Pilot, LinkProblem], None] = lambda _pilot, _problem: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -155,6 +158,7 @@ class Links:
         self._seal = Seal(key)
         self._idle = idle
         self._absolute = absolute
+        self._refused = refused
         self._clock = clock
 
     # The page
@@ -317,9 +321,11 @@ class Links:
         if row.expires_at <= now:
             expires_at = None if seen_at is None else seen_at + PILOT_LIFETIME
             if expires_at is None or expires_at <= now:
+                self._refused(pilot, LinkProblem.DEAD_TOKEN)
                 raise _unauthenticated()
             await LinkToken.filter(id=row.id).update(expires_at=expires_at)
         if row.workspace_uuid != pilot.workspace_uuid:
+            self._refused(pilot, LinkProblem.OTHER_WORKSPACE)
             raise _other_workspace()
         return pilot
 
@@ -334,6 +340,7 @@ class Links:
         if _UUID.fullmatch(workspace_uuid) is None:
             raise bad_input("workspace_uuid", "This is no UUID in its hyphenated form.")
         if UUID(workspace_uuid) != pilot.workspace_uuid:
+            self._refused(pilot, LinkProblem.OTHER_WORKSPACE)
             raise _other_workspace()
         return pilot
 

@@ -16,6 +16,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from ofh.edges.media_server.endpoint import PATH
 from ofh.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -114,6 +115,9 @@ def test_the_image_has_the_packages_version(compose: dict[str, Any]) -> None:
 
 def test_ports_are_published_on_this_machine_alone(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert published.pop("video") == [
+        f"{BIND}{port}" for port in ("1935:1935", "8888:8888", "8889:8889", "8189:8189/udp")
+    ]
     assert published == {"hub": [f"{BIND}8000:8000"], "mosquitto": [f"{BIND}1883:1883"]}
 
 
@@ -159,7 +163,16 @@ def test_every_service_is_bounded_and_comes_back(compose: dict[str, Any]) -> Non
 
 def test_the_store_is_started_on_request_only(compose: dict[str, Any]) -> None:
     assert compose["services"]["store"]["profiles"] == ["media"]
-    assert [name for name, service in compose["services"].items() if "profiles" in service] == ["store"]
+    assert compose["services"]["video"]["profiles"] == ["video"]
+    assert [name for name, service in compose["services"].items() if "profiles" in service] == ["store", "video"]
+
+
+def test_the_media_server_asks_the_hub_with_the_hubs_secret(compose: dict[str, Any]) -> None:
+    video, hub = compose["services"]["video"]["environment"], compose["services"]["hub"]["environment"]
+    address, _, secret = video["MTX_AUTHHTTPADDRESS"].partition("?secret=")
+    assert (video["MTX_AUTHMETHOD"], address) == ("http", f"http://hub:8000{PATH}/mediamtx")
+    assert secret == hub["OFH_MEDIA_SERVER_SECRET"]
+    assert set(compose["services"]["video"]["networks"]) & set(compose["services"]["hub"]["networks"])
 
 
 def test_the_hub_starts_with_these_settings(
