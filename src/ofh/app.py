@@ -18,6 +18,7 @@ from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import ExportLinks
 from ofh.edges.exports.endpoint import ExportEndpoint
 from ofh.edges.file_links import FileLinks
+from ofh.edges.files.endpoint import FileEndpoints
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
@@ -44,6 +45,8 @@ log = structlog.get_logger(__name__)
 PLATFORM = "OpenFlightHub"
 API_VERSION = "0.11.0"
 """Of the REST contract whose shapes the hub serves."""
+
+MIB = 1024 * 1024
 
 COUNT_S = 5.0
 """How often the metrics follow what others count."""
@@ -153,6 +156,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             *exports.routes(),
+            *self._file_endpoints(origins).routes(),
             *storage.routes(),
             *self._link_endpoints(origins, is_tls=is_tls).routes(),
             *PilotPage(hub.public_url).routes(),
@@ -238,6 +242,13 @@ class HubApp:
             else:
                 await limits.request(f"{actor.credential}:{actor.credential_id}")
 
+    async def _throttle_bytes(self, actor: Actor | None, address: str, number: int) -> None:
+        limits = self._hub.people.limits
+        if actor is None:
+            await limits.anonymous(address)
+        else:
+            await limits.file_request(f"{actor.credential}:{actor.credential_id}")
+
     async def _throttle_pilot(self, pilot: Pilot | None, address: str, number: int) -> None:
         limits = self._hub.people.limits
         for _ in range(number):
@@ -257,6 +268,19 @@ class HubApp:
             stranger=lambda address: self._throttle(None, address, 1),
         )
         return endpoint.routes()
+
+    def _file_endpoints(self, origins: Origins) -> FileEndpoints:
+        hub, settings = self._hub, self._hub.settings
+        return FileEndpoints(
+            hub.files,
+            hub.people.sessions,
+            origins,
+            address_of=_address_of,
+            throttle=self._throttle,
+            throttle_bytes=self._throttle_bytes,
+            stuck_s=settings.upload_stuck_s,
+            max_bytes=settings.file_mib * MIB,
+        )
 
     def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
         hub, settings = self._hub, self._hub.settings

@@ -135,6 +135,7 @@ class MediaBench:
             clock=self.clock,
         )
         self.control = Control(self.bus)
+        self.codes = Codes(database, clock=self.clock)
         self.limits = RateLimits(MemoryCounters())
         self.links = Links(
             database=database,
@@ -154,7 +155,7 @@ class MediaBench:
             access=self.access,
             audit=self.audit,
             control=self.control,
-            codes=Codes(database, clock=self.clock),
+            codes=self.codes,
             limits=self.limits,
             mail=LogMail(folder / "outbox"),
             letters=Letters("https://hub.example"),

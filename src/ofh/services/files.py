@@ -101,6 +101,11 @@ class Files:
         self._running: Counter[str] = Counter()
         """Session or token → uploads under way."""
 
+    @property
+    def under_way(self) -> int:
+        """Uploads at this moment."""
+        return self._running.total()
+
     async def file(self, actor: Actor, file_id: int) -> File | None:
         """A file that the actor may see; None also where it is hidden."""
         row = await File.get_or_none(id=file_id) if is_id(file_id) else None
