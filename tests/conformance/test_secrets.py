@@ -5,8 +5,10 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
-from .conftest import Party, Town
+from .conftest import PATIENCE_S, Party, Town
 from .devices import device, osd, raw, topology
 from .test_mqtt import until
 
@@ -72,6 +74,7 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
         controller.say(("thing/product/RC-secret/osd", f'{{"secret":"{marked("osd")}"'.encode()))
         controller.say(osd("UAV-secret", "RC-secret", 1.0))
     raw(private, b"\xff" + marked("raw").encode())
+    as_a_controller(private, us)
 
     made = private.ask(
         f'mutation{{createAccessToken(name:"x"){{token}} '
@@ -88,6 +91,24 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
     for secret in secrets:
         assert secret not in printed
         assert secret not in kept
+
+
+def as_a_controller(town: Town, who: Party) -> None:
+    """Live and dead tokens at the doors by which controllers see each other."""
+    url = f"ws://127.0.0.1:{town.port}/ws"
+    with pytest.raises(InvalidStatus):
+        connect(f"{url}?x-auth-token={marked('ws')}", additional_headers={"X-Auth-Token": marked("ws2")})
+    with connect(f"{url}?x-auth-token={who.secret}") as socket:
+        socket.send(marked("said"))
+        socket.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(PATIENCE_S)
+    for token in (marked("pilot"), who.secret):
+        for path in ("manage/api/v1/workspaces/{}/devices/topologies", "map/api/v1/workspaces/{}/elements/" + who.uuid):
+            for verb in ("GET", "PUT"):
+                asked = f"{town.url}/{path.format(who.uuid)}?x-auth-token={token}"
+                body = {"name": "a", "content": {"token": marked("body")}}
+                town.client.request(verb, asked, headers={"X-Auth-Token": token}, json=body)
 
 
 def rows(path: Path) -> str:
