@@ -8,6 +8,7 @@ next. Then asks the services. Nothing is asserted. See `bench/README.md`.
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from uuid import uuid4
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench._cpu import server_seconds  # noqa: E402
 from ofh.domain.areas import Area  # noqa: E402
 from ofh.domain.devices import micros  # noqa: E402
 from ofh.services.access import OPERATOR, Access  # noqa: E402
@@ -34,7 +36,7 @@ from ofh.services.flights import FlightFilter, Flights  # noqa: E402
 from ofh.store import history, weeks  # noqa: E402
 from ofh.store.database import Database  # noqa: E402
 from ofh.store.models import Drone, Flight, Workspace  # noqa: E402
-from tests.support.services import run_postgres  # noqa: E402
+from tests.support.services import PostgresServer, run_postgres  # noqa: E402
 
 COLUMNS = tuple(history.HistoryRow.__dataclass_fields__)
 HOURS = 8
@@ -162,7 +164,7 @@ async def bytes_of(database: Database) -> int:
     return int(rows[0][0])
 
 
-async def ask(database: Database, stored: Stored, repeat: int) -> None:
+async def ask(database: Database, server: PostgresServer | None, stored: Stored, repeat: int) -> None:
     """Time the questions, each about another drone or day each time."""
     access = Access(Audit(clock=lambda: NOW))
     fleet = Fleet(database, access, lambda: NOW)
@@ -193,44 +195,44 @@ async def ask(database: Database, stored: Stored, repeat: int) -> None:
         "page of flights of some days": lambda n: page(FlightFilter(start=day(n), end=day(n) + timedelta(days=2))),
         "page of flights through an area": lambda n: page(FlightFilter(area=near(n))),
     }
-    print(f"{'':46}{'rows':>7}{'first':>10}{'median of ' + str(repeat):>16}   ms")
+    head = f"{'milliseconds':44}{'rows':>7}{'first':>10}{f'median of {repeat}':>14}"
+    print(f"{head}{'CPU of each':>14}{'of the server':>15}")
     for name, question in questions.items():
         times, found = [], 0
+        ours, theirs = time.process_time(), server_seconds(server)
         for n in range(repeat):
             began = time.perf_counter()
             found = await question(n)
             times.append((time.perf_counter() - began) * 1000)
-        print(f"{name:46}{found:7}{times[0]:10.1f}{statistics.median(times):16.1f}")
+        ours, theirs = time.process_time() - ours, server_seconds(server) - theirs
+        both = f"{(ours + theirs) * 1000 / repeat:14.1f}{theirs * 1000 / repeat:15.1f}"
+        print(f"{name:44}{found:7}{times[0]:10.1f}{statistics.median(times):14.1f}{both}")
 
 
 @asynccontextmanager
-async def opened(is_sqlite: bool) -> AsyncIterator[Database]:
-    """A new database, gone afterwards."""
-    if is_sqlite:
-        with tempfile.TemporaryDirectory() as folder:
-            database = Database(f"sqlite://{folder}/hub.db")
-            await database.migrate()
-            await database.open()
-            try:
-                yield database
-            finally:
-                await database.close()
-        return
-    with run_postgres() as server:
-        database = Database(server.create_database())
-        await database.migrate()
-        await database.open()
-        try:
-            yield database
-        finally:
-            await database.close()
+async def opened(url: str) -> AsyncIterator[Database]:
+    """A new database, migrated."""
+    database = Database(url)
+    await database.migrate()
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def run(asked: argparse.Namespace) -> None:
     """Fill and ask."""
     print(f"{'SQLite' if asked.sqlite else 'PostgreSQL'}, {datetime.now(UTC):%Y-%m-%d}")
-    async with opened(asked.sqlite) as database:
-        await ask(database, await fill(database, asked.points, asked.flights), asked.repeat)
+    if asked.sqlite:
+        with tempfile.TemporaryDirectory() as folder:
+            async with opened(f"sqlite://{folder}/hub.db") as database:
+                await ask(database, None, await fill(database, asked.points, asked.flights), asked.repeat)
+    else:
+        with run_postgres() as server:
+            async with opened(server.create_database()) as database:
+                await ask(database, server, await fill(database, asked.points, asked.flights), asked.repeat)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ import orjson
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench._cpu import server_seconds  # noqa: E402
 from ofh.backends.ports import Message  # noqa: E402
 from ofh.domain.devices import (  # noqa: E402
     Battery,
@@ -100,31 +101,16 @@ class Meter:
     """Counts CPU: of this process, and of PostgreSQL with all its backends."""
 
     def __init__(self, server: PostgresServer | None) -> None:
-        assert server is None or (server.daemon is not None and server.daemon.process is not None)
-        self._pid = server.daemon.process.pid if server and server.daemon and server.daemon.process else None
+        self._server = server
         self.results: list[Result] = []
 
     async def measure(self, name: str, rows: int, work: Callable[[], Awaitable[None]]) -> None:
         """Run one contender and remember what it cost."""
-        client, server, wall = time.process_time(), self._server(), time.perf_counter()
+        client, server, wall = time.process_time(), server_seconds(self._server), time.perf_counter()
         await work()
-        self.results.append(
-            Result(name, rows, time.process_time() - client, self._server() - server, time.perf_counter() - wall)
-        )
+        used = time.process_time() - client, server_seconds(self._server) - server, time.perf_counter() - wall
+        self.results.append(Result(name, rows, *used))
         print(f"  {name}: done", file=sys.stderr, flush=True)
-
-    def _server(self) -> float:
-        if self._pid is None:
-            return 0.0
-        ticks = 0
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended; its parent has its time
-                continue
-            if self._pid in (int(folder.name), int(fields[1])):
-                ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def values_of(row: HistoryRow) -> tuple[Any, ...]:
@@ -421,6 +407,7 @@ def main() -> None:
         show("PostgreSQL", asyncio.run(on_postgresql(plan)), has_server=True)
     if asked.only != "postgresql":
         show("SQLite", asyncio.run(on_sqlite(plan)), has_server=False)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -266,20 +266,20 @@ async def track(database: Database, drone_id: int, start: datetime, end: datetim
     if limit > TRACK_ROWS:
         raise ValueError(f"a track has at most {TRACK_ROWS} points")
     rows: list[Sequence[Any]] = []
+    number = 0
     async for part in _parts(database, drone_id, start, end, TRACK_ROWS):
-        is_first = not rows
-        rows += part
-        if is_first and len(part) == TRACK_ROWS:
+        if not number and len(part) == TRACK_ROWS:
             number = await _reports(database, drone_id, start, end)
             if number > TRACK_MOST:
                 rows = await _every_so_many(database, drone_id, start, end, number)
                 break
-        if len(rows) > TRACK_ROWS:
-            rows = await asyncio.to_thread(_thinned, rows, TRACK_ROWS)
+        if number:  # each part keeps its share of TRACK_ROWS, and at any rate its ends and extremes
+            part = await asyncio.to_thread(_thinned, part, max(8, -(-len(part) * TRACK_ROWS // number)))
+        rows += part
     return [_point(row) for row in await asyncio.to_thread(_thinned, rows, limit)]
 
 
-def _thinned(rows: list[Sequence[Any]], limit: int) -> list[Sequence[Any]]:
+def _thinned(rows: Sequence[Sequence[Any]], limit: int) -> list[Sequence[Any]]:
     return [rows[index] for index in thin([(row[1], row[2], row[3]) for row in rows], limit)]
 
 

@@ -1,5 +1,6 @@
 """The history on both databases: written once whatever is delivered again, and read back whole or thinned."""
 
+from bisect import bisect_left
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -196,6 +197,8 @@ async def test_a_track_keeps_its_ends_and_extremes_however_many_fixes_are_read_a
         assert seconds == sorted(set(seconds))
         assert len(track) <= limit
         assert extremes <= set(seconds)
+        middle = bisect_left(seconds, 500)
+        assert abs(middle - len(seconds) / 2) <= 3 + len(seconds) / 8  # no part at the cost of another
 
 
 async def test_a_track_of_too_many_fixes_is_made_of_every_so_many_from_end_to_end(
