@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ofh.settings import SECRETS, URLS, Settings, SettingsError, documentation, load, redacted
+from ofh.settings import SECRETS, URLS, Settings, SettingsError, StorageUrl, documentation, load, redacted
 from ofh.store.database import Database
 
 KEY = "k" * 40
@@ -85,6 +85,20 @@ def test_without_any_setting_the_hub_runs_embedded_and_is_open_to_this_machine_a
         ("OFH_SMTP_URL", "mail.example.org", "smtp://"),
         ("OFH_SMTP_URL", "smtp://", "host"),
         ("OFH_SMTP_URL", "smtp://u:p@mail:x", "port"),
+        ("OFH_STORAGE_URL", "http://host/bucket", "s3://"),
+        ("OFH_STORAGE_URL", "s3://k:s@host", "names no bucket"),
+        ("OFH_STORAGE_URL", "s3://k:s@host/a", "names no bucket"),
+        ("OFH_STORAGE_URL", "s3://k:s@host/bucket/folder", "names no bucket"),
+        ("OFH_STORAGE_URL", "s3://k@host/bucket", "secret"),
+        ("OFH_STORAGE_URL", "s3://k:s@host:x/bucket", "port"),
+        ("OFH_STORAGE_URL", "s3://k:s@host/bucket?tls=no", "true or false"),
+        ("OFH_STORAGE_URL", "s3://k:s@host/bucket?style=dns", "virtual"),
+        ("OFH_STORAGE_URL", "s3://k:s@host/bucket?secure=1", "region, tls and style"),
+        ("OFH_STORAGE_STS", "arn:aws:iam::1:role/x", "OFH_STORAGE_URL"),
+        ("OFH_STORAGE_PUBLIC_URL", "https://s3.example.org/bucket", "scheme, host and port alone"),
+        ("OFH_STORAGE_PUBLIC_URL", "https://s3.example.org", "OFH_STORAGE_STS"),
+        ("OFH_STORAGE_STS_URL", "s3.example.org", "https://"),
+        ("OFH_UPLOAD_PARTS", "10001", "10000"),
         ("OFH_LOG_LEVEL", "loud", "'info'"),
         ("OFH_LOG_FORMAT", "xml", "'json'"),
         ("OFH_INTROSPECTION", "perhaps", "boolean"),
@@ -288,3 +302,48 @@ def test_a_number_of_time_or_size_says_its_unit() -> None:
         for ending, word in units.items():
             if name.endswith(ending):
                 assert word.lower() in (field.description or "").lower(), name
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "s3://KEY:a%2Fb%2Bc@minio:9000/bucket?region=eu&tls=false&style=path",
+            StorageUrl(
+                bucket="bucket",
+                region="eu",
+                endpoint="http://minio:9000",
+                access_key_id="KEY",
+                secret="a/b+c",
+                style="path",
+            ),
+        ),
+        (
+            "s3:///my.bucket?region=eu-central-1",
+            StorageUrl(
+                bucket="my.bucket",
+                region="eu-central-1",
+                endpoint=None,
+                access_key_id=None,
+                secret=None,
+                style="auto",
+            ),
+        ),
+        (
+            "s3://[::1]:9000/bucket/",
+            StorageUrl(
+                bucket="bucket",
+                region="us-east-1",
+                endpoint="https://[::1]:9000",
+                access_key_id=None,
+                secret=None,
+                style="auto",
+            ),
+        ),
+    ],
+)
+def test_a_storage_url_has_its_parts(url: str, expected: StorageUrl) -> None:
+    settings = load(storage_url=url)
+    assert settings.storage_url == url
+    assert StorageUrl.of(url) == expected
+    assert "a%2Fb" not in redacted(settings)["storage_url"]
