@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from ofh.domain.devices import Property
+from ofh.edges.pilot import socket as socket_module
 from ofh.edges.pilot.socket import SocketLimits
 from ofh.services.connections import CreatedConnection
 from tests.integration.awareness.site import PATIENCE_S, Site
@@ -247,6 +248,19 @@ async def test_a_token_whose_end_nobody_told_ends_the_socket_all_the_same(site: 
         await site.house.control.publish("interrupted")
         await (await listener.socket.ping())
         await type(made.connection).filter(id=made.connection.id).delete()
+        assert await listener.end() == 4403
+
+
+async def test_a_token_that_ends_during_the_handshake_is_not_overlooked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await paired(site, "North")
+
+    async def meanwhile(_room: object) -> None:
+        await site.house.connections.delete(site.house.owner, made.connection.id)
+
+    monkeypatch.setattr(socket_module, "_listening", meanwhile)
+    async with site.socket(made.secret) as listener:
         assert await listener.end() == 4403
 
 

@@ -123,7 +123,7 @@ class PilotSockets:
         self._opened = opened
         self._clock = clock
         self.limits = limits or SocketLimits()
-        self.flusher = Flusher()
+        self._flusher = Flusher()
         self._sockets: set[Socket] = set()
         self._of_connection: Counter[int] = Counter()
         self._rooms: dict[int, _Open] = {}
@@ -160,10 +160,10 @@ class PilotSockets:
         if (await receive())["type"] != "websocket.connect":
             return
         token, scope["query_string"] = _token(scope), b""  # whoever logs the scope logs no token
-        changes = self._changes
+        changes, address = self._changes, self._address_of(scope)
         try:
             self._check_origin(scope)
-            pilot = await self._admit(token, self._address_of(scope))
+            pilot = await self._admit(token, address)
         except HubError as error:
             await refuse_by(error, scope, send)
             return
@@ -172,22 +172,34 @@ class PilotSockets:
             return
         self._of_connection[pilot.connection_id] += 1
         held = self._enter(pilot.workspace_id)
-        socket = Socket(self, scope, send, pilot, token or "", self._address_of(scope))
         try:
             await _listening(held.room)
+            channel = scope.get("extensions", {}).get(EXTENSION)
+            if channel:
+                channel.keep_alive(ping_s=self.limits.ping_s, silence_s=self.limits.silence_s)
             await send({"type": "websocket.accept", "headers": []})
-            self._sockets.add(socket)
-            socket.join(held.room)
-            if self._changes != changes:
-                self._look([socket])
-            self._opened(pilot)
-            await socket.serve(receive)
+            socket = Socket(self.limits, pilot, token or "", address)
+            socket.outlet = (
+                RawOutlet(channel, self._flusher, socket.resumed) if channel else PlainOutlet(send, socket.resumed)
+            )
+            await self._serve(socket, held, changes, receive)
         except OSError:
             pass  # the peer went during the handshake
         finally:
+            self._leave(pilot, held)
+
+    async def _serve(self, socket: "Socket", held: _Open, changes: int, receive: Receive) -> None:
+        """Push to a socket until it ends."""
+        self._sockets.add(socket)
+        socket.join(held.room)
+        try:
+            if self._changes != changes:  # its token may have ended while it was shaking hands
+                self._look([socket])
+            self._opened(socket.pilot)
+            await socket.serve(receive)
+        finally:
             self._sockets.discard(socket)
             socket.leave()
-            self._leave(pilot, held)
 
     async def _admit(self, token: str | None, address: str) -> Pilot:
         """Who connects.
@@ -300,19 +312,13 @@ class PilotSockets:
 class Socket:
     """One connection. All that it writes goes through its outlet, in order."""
 
-    def __init__(self, sockets: PilotSockets, scope: Scope, send: Send, pilot: Pilot, token: str, address: str) -> None:
-        limits = sockets.limits
+    outlet: Outlet
+
+    def __init__(self, limits: SocketLimits, pilot: Pilot, token: str, address: str) -> None:
         self.pilot = pilot
         self.token = token
         self.address = address
         self._limits = limits
-        channel = scope.get("extensions", {}).get(EXTENSION)
-        self._outlet: Outlet
-        if channel:
-            channel.keep_alive(ping_s=limits.ping_s, silence_s=limits.silence_s)
-            self._outlet = RawOutlet(channel, sockets.flusher, self._resumed)
-        else:
-            self._outlet = PlainOutlet(send, self._resumed)
         self._room: Room | None = None
         self._member: Member | None = None
         self._allowance = Allowance(per_s=limits.messages_per_s, burst=limits.messages_burst)
@@ -324,7 +330,7 @@ class Socket:
 
     def join(self, room: Room) -> None:
         """Be pushed what happens from now on."""
-        self._room, self._member = room, room.join(self.pilot.connection_id, self._outlet)
+        self._room, self._member = room, room.join(self.pilot.connection_id, self.outlet)
 
     def leave(self) -> None:
         """Be pushed nothing more."""
@@ -357,13 +363,14 @@ class Socket:
         elif not self._allowance.take(time.monotonic()):
             self.closing(4400, "too many messages")
 
-    def _resumed(self) -> None:
+    def resumed(self) -> None:
+        """The reader has caught up."""
         if self._member is not None:
             self._member.resumed()
 
     def stuck(self, now: float, limit_s: float) -> bool:
         """Whether the reader has left what waits for it untouched for so long."""
-        taken = self._outlet.taken()
+        taken = self.outlet.taken()
         if taken is None or taken != self._taken:
             self._taken, self._taken_at = taken, now
             return False
@@ -376,7 +383,7 @@ class Socket:
         if code >= 1009:
             log.info("socket closed", close=code)
         self.leave()
-        self._closing = asyncio.create_task(self._outlet.close(code, reason))
+        self._closing = asyncio.create_task(self.outlet.close(code, reason))
         self._closing.add_done_callback(self._shut)
 
     def _shut(self, _: "asyncio.Task[None]") -> None:
