@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import paho.mqtt.client as paho
 
 from tests.support.services import free_port, program
 
@@ -33,6 +34,21 @@ class Site:
     def ofh(self, *words: str) -> dict[str, Any]:
         """Run `ofh … --json`; the object it prints."""
         return run(self.environment, *words)
+
+    @contextmanager
+    def controller(self, id: str, secret: str, *messages: tuple[str, dict[str, Any]]) -> Iterator[None]:
+        """A controller at the broker that has said this, as Pilot's own client would."""
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client.username_pw_set(id, secret)
+        client.connect(HOST, int(self.environment["OFH_MQTT_PORT"]))
+        client.loop_start()
+        try:
+            for topic, payload in messages:
+                client.publish(topic, json.dumps(payload), qos=1).wait_for_publish(PATIENCE_S)
+            yield
+        finally:
+            client.disconnect()
+            client.loop_stop()
 
     def connection(self) -> tuple[str, str]:
         """The id and the secret of a new connection: what one scenario breaks is no other's."""
@@ -129,6 +145,4 @@ class Driver:
         return told
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(PATIENCE_S)
+        self._process.communicate(timeout=PATIENCE_S)

@@ -115,6 +115,11 @@ def test_without_any_setting_the_hub_runs_embedded_and_is_open_to_this_machine_a
         ("OFH_OPERATION_S", "0", "0"),
         ("OFH_SOCKET_RECHECK_S", "61", "60"),
         ("OFH_RECORDER_PENDING", "1", "100"),
+        ("OFH_PUBLIC_MQTT_URL", "mqtt://hub.example.org:1883", "tcp://"),
+        ("OFH_PUBLIC_MQTT_URL", "ssl://hub.example.org", "port"),
+        ("OFH_PUBLIC_MQTT_URL", "ssl://c-1:secret@hub.example.org:8883", "no user"),
+        ("OFH_PUBLIC_MQTT_URL", "ssl://:8883", "host"),
+        ("OFH_RTMP_URL", "https://hub.example.org/live", "rtmp://"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_a_remedy(
@@ -258,8 +263,17 @@ def test_the_database_lies_in_the_data_folder_whatever_its_name_is(folder: str, 
 # Shown without secrets
 
 
+def test_a_dji_licence_is_whole_or_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {"OFH_DJI_APP_ID": "100000", "OFH_DJI_APP_KEY": "0" * 32, "OFH_DJI_APP_LICENSE": "ZXhhbXBsZQ=="}
+    for missing in parts:
+        lines = refusals(monkeypatch, {**parts, missing: ""})
+        assert len(lines) == 1
+        assert all(name in lines[0] for name in parts)
+
+
 def test_what_is_shown_of_settings_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    given(monkeypatch, {**SERVICES, "OFH_SMTP_URL": "smtp://post:marker-four@mail:587"})
+    licence = {"OFH_DJI_APP_ID": "1", "OFH_DJI_APP_KEY": "marker-five", "OFH_DJI_APP_LICENSE": "marker-six"}
+    given(monkeypatch, {**SERVICES, **licence, "OFH_SMTP_URL": "smtp://post:marker-four@mail:587"})
     settings = load()
     shown = redacted(settings)
     text = "\n".join(f"{name}={value}" for name, value in shown.items())

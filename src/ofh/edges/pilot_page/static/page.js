@@ -14,6 +14,7 @@
   const MQTT_PATIENCE_MS = 20000;
   const LOOK_MS = 5000;
   const LOOK_LATER_MS = 30000;
+  const SURE = "Sure? Press again";
   // In the order in which they are loaded; whatever stands behind one may need it.
   const MODULES = ["api", "thing", "ws", "tsa", "media"];
   const STEP_OF = { api: "api", thing: "mqtt", ws: "ws", tsa: "tsa", media: "media" };
@@ -27,7 +28,7 @@
   };
 
   // What the hub says of the connection, what the bridge said, and how far this page has come.
-  const now = { config: null, sdk: null, controller: "", aircraft: "", isBusy: false, isConnected: false, isLeft: false };
+  const now = { config: null, sdk: null, controller: "", aircraft: "", isBusy: false, isConnected: false, isWsConnected: false, isLeft: false };
   let mqttTimer = 0;
   let lookTimer = 0;
 
@@ -136,7 +137,8 @@
     view.message("login-problem", null);
     const answer = await hub.login(id, secret);
     if (answer.status !== 200) {
-      view.message("login-problem", answer.problem);
+      const isWrong = answer.status === 401;
+      view.message("login-problem", isWrong ? [answer.problem[0], "Type both again, letter by letter: capitals count."] : answer.problem);
       return;
     }
     view.at("secret").value = "";
@@ -282,7 +284,8 @@
       mqttChanged(isOn(state));
     };
     window.wsConnectCallback = function (state) {
-      if (isOn(state)) view.step("ws", "ok", "Connected");
+      now.isWsConnected = isOn(state);
+      if (now.isWsConnected) view.step("ws", "ok", "Connected");
       else view.step("ws", "busy", "Not connected; Pilot tries again by itself");
     };
   }
@@ -367,7 +370,7 @@
 
   // Steps 14 to 17: whatever is not there yet.
   function loadRest() {
-    if (isLoaded("ws")) view.step("ws", isYes(call("wsGetConnectState")) ? "ok" : "busy", "Loaded");
+    if (isLoaded("ws")) window.wsConnectCallback(isYes(call("wsGetConnectState")));
     else loadWs();
     if (isLoaded("tsa")) view.step("tsa", "ok", "Loaded");
     else loadTsa();
@@ -376,10 +379,9 @@
   }
 
   function loadWs() {
+    now.isWsConnected = false;
     const loaded = load("ws", { host: now.sdk.ws_url, token: now.sdk.api_token, connectCallback: "wsConnectCallback" });
-    if (loaded && view.at("step-ws").querySelector(".text").textContent !== "Connected") {
-      view.step("ws", "busy", "Connecting …");
-    }
+    if (loaded) view.step("ws", now.isWsConnected ? "ok" : "busy", now.isWsConnected ? "Connected" : "Connecting …");
     return loaded;
   }
 
@@ -491,7 +493,13 @@
     loginForm(null);
   }
 
+  // It concerns every controller of the workspace, so it is asked twice.
   async function newUuid() {
+    const pressed = view.at("new-uuid");
+    if (pressed.textContent !== SURE) {
+      pressed.textContent = SURE;
+      return;
+    }
     const answer = await hub.newUuid();
     if (answer.status !== 200) {
       view.message("details-problem", answer.problem);
@@ -537,6 +545,7 @@
     const sdk = now.sdk || {};
     const config = now.config || {};
     view.message("details-problem", null);
+    view.at("new-uuid").textContent = "New workspace id";
     view.table("details-table", [
       ["Workspace", config.workspace_name],
       ["Workspace id", config.workspace_uuid],

@@ -79,7 +79,7 @@
     const failed = document.querySelector("#steps [data-state=failed]");
     const busy = document.querySelector("#steps [data-state=busy], #steps [data-state=waiting]");
     let state = "ok";
-    let text = "Connected. You can press the back arrow: everything goes on.";
+    let text = "Connected. You can leave this page.";
     if (failed) {
       state = "failed";
       text = "Stuck at “" + failed.querySelector(".title").textContent + "”.";
