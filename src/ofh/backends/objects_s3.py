@@ -355,11 +355,13 @@ class _TermTooLong(Exception):
 
 
 async def _open(place: S3Place, service: str, endpoint: str | None = None) -> Any:
-    """A client, to be entered; importing and reading its description is done in a thread."""
-    return await asyncio.to_thread(_make, place, service, endpoint or place.endpoint)
+    """A client, to be entered at once; importing is done in a thread."""
+    session, config = await asyncio.to_thread(_prepared, place)
+    # Not in the thread: whoever is cancelled meanwhile would leave the coroutine behind that this begins with.
+    return session.client(service, endpoint_url=endpoint or place.endpoint, config=config)
 
 
-def _make(place: S3Place, service: str, endpoint: str | None) -> Any:
+def _prepared(place: S3Place) -> tuple[Any, Any]:
     import aioboto3  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
 
@@ -376,7 +378,7 @@ def _make(place: S3Place, service: str, endpoint: str | None) -> Any:
         response_checksum_validation="when_required",
         tcp_keepalive=True,
     )
-    return session.client(service, endpoint_url=endpoint, config=config)
+    return session, config
 
 
 async def _asked(answer: Awaitable[T]) -> T:

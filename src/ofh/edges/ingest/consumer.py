@@ -179,10 +179,11 @@ class Consumer:
             await self._telemetry.wait(waiting)
 
     def _take(self, message: Message, bound: Bound, envelope: Envelope) -> Incoming | None:
+        values = decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data)
         self._doctor.reported(bound.account, sent_at=envelope.sent_at, received_at=message.received_at)
         return self._telemetry.take_now(
             bound,
-            decode_controller(envelope.data) if bound.is_gateway else decode_aircraft(envelope.data),
+            values,
             sent_at=envelope.sent_at,
             received_at=message.received_at,
             digest=int.from_bytes(hashlib.blake2b(message.payload, digest_size=8).digest(), signed=True),
