@@ -141,8 +141,12 @@ class LocalStore:
 
     async def abort(self, key: str, upload_id: str) -> None:
         """See `ObjectStore`."""
-        with suppress(HubError):
+        try:
             folder = await self._do(self._upload, key, upload_id)
+        except HubError as error:
+            if error.code is not Code.GONE:
+                raise
+        else:
             await self._do(shutil.rmtree, folder, ignore_errors=True)
 
     async def tidy(self, age: timedelta) -> int:
@@ -363,6 +367,9 @@ class LocalStore:
             with open(_beside(place, upload_id) / "about.json", "rb", opener=_no_links) as file:
                 about = orjson.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
+            stored = self._described(place, key)  # the first one may have ended just now
+            if stored is not None and stored.info.etag == etag:
+                return stored.info
             raise gone("upload") from None
         return self._finish(place, key, upload_id, parts, etag, about["type"])
 
@@ -384,9 +391,10 @@ class LocalStore:
     def _tidy(self, before: float) -> int:
         removed = 0
         for entry in list(os.scandir(self._uploads)):
-            if entry.stat(follow_symlinks=False).st_mtime < before:
-                _remove(Path(entry.path))
-                removed += 1
+            with suppress(FileNotFoundError):  # another process tidies as well
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    _remove(Path(entry.path))
+                    removed += 1
         for folder in list(os.scandir(self._root)):
             if len(folder.name) != 2 or not folder.is_dir(follow_symlinks=False):
                 continue
@@ -448,7 +456,9 @@ def _beside(place: Path, id: str) -> Path:
 def _parts_in(folder: Path) -> Iterator[PartInfo]:
     for entry in os.scandir(folder):
         match = _PART.fullmatch(entry.name)
-        if match is not None:
+        if match is None:
+            continue
+        with suppress(FileNotFoundError):  # one that came again took its place just now
             at = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
             yield PartInfo(number=int(match[1]), etag=match[2], size_bytes=int(match[3]), modified_at=at)
 
