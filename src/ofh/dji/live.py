@@ -90,6 +90,14 @@ def cameras_of(capacity: Any) -> list[Camera]:
     return found[:MAX_CAMERAS]
 
 
+def is_off(status: Any, serial: str, name: str) -> bool:
+    """Whether a controller's `live_status` says that a camera does not stream; total, false where it says nothing."""
+    for item in _items(status):
+        if item.get("video_id") == f"{serial}/{name}":
+            return item.get("status") in (0, "0")
+    return False
+
+
 def is_camera(name: str) -> bool:
     """Whether a camera could have this name."""
     parts = name.split("/")
@@ -132,5 +140,8 @@ def words_of(result: int) -> str:
 
 
 def _objects(holder: Any, key: str) -> list[Mapping[str, Any]]:
-    held = holder.get(key) if isinstance(holder, dict) else None
+    return _items(holder.get(key)) if isinstance(holder, dict) else []
+
+
+def _items(held: Any) -> list[Mapping[str, Any]]:
     return [item for item in held[:MAX_CAMERAS] if isinstance(item, dict)] if isinstance(held, list) else []

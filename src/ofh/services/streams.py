@@ -61,6 +61,14 @@ class Streamable:
     row: Stream | None
     """None: it was never started."""
 
+    @property
+    def live_since(self) -> datetime | None:
+        """Since when it is published, by the media server, unless the controller has said since that it ended."""
+        if self.row is None or not self.row.is_live or self.row.live_since is None:
+            return None
+        off_at = None if self.offer is None else self.offer.off_at
+        return None if off_at is not None and off_at > self.row.live_since else self.row.live_since
+
 
 @dataclass(slots=True)
 class _Viewing:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
-from ofh.dji.live import Camera, cameras_of
+from ofh.dji.live import Camera, cameras_of, is_off
 from ofh.domain.devices import DeviceState, Property
 
 from .models import Binding, RemoteController
@@ -17,6 +18,8 @@ class Offer:
     camera: Camera
     gateway_serial: str
     connection_id: int
+    off_at: datetime | None = None
+    """When the controller last said that the camera does not stream; None where it says that it does, or nothing."""
 
 
 async def offers_of(drone_ids: Collection[int]) -> dict[int, list[Offer]]:
@@ -37,7 +40,8 @@ async def offers_of(drone_ids: Collection[int]) -> dict[int, list[Offer]]:
     }
     for row in linked:
         controller = controllers.get((row.connection.workspace_id, row.gateway_serial))
-        held = None if controller is None else DeviceState.from_json(controller.state).get(Property.LIVE_CAPACITY)
+        state = DeviceState() if controller is None else DeviceState.from_json(controller.state)
+        held, status = state.get(Property.LIVE_CAPACITY), state.get(Property.LIVE_STATUS)
         if held is None:
             continue
         known = {offer.camera.name for offer in found[row.device_id]}
@@ -47,6 +51,7 @@ async def offers_of(drone_ids: Collection[int]) -> dict[int, list[Offer]]:
                 camera=camera,
                 gateway_serial=row.gateway_serial,
                 connection_id=row.connection_id,
+                off_at=status.at if status and is_off(status.value, camera.serial, camera.name) else None,
             )
             for camera in cameras_of(held.value)
             if camera.serial == row.serial_number and camera.name not in known

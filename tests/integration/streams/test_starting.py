@@ -1,6 +1,7 @@
 """Starting and ending live video: who may, what the controller is told, what its answers mean (dji-pilot-2.md, 7.1)."""
 
 import asyncio
+import json
 import logging
 
 import pytest
@@ -10,7 +11,9 @@ from ofh.domain.actors import Role
 from ofh.domain.errors import Code
 from ofh.services.streams import Streamable
 from ofh.store.models import AuditEntry, Drone, RemoteController, Stream
+from tests.captures.reader import capture
 from tests.integration.streams.studio import ACCOUNT, CAMERA, GATEWAY, OTHER_CAMERA, RTMP, Studio, refusal
+from tests.support.fleet import seconds
 
 
 async def listed(studio: Studio) -> list[Streamable]:
@@ -199,3 +202,18 @@ async def test_answers_are_a_sign_of_life_and_acknowledged(studio: Studio) -> No
     await RemoteController.filter(serial_number=GATEWAY).update(online=False)
     assert await studio.answer({"tid": "a", "bid": "b", "data": {"result": 0}}, account=ACCOUNT)
     assert (await RemoteController.get(serial_number=GATEWAY)).online
+
+
+async def test_a_stream_that_the_controller_says_has_ended_is_not_live(studio: Studio) -> None:
+    await studio.streams.start(await studio.member(Role.MEMBER), studio.drone_id, CAMERA)
+    assert await studio.streams.may_publish(*studio.address())
+    assert (await listed(studio))[0].live_since == studio.bench.now
+    studio.bench.now += seconds(5)
+    sample = capture("mqtt-state-rc-live-status")
+    [status] = sample["payload"]["data"]["live_status"]
+    payload = {**sample["payload"], "timestamp": None, "data": {"live_status": [{**status, "status": 0}]}}
+    await studio.bench.message(sample["topic"], json.dumps(payload).encode(), ACCOUNT)
+    assert (await listed(studio))[0].live_since is None
+    studio.bench.now += seconds(5)
+    assert await studio.streams.may_publish(*studio.address()), "it comes back"
+    assert (await listed(studio))[0].live_since == studio.bench.now

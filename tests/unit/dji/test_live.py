@@ -53,6 +53,14 @@ def test_the_answers_of_the_samples_are_read(sample: str, result: int) -> None:
     assert live.result_of(decode(orjson.dumps(capture(sample)["payload"]))) == result
 
 
+def test_what_does_not_stream_is_told_by_the_controller() -> None:
+    status = capture("mqtt-state-rc-live-status")["payload"]["data"]["live_status"]
+    serial = "1581XTESTM30T0001"
+    assert not live.is_off(status, serial, "53-0-0/normal-0")
+    assert live.is_off([{**status[0], "status": 0}], serial, "53-0-0/normal-0")
+    assert not live.is_off([{**status[0], "status": 0}], serial, "39-0-7/normal-0"), "it says nothing of that one"
+
+
 def test_every_code_of_the_list_has_words() -> None:
     assert set(live.WORDS) == {*range(613001, 613015), 613099}
     assert live.TRY_AGAIN | live.ALREADY | {live.NOT_STREAMING} <= set(live.WORDS)
@@ -84,3 +92,4 @@ FOREIGN = st.recursive(
 @given(FOREIGN)
 def test_any_json_gives_cameras_or_none(value: Any) -> None:
     assert all(live.is_camera(camera.name) for camera in live.cameras_of(value))
+    assert live.is_off(value, "AC1", "53-0-0/normal-0") in (True, False)

@@ -28,13 +28,13 @@ class Stream(OfWorkspace):
     def can_start(self) -> bool:
         return self.found.offer is not None
 
-    @field("Whether it is being published, as far as the media server has told.")
+    @field("Whether it is being published, as far as the media server and the controller have told.")
     def is_live(self) -> bool:
-        return self.found.row is not None and self.found.row.is_live
+        return self.found.live_since is not None
 
     @field("Since when; null if it is not.")
     def live_since(self) -> datetime | None:
-        return None if self.found.row is None else self.found.row.live_since
+        return self.found.live_since
 
     @field(
         "Where to watch it by WebRTC (WHEP), with a stream token as the bearer token; null if it was never started, or "
