@@ -57,6 +57,22 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
     private.post({"query": "{me{id}}"}, authorization=f"Basic {marked('basic')}")
     private.post({"query": "{me{id}}"}, x_auth_token=marked("x-auth"), x_request_id=f"{marked('rid')}\x7f")
     private.post(f'{{"query":"{marked("body")}'.encode())
+    link = f"{private.url}/api/connection-link"
+    for body in (
+        {"connection_id": marked("id"), "secret": marked("link")},
+        {"connection_id": us.account, "secret": marked("wrong"), "remote_controller_sn": marked("sn")},
+        {"connection_id": us.account, "secret": us.secret, "remote_controller_sn": marked("sn") + "/"},
+        {"connection_id": us.account, "secret": us.secret},
+    ):
+        opened = private.client.post(f"{link}/auth/login", json=body)
+    cookie = opened.cookies["connection-link-auth"]
+    api_token = private.client.get(f"{link}/dji-pilot-2/sdk-config").json()["api_token"]
+    private.client.get(f"{link}/config", headers={"cookie": f"connection-link-auth={cookie}{marked('sealed')}"})
+    private.client.post(f"{link}/dji-pilot-2/controller", json={"remote_controller_sn": marked("sn") + "+"})
+    for token in (api_token, us.secret, marked("pilot")):
+        path = f"/manage/api/v1/workspaces/{us.uuid}/devices/topologies"
+        private.client.get(f"{private.url}{path}", headers={"x-auth-token": token})
+    private.client.cookies.clear()
     for path in ("/", "/nowhere", "/healthz", "/metrics", "/graphql", "/mqtt"):
         private.client.get(f"{private.url}{path}?token={marked('t')}&secret={marked('s')}&code={marked('c')}")
 
@@ -83,6 +99,7 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
     )
     created = made["data"]
     secrets = [created["createAccessToken"]["token"], created["createConnection"]["secret"], us.token, us.secret]
+    secrets += [api_token, cookie, *cookie.split(".")]
 
     printed = private.log()
     assert MARK not in printed, sorted({line for line in printed.splitlines() if MARK in line})
