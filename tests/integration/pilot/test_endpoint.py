@@ -1,4 +1,8 @@
-"""What every endpoint of Pilot's native code does with tokens, bodies and refusals (dji-pilot-2.md, chapter 2)."""
+"""What every endpoint of Pilot's native code does with tokens, bodies and refusals (dji-pilot-2.md, chapter 2).
+
+Of the list in chapter 10: "401 only for dead tokens; foreign workspace 403; malformed JSON 400; JSON with any or no
+Content-Type accepted".
+"""
 
 import json
 from collections.abc import AsyncIterator
