@@ -17,7 +17,8 @@ from ofh.store.migrate import migrate
 if TYPE_CHECKING:
     from tests.support.services import PostgresServer
 
-pytest_plugins = ["tests.support.services", "tests.support.s3"]  # imported by pytest, which wants to be the first; hence imports below
+# Imported by pytest, which wants to be the first; hence imports below.
+pytest_plugins = ["tests.support.services", "tests.support.s3"]
 
 # How long an example takes says something about the machine alone.
 hypothesis.settings.register_profile("ofh", deadline=None)
