@@ -92,7 +92,6 @@ class Uploads:
     stats: Stats
     chaos: Chaos = field(default_factory=Chaos)
     notice: Callable[[str], None] = lambda text: None
-    retry_after_s: tuple[float, float] = RETRY_AFTER_S
 
     def __post_init__(self) -> None:
         self._jobs: list[_Job] = []
@@ -176,7 +175,7 @@ class Uploads:
                     await self._carry_out(ready[self.chaos.pick(len(ready))])
             except UploadFailed as error:  # of the bulk question: nothing can be asked just now
                 self._failed(str(error))
-                await asyncio.sleep(self.retry_after_s[0])
+                await asyncio.sleep(RETRY_AFTER_S[0])
             except SignedOut as error:
                 await self._sign_in_again(str(error))
 
@@ -209,7 +208,7 @@ class Uploads:
                 self.stats.groups_told += 1
         except UploadFailed as error:
             self._failed(str(error))
-            first, longest = self.retry_after_s
+            first, longest = RETRY_AFTER_S
             job.due = time.monotonic() + min(first * 2**job.failures, longest)
             job.failures += 1
             return
@@ -265,7 +264,7 @@ class Uploads:
             self.api.access = await self.reopen()
         except UploadFailed as error:
             self._failed(str(error))
-            await asyncio.sleep(self.retry_after_s[1])
+            await asyncio.sleep(RETRY_AFTER_S[1])
         self._stores.clear()
 
     def _failed(self, reason: str) -> None:

@@ -36,6 +36,12 @@ SURVEYOR, CIRCLER = 3, 0
 """Indexes of aircraft that fly a survey and an orbit, with seed 1."""
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repetitions come soon."""
+    monkeypatch.setattr(module, "RETRY_AFTER_S", (0.02, 0.1))
+
+
 class QuickDarkroom(Darkroom):
     """Files that are no pictures, for tests of their way."""
 
@@ -63,7 +69,6 @@ class Controller:
             stats=self.stats,
             chaos=self.chaos,
             notice=self.notices.append,
-            retry_after_s=(0.02, 0.1),
         )
 
     async def _reopen(self) -> CloudAccess:
