@@ -687,7 +687,8 @@ def test_an_ordinary_browser_is_told_what_to_type_where(driver: Driver, hub: Sit
         assert words in told["body"]
 
 
-def test_an_ordinary_browser_sees_how_the_connection_stands(driver: Driver, hub: Site, us: tuple[str, str]) -> None:
+def test_an_ordinary_browser_sees_how_the_connection_stands(driver: Driver, hub: Site) -> None:
+    us = hub.connection()
     told = clean(
         driver.play(
             page(hub),
