@@ -72,7 +72,8 @@ class Incoming:
         self._reserve = reserve_bytes
         self._digests = {name: digest(name) for name in {MD5, *digests}}
         self._decode = decode
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._writing: asyncio.Future[None] | None = None
         self._size = 0
 
@@ -82,8 +83,9 @@ class Incoming:
         Raises:
             HubError: TOO_LARGE; StoreFull.
         """
-        self._waiting += data
-        if len(self._waiting) >= BATCH_BYTES:
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= BATCH_BYTES:
             await self._write_waiting()
 
     async def finish(self) -> Received:
@@ -111,11 +113,13 @@ class Incoming:
 
     async def _write_waiting(self) -> None:
         await self.settle()
-        batch, self._waiting = bytes(self._waiting), bytearray()
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if batch:
             self._writing = asyncio.get_running_loop().run_in_executor(self._threads, self._write, batch)
 
-    def _write(self, batch: bytes) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
+        batch = b"".join(pieces)
+        pieces.clear()
         if _free(self._path.parent) < self._reserve:
             raise StoreFull
         for piece in self._decode(batch) if self._decode is not None else (memoryview(batch),):

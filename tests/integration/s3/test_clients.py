@@ -74,6 +74,16 @@ def test_boto3_sends_every_checksum(
     assert place.content(key) == PHOTO
 
 
+def test_awss_transfer_client_in_c_sends_photos_and_videos(place: Place, grant: UploadGrant, tmp_path: Path) -> None:
+    """The one that boto3 and the second AWS command line take on large machines."""
+    for name, content in (("photo.jpg", PHOTO), ("video.mp4", VIDEO)):
+        (tmp_path / name).write_bytes(content)
+        key = f"{grant.object_key_prefix}/{name}"
+        chosen = TransferConfig(preferred_transfer_client="crt", multipart_threshold=8 * MIB)
+        client(place, grant).upload_file(str(tmp_path / name), BUCKET, key, Config=chosen)
+        assert place.content(key) == content
+
+
 def test_boto3_sends_parts_by_hand_lists_and_completes_them(any_place: Place) -> None:
     grant = any_place.grant()
     s3, key = client(any_place, grant), f"{grant.object_key_prefix}/video.mp4"
