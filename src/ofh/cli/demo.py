@@ -96,7 +96,7 @@ async def _demo(settings: Settings, *, drones: int, seed: int, speed: float, pho
         workspace_id, made = await _prepare(hub, drones)
         accounts = [Account(connection_id=name, secret=secret) for name, secret in made]
         token = await _login(hub)
-        _show(url, hub.people.letters.login_link(token), workspace_id)
+        _show(url, hub.people.letters.login_link(token), workspace_id, photos=photos)
         await run_fleet(
             f"mqtt://{settings.mqtt_host}:{settings.mqtt_port}",
             accounts,
@@ -138,7 +138,7 @@ async def _login(hub: "Hub") -> str:
     return await hub.people.sessions.issue_login_token(user.id)
 
 
-def _show(url: str, link: str, workspace_id: int) -> None:
+def _show(url: str, link: str, workspace_id: int, *, photos: bool) -> None:
     typer.echo(
         f"""
 OpenFlightHub is at {url}
@@ -156,7 +156,17 @@ It shows the GraphQL IDE with this subscription, ready to run:
       telemetry {{ heading horizontalSpeed elevation flightMode }}
     }}
   }}
-
-Ctrl-C ends the demo.
 """
     )
+    if photos:
+        typer.echo(
+            f"""And the photos, as they come; each `url` opens in this browser once it is logged in:
+
+  query {{
+    workspace(id: {workspace_id}) {{
+      media(first: 10) {{ edges {{ node {{ fileName capturedAt drone {{ name }} file {{ url }} }} }} }}
+    }}
+  }}
+"""
+        )
+    typer.echo("Ctrl-C ends the demo.\n")

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import GrantRefused, UploadFailed
 from .media_api import Grant
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 15.0
 SENT_AT_ONCE = 65_536
 """HTTP bodies go out in pieces no larger than this."""
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.cli.test_serve import taken_port
 from tests.support.hubs import PATIENCE_S
 from tests.support.services import free_port
 
+PHOTOS = re.compile(r"^  query \{\n(?:    .*\n)+  \}$", re.MULTILINE)
 SUBSCRIPTION = re.compile(r"^  subscription \{\n(?:    .*\n)+  \}$", re.MULTILINE)
 
 
@@ -88,3 +90,26 @@ async def test_a_demo_with_a_folder_can_be_started_again(place: Place) -> None:
     assert links[0] != links[1]
     listed = (await place.ofh("connection", "list", "--json", "--data", str(place.folder / "kept"))).answer
     assert [row["name"] for row in listed["connections"]] == ["Controller 1"]
+
+
+async def test_a_demo_with_photos_shows_them_as_media(place: Place) -> None:
+    words = ("demo", "--photos", "--drones", "2", "--speed", "15", "--port", str(free_port()))
+    async with place.running(*words, "--mqtt-port", str(free_port())) as demo:
+        url, token = (await demo.says(LINK)).groups()
+        query = (await demo.says(PHOTOS))[0]
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+            await log_in(client, url, token)
+            headers = {"cookie": f"user-auth={client.cookies['user-auth']}", "origin": url}
+            found: list[dict[str, Any]] = []
+            async with asyncio.timeout(2 * PATIENCE_S):
+                while not found:
+                    answer = await client.post(f"{url}/graphql", json={"query": query}, headers=headers)
+                    assert "errors" not in answer.json(), answer.text
+                    found = answer.json()["data"]["workspace"]["media"]["edges"]
+                    await asyncio.sleep(0.2)
+            photo = found[0]["node"]
+            content = (await client.get(photo["file"]["url"], headers=headers)).raise_for_status().content
+        assert photo["fileName"].startswith("DJI_20")
+        assert content.startswith(b"\xff\xd8\xff")
+        assert await demo.stopped() == 0
+        assert "Traceback" not in demo.err
