@@ -61,12 +61,17 @@ TYPED = [
     "mutation($a:ID!,$b:String!){inviteMember(workspaceId:$a,email:$b,role:VIEWER){role}}",
     "mutation($a:ID!,$b:WorkspaceRole!){changeMemberRole(workspaceId:1,userId:$a,role:$b){role}}",
     "mutation($a:ID!,$b:String!){renameDrone(id:$a,name:$b){id}}",
+    "query($a:ID!,$b:MediaFilter){workspace(id:$a){media(filter:$b){totalCount}}}",
+    "query($a:[ID!]!,$b:ID!){files(ids:$a){id} file(id:$b){id} media(id:$b){id}}",
+    "mutation($a:ID!,$b:String!){renameFile(id:$a,name:$b){id}}",
+    "mutation($a:ID!,$b:ID!){deleteFile(id:$a) deleteMedia(id:$b)}",
 ]
 SUBSCRIBED = [
     "subscription($a:ID!){dronePosition(droneId:$a){droneId}}",
     "subscription($a:ID!,$b:Int){workspacePositions(workspaceId:$a,interval:$b){droneId}}",
     "subscription($a:ID!,$b:Area){workspacePositions(workspaceId:$a,area:$b){droneId}}",
     "subscription($a:ID!,$b:Int){workspaceBatteries(workspaceId:$a,interval:$b){droneId}}",
+    "subscription($a:ID!,$b:ID){mediaUploaded(workspaceId:$a,droneId:$b){id}}",
 ]
 
 
@@ -117,6 +122,75 @@ def test_any_path_and_query_string(town: Town, path: str, query: dict[str, str])
     for place in ("/graphql", "/" + path.replace("%", "%25").replace("?", "%3f")):
         answer = town.client.get(town.url + place, params=given)
         fair(answer.status_code, answer.text)
+
+
+PILOT = st.sampled_from(
+    [
+        "media/fast-upload",
+        "media/files/tiny-fingerprints",
+        "storage/sts",
+        "media/upload-callback",
+        "media/group-upload-callback",
+    ]
+)
+TOLD = st.dictionaries(
+    st.sampled_from(
+        ["fingerprint", "name", "path", "result", "object_key", "ext", "metadata", "file_group_id", "file_count"]
+    ),
+    VALUES | st.dictionaries(st.sampled_from(["sn", "created_time", "shoot_position", "is_original"]), VALUES),
+    max_size=6,
+)
+
+
+@BOUNDED
+@given(place=PILOT, told=TOLD | VALUES, key=st.sampled_from(["", "/k/a.JPG", "/k/../a.JPG"]))
+def test_any_word_of_a_controller(town: Town, us: Party, place: str, told: Any, key: str) -> None:
+    if key and isinstance(told, dict):
+        told = {**told, "object_key": us.uuid + key}
+    module, name = place.split("/", 1)
+    url = f"{town.url}/{module}/api/v1/workspaces/{us.uuid}/{name}"
+    answer = town.client.post(url, content=sendable(told), headers={"x-auth-token": us.secret})
+    fair(answer.status_code, answer.text)
+    assert answer.json().keys() == {"code", "message", "data"}
+
+
+PIECES = st.sampled_from(
+    [
+        b"--xyz\r\n",
+        b"--xyz--\r\n",
+        b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n',
+        b'Content-Disposition: form-data; name="filename"\r\n\r\n',
+        b"\r\n",
+        b"name",
+    ]
+)
+
+
+@BOUNDED
+@given(
+    body=st.lists(PIECES | st.binary(max_size=30), max_size=10).map(b"".join),
+    kind=st.sampled_from(["multipart/form-data; boundary=xyz", "application/json"]),
+)
+def test_any_form(town: Town, us: Party, body: bytes, kind: str) -> None:
+    answer = town.client.post(
+        f"{town.url}/api/workspace/{us.workspace}/file",
+        content=body,
+        headers={"content-type": kind, "authorization": f"Bearer {us.token}"},
+    )
+    fair(answer.status_code, answer.text)
+
+
+@BOUNDED
+@given(id=st.text("0123456789-+ax%", min_size=1, max_size=25), wanted=st.text(st.characters(codec="latin-1")))
+def test_any_download(town: Town, us: Party, id: str, wanted: str) -> None:
+    printable = "".join(c for c in wanted if c.isprintable())
+    headers = {
+        "authorization": f"Bearer {us.token}",
+        "range": f"bytes={printable}".encode("latin-1"),
+        "if-none-match": printable.encode("latin-1"),
+    }
+    answer = town.client.get(f"{town.url}/api/file/data/{id.replace('%', '%25')}", headers=headers)
+    fair(answer.status_code, answer.text)
 
 
 TYPES = st.sampled_from(["connection_init", "subscribe", "complete", "ping", "pong", "next", "error", ""])

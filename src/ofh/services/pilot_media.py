@@ -217,7 +217,7 @@ class PilotMedia:
         ids = await media.without_flight(self._database, self._clock() - ATTACHED_WITHIN, BATCH)
         for row in await Media.filter(id__in=ids).order_by("id"):
             async with self._database.transaction():
-                await Drone.filter(id=row.drone_id).select_for_update().first()
+                await Drone.filter(id=row.drone_id).select_for_update(no_key=True).first()
                 flight_id = await _flight_of(row.drone_id, row.captured_at, row.group_id)
                 if flight_id is not None:
                     attached += await Media.filter(id=row.id, flight_id=None).update(flight_id=flight_id)
@@ -377,19 +377,19 @@ class PilotMedia:
         """
         file = taking.told.file
         serial = file.serial
-        drones = Drone.filter(workspace_id=taking.workspace_id)
+        drones = Drone.filter(workspace_id=taking.workspace_id).select_for_update(no_key=True)
         found: Drone | None = None
         if serial is None and group is not None:
             sibling = await Media.filter(group_id=group.id).order_by("id").first()
-            found = None if sibling is None else await drones.filter(id=sibling.drone_id).select_for_update().first()
+            found = None if sibling is None else await drones.filter(id=sibling.drone_id).first()
         if serial is None and found is None:
             by_connection = drones.filter(connection_id=taking.connection_id)
-            found = await by_connection.order_by("-online", "-seen_at", "-id").select_for_update().first()
+            found = await by_connection.order_by("-online", "-seen_at", "-id").first()
         if found is not None:
             return found
         serial = serial or UNKNOWN_SERIAL
         await lock_names(self._database, client, [f"drone:{taking.workspace_id}:{serial}"])
-        found = await drones.filter(serial_number=serial).select_for_update().first()
+        found = await drones.filter(serial_number=serial).first()
         type_, sub_type = file.aircraft
         if found is None:
             return await Drone.create(

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-import orjson
 import structlog
 from starlette.routing import BaseRoute, Route
 
@@ -22,8 +21,8 @@ from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.exports.about import ExportFormat
 from ofh.domain.times import read_time
 from ofh.edges.auth import Credentials, actor_of
-from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import PATH
+from ofh.edges.rest_errors import refuse
 from ofh.services.exports import Export, Exports
 from ofh.services.sessions import Sessions
 
@@ -87,7 +86,7 @@ class ExportEndpoint:
     ) -> None:
         """One request, from its headers to its last byte."""
         if scope["method"] not in ("GET", "HEAD"):
-            await _refuse(send, 405, HubError(Code.BAD_INPUT, "Use GET or HEAD."), (b"allow", b"GET, HEAD"))
+            await refuse(send, HubError(Code.BAD_INPUT, "Use GET or HEAD."), (b"allow", b"GET, HEAD"), status=405)
             return
         begun = False
         try:
@@ -103,7 +102,7 @@ class ExportEndpoint:
             if begun:
                 log.warning("an export was cut off", code=error.code.value)
                 raise
-            await _refuse(send, WIRE[error.code].http, error)
+            await refuse(send, error)
 
     async def _actor(self, scope: Scope) -> Actor:
         """Who asks.
@@ -235,22 +234,3 @@ def _headers(export: Export) -> list[tuple[bytes, bytes]]:
         (b"cache-control", b"no-store"),
         (b"content-security-policy", POLICY),
     ]
-
-
-async def _refuse(send: Send, status: int, error: HubError, *more: tuple[bytes, bytes]) -> None:
-    """The error body of the REST contract."""
-    log.info("refused", status=status, code=error.code.value)
-    shown: dict[str, Any] = {"error": error.message, "code": error.code.value.lower()}
-    if error.fields:
-        shown["fields"] = error.fields
-    body = orjson.dumps(shown)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *more,
-    ]
-    if (wait := retry_after_s(error)) is not None:
-        headers.append((b"retry-after", str(wait).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
