@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
 from ofh.backends.ports import ObjectStore
@@ -195,8 +196,10 @@ class Files:
                     created_at=self._clock(),
                 )
                 await self._audit.by(actor, Event.FILE_UPLOADED, workspace_id=workspace_id, object=f"file:{row.id}")
-        except BaseException:
+        except BaseException as error:
             await self._discarding.give_up(key)
+            if isinstance(error, IntegrityError):  # the workspace was deleted at this very moment
+                raise gone("workspace") from error
             raise
         return row
 

@@ -202,7 +202,8 @@ class PilotMedia:
                 outcome = await self._register(row.workspace_id, row.connection_id, told, "")
             except DecodeError:  # of another version of ours
                 outcome = Outcome.FAILED
-            if outcome is Outcome.WAITING:
+            if outcome is Outcome.WAITING:  # the others are asked about first next time
+                await PendingUpload.filter(id=row.id).update(due_at=self._clock())
                 return settled
             if outcome is Outcome.MISSING:
                 log.warning("an object that was said to be up is not there", workspace=row.workspace_id)
@@ -247,13 +248,14 @@ class PilotMedia:
             return Outcome.WAITING
         known = await taking.known()
         taking.is_lost = known is not None and known.media_id is not None and await self._is_lost(known.media_id)
-        for is_last in (False, True):
-            try:
-                return await self._take(taking)
-            except IntegrityError:  # another process made one of the rows a moment ago
-                if is_last:
-                    raise
-        raise AssertionError("unreachable")
+        try:
+            return await self._take(taking)
+        except IntegrityError:  # another process made one of the rows a moment ago
+            pass
+        try:
+            return await self._take(taking)
+        except IntegrityError as error:
+            raise HubError(Code.UNAVAILABLE, "The workspace is being changed. Try again.") from error
 
     async def _take(self, taking: "_Taking") -> Outcome:
         events: dict[int, list[Event]] = defaultdict(list)

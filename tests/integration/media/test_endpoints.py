@@ -88,6 +88,7 @@ def is_as(found: Any, expected: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", MEDIA_CAPTURES)
 async def test_every_captured_exchange(door: Door, name: str) -> None:
+    """Chapter 10: upload-callback: full, minimal, legacy, failed, repeated, foreign prefix."""
     sample = capture(name)
     if sample.get("given"):
         await door.bench.put(callback()["object_key"])
@@ -105,6 +106,7 @@ async def test_every_captured_exchange(door: Door, name: str) -> None:
 
 
 async def test_credentials_have_the_members_and_types_of_the_captured_answer(door: Door) -> None:
+    """Chapter 10: sts: numbers are numbers; credentials for one prefix."""
     sample = capture("http-sts-minio")
     answer = await send(door, sample)
     found, expected = answer.json()["data"], sample["response"]["body"]["data"]
@@ -133,6 +135,8 @@ async def test_credentials_are_given_whatever_the_body_is(door: Door, body: byte
 async def test_credentials_that_cannot_be_made_are_a_code_and_never_a_401(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Chapter 10: sts unconfigured → 200 with a non-zero code."""
+
     async def away(*_: object) -> None:
         raise HubError(Code.UNAVAILABLE, "The object store is away.")
 
@@ -149,6 +153,7 @@ async def test_two_prefixes_are_never_the_same(door: Door) -> None:
 
 
 async def test_a_whole_upload_in_any_order_and_repeatedly(door: Door) -> None:
+    """Chapter 10: fast-upload miss → non-zero, hit → 0; tiny-fingerprints object, array, empty (with the captures)."""
     body = callback()
     file = {name: body[name] for name in ("ext", "fingerprint", "name", "path")}
     tiny = {"tiny_fingerprints": [body["ext"]["tinny_fingerprint"]]}
@@ -167,6 +172,7 @@ async def test_a_whole_upload_in_any_order_and_repeatedly(door: Door) -> None:
 
 
 async def test_a_deleted_file_is_a_hit(door: Door, place: Place) -> None:
+    """Chapter 10: deleted → as decided."""
     await door.bench.register(place, callback())
     await door.bench.files.delete_media(place.member, (await Media.get()).id)
     assert (await door.post(f"{BASE}/fast-upload", callback())).json()["code"] == 0
@@ -219,6 +225,7 @@ async def test_a_multipart_body_is_read_as_a_courtesy(door: Door) -> None:
 
 @pytest.mark.parametrize("content_type", ["application/json;charset=utf-8", "text/plain", "image/png"])
 async def test_json_is_read_under_any_content_type(door: Door, content_type: str) -> None:
+    """Chapter 10: JSON with any or no Content-Type accepted."""
     answer = await door.post(f"{BASE}/fast-upload", {"fingerprint": "A"}, headers={"content-type": content_type})
     assert (answer.status_code, answer.json()["message"]) == (200, "not found")
 
@@ -228,6 +235,7 @@ async def test_json_is_read_under_any_content_type(door: Door, content_type: str
 
 @pytest.mark.parametrize("path", EVERY_PATH)
 async def test_anonymous_and_dead_tokens_are_401(door: Door, path: str) -> None:
+    """Chapter 10: 401 only for dead tokens."""
     for headers in ({"x-auth-token": "pt_dead"}, {"x-auth-token": ""}):
         answer = await door.post(path, {}, headers=headers)
         assert answer.status_code == 401
@@ -237,6 +245,7 @@ async def test_anonymous_and_dead_tokens_are_401(door: Door, path: str) -> None:
 
 @pytest.mark.parametrize("path", EVERY_PATH)
 async def test_another_workspace_known_or_not_is_403_and_what_is_no_uuid_400(door: Door, path: str) -> None:
+    """Chapter 10: foreign workspace 403."""
     elsewhere = await door.bench.place("South")
     for uuid, status in (
         ("00000000-1111-4222-8333-444444444444", 403),
@@ -264,6 +273,7 @@ async def test_another_workspace_known_or_not_is_403_and_what_is_no_uuid_400(doo
     ],
 )
 async def test_a_body_that_is_broken_is_400_with_an_envelope(door: Door, path: str, body: bytes) -> None:
+    """Chapter 10: malformed JSON 400."""
     answer = await door.post(path, body)
     assert answer.status_code == 400
     assert answer.json()["code"] != 0
@@ -335,6 +345,7 @@ async def test_l1_no_token_and_no_secret_is_logged(door: Door, place: Place) -> 
 
 
 async def test_groups_early_late_and_unknown_are_acknowledged(door: Door) -> None:
+    """Chapter 10: group callback early, late, unknown."""
     for name in ("complete", "partial", "no-group"):
         assert (await send(door, capture(f"http-group-upload-callback-{name}"))).json()["code"] == 0
     assert (await MediaGroup.get()).file_count == 24

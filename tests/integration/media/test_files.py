@@ -10,7 +10,7 @@ from ofh.domain.actors import Action, Role, allows
 from ofh.domain.errors import Code, HubError
 from ofh.services.files import FileRules
 from ofh.store.database import Database
-from ofh.store.models import AuditEntry, DiscardedObject, File, Fingerprint, Media, StoredEvent
+from ofh.store.models import AuditEntry, DiscardedObject, File, Fingerprint, Media, StoredEvent, Workspace
 from tests.support.media import JPEG, NOW, MediaBench, Place, callback
 
 MEBIBYTE = 1024 * 1024
@@ -277,6 +277,19 @@ async def test_a_workspace_takes_its_objects_along(bench: MediaBench, place: Pla
     await bench.workspaces.delete(place.people[Role.OWNER], place.id)
     assert await bench.discarding.sweep() == 3
     assert bench.store.keys() == [kept.object_key]
+
+
+async def test_a_workspace_that_goes_at_the_last_moment_is_gone_and_leaves_nothing(
+    bench: MediaBench, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keep(*_: object) -> None:
+        await Workspace.filter(id=place.id).delete()
+
+    monkeypatch.setattr(bench.discarding, "keep", keep)
+    with pytest.raises(HubError) as refused:
+        await bench.upload(place)
+    assert refused.value.code is Code.GONE
+    assert left_over(bench) == bench.store.keys() == []
 
 
 async def test_a_file_that_goes_while_it_is_read_is_gone(bench: MediaBench, place: Place) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ofh.dji.media import decode_file_named, decode_group_uploaded
+from ofh.domain.errors import Code, HubError
 from ofh.domain.events import MediaUploaded
 from ofh.services.pilot_media import Outcome
 from ofh.store.models import (
@@ -17,6 +19,7 @@ from ofh.store.models import (
     MediaGroup,
     PendingUpload,
     StoredEvent,
+    Workspace,
 )
 from tests.captures.reader import capture, names
 from tests.support.media import JPEG, NOW, SERIAL, SHOT, MediaBench, Place, callback
@@ -245,6 +248,48 @@ async def test_what_waits_survives_a_restart_and_what_was_never_there_makes_noth
         assert await again.pilots.look_again() == 1
     assert await Media.all().count() == await PendingUpload.all().count() == 0
     assert again.counts.drops["missing_object"] == 1
+
+
+async def test_a_workspace_that_goes_at_the_last_moment_makes_nothing(
+    bench: MediaBench, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = bench.store.stat
+
+    async def and_then_it_goes(key: str) -> Any:
+        found = await stat(key)
+        await Workspace.filter(id=place.id).delete()
+        return found
+
+    await bench.put(callback()["object_key"])
+    monkeypatch.setattr(bench.store, "stat", and_then_it_goes)
+    with pytest.raises(HubError) as refused:
+        await bench.register(place, callback(), None)
+    assert refused.value.code is Code.UNAVAILABLE
+    assert await Media.all().count() == 0
+
+
+async def test_what_cannot_be_asked_about_holds_up_nothing_else(
+    bench: MediaBench, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = bench.store.stat
+    wide, video = callback()["object_key"], callback("video")["object_key"]
+
+    async def half_away(key: str) -> Any:
+        if key == wide:
+            raise HubError(Code.UNAVAILABLE, "The object store is away.")
+        return await stat(key)
+
+    for body in (callback(), callback("video")):
+        await bench.put(body["object_key"])
+        bench.store.is_away = True
+        await bench.register(place, body, None)
+        bench.store.is_away = False
+        bench.tick(seconds=1)
+    monkeypatch.setattr(bench.store, "stat", half_away)
+    assert await bench.pilots.look_again() == 0
+    bench.tick(seconds=1)
+    assert await bench.pilots.look_again() == 1
+    assert (await File.get()).object_key == video
 
 
 async def test_an_aircraft_that_is_unknown_is_made_of_its_serial_number_and_key(
