@@ -73,7 +73,8 @@ class LocalStore:
 
     async def start(self) -> None:
         """See `ObjectStore`."""
-        await self._do(self._uploads.mkdir, parents=True, exist_ok=True)
+        with suppress(HubError):  # said in the log, and by `check`
+            await self._do(self._uploads.mkdir, parents=True, exist_ok=True)
 
     async def stop(self) -> None:
         """See `ObjectStore`."""
@@ -155,6 +156,7 @@ class LocalStore:
 
     async def check(self) -> None:
         """See `ObjectStore`."""
+        await self._do(self._uploads.mkdir, parents=True, exist_ok=True)
         if not await self._do(os.access, self._uploads, os.R_OK | os.W_OK | os.X_OK):
             raise _away()
 

@@ -241,7 +241,7 @@ class S3Store:
             async with asyncio.timeout(CHECK_S):
                 await self._ask("head_bucket")
         except TimeoutError:
-            raise HubError(Code.UNAVAILABLE, "The object store does not answer.") from None
+            raise HubError(Code.UNAVAILABLE, "The object store is away, or too slow.") from None
         except HubError as error:
             if error.code is Code.UNAVAILABLE:
                 raise

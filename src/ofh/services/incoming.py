@@ -184,9 +184,11 @@ class Reception:
         try:
             yield incoming
         finally:
-            with suppress(Exception):
-                await incoming.settle()
-            await asyncio.shield(run(self._threads, _end, file, path))
+            try:
+                with suppress(Exception):
+                    await incoming.settle()
+            finally:
+                await asyncio.shield(run(self._threads, _end, file, path))
 
     async def space(self) -> Space:
         """Room of the disk, without the reserve."""

@@ -138,8 +138,14 @@ async def test_two_processes_share_a_folder(local: LocalStore, tmp_path: Path, f
     await other.stop()
 
 
-async def test_a_folder_that_is_gone_is_noticed(local: LocalStore, tmp_path: Path) -> None:
-    (tmp_path / "objects" / "uploads").rmdir()
+async def test_a_folder_that_cannot_be_used_hinders_no_start_and_is_noticed_until_it_can(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+    root.write_text("a file")
+    store = LocalStore(root, clock)
+    await store.start()
     with pytest.raises(HubError) as caught:
-        await local.check()
+        await store.check()
     assert caught.value.code is Code.UNAVAILABLE
+    root.unlink()
+    await store.check()
+    await store.stop()

@@ -34,6 +34,8 @@ _STAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _HEADER_NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+", re.ASCII)
 _SPACES = re.compile(r" +")
 MAX_SIGNED_HEADERS = 60
+_ADDED_ON_THE_WAY = frozenset({"x-amz-cf-id"})
+"""What a proxy of Amazon's adds after the sender has signed; it changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +279,7 @@ def _claim(
 
 def _check_signed(request: Request, claim: Claim) -> None:
     """What changes the meaning of a request has to be signed: the host, and every header of S3's own."""
-    present = {name for name, _ in request.headers}
+    present = {name for name, _ in request.headers} - _ADDED_ON_THE_WAY
     if "host" not in claim.signed_headers:
         raise denied("The header host is not signed")
     unsigned = sorted(name for name in present if name.startswith("x-amz-") and name not in claim.signed_headers)

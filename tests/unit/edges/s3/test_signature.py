@@ -126,6 +126,11 @@ def test_every_header_of_s3s_own_has_to_be_signed() -> None:
         assert name in found.message
 
 
+def test_what_a_proxy_adds_needs_no_signature() -> None:
+    proven(with_header(GET_OBJECT, "x-amz-cf-id", "x"))
+    proven(with_header(GET_OBJECT, "x-amzn-trace-id", "x"))
+
+
 def test_the_host_has_to_be_signed_and_what_is_signed_has_to_be_there() -> None:
     text = dict(GET_OBJECT.headers)["authorization"]
     assert refusal(with_authorization(text.replace("host;range;", "range;"))).code == "AccessDenied"
