@@ -35,8 +35,10 @@ describe(
     "What a member may do in a workspace; each role may do all that the ones below it may.",
     {
         Role.OWNER: "Also: other owners, the audit record, deleting the workspace.",
-        Role.ADMIN: "Also: connections and their secrets, members up to `ADMIN`, the workspace's name and uuid.",
-        Role.MEMBER: "Also: upload, rename and delete files and media, name drones, acknowledge alerts, start live video.",
+        Role.ADMIN: "Also: connections and their secrets, members up to `ADMIN`, the workspace's name and uuid, alert "
+        "rules, how long history is kept.",
+        Role.MEMBER: "Also: upload, rename and delete files and media, name drones, acknowledge alerts, start live "
+        "video.",
         Role.VIEWER: "See everything of the workspace, live and past; leave it.",
     },
 )
