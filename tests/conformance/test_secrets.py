@@ -72,6 +72,20 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
     for token in (api_token, us.secret, marked("pilot")):
         path = f"/manage/api/v1/workspaces/{us.uuid}/devices/topologies"
         private.client.get(f"{private.url}{path}", headers={"x-auth-token": token})
+    form = (
+        f'--xyz\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n{marked("bytes")}\r\n'
+        '--xyz\r\nContent-Disposition: form-data; name="filename"\r\n\r\nf.txt\r\n--xyz--\r\n'
+    )
+    for authorization in (f"Bearer {us.token}", f"Bearer {marked('upload')}"):
+        headers = {"authorization": authorization, "content-type": "multipart/form-data; boundary=xyz"}
+        for body in (form, form[:-9]):
+            private.client.post(f"{private.url}/api/workspace/{us.workspace}/file", content=body, headers=headers)
+        private.client.get(f"{private.url}/api/file/data/1?token={marked('download')}", headers=headers)
+    for place in ("media/api/v1/{}/fast-upload", "media/api/v1/{}/upload-callback", "storage/api/v1/{}/sts"):
+        path = place.format(f"workspaces/{us.uuid}")
+        for token in (us.secret, marked("pilot-media")):
+            told = {"fingerprint": marked("fingerprint"), "object_key": marked("key"), "name": "a.JPG"}
+            private.client.post(f"{private.url}/{path}", json=told, headers={"x-auth-token": token})
     private.client.cookies.clear()
     for path in ("/", "/nowhere", "/healthz", "/metrics", "/graphql", "/mqtt"):
         private.client.get(f"{private.url}{path}?token={marked('t')}&secret={marked('s')}&code={marked('c')}")
