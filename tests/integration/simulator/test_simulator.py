@@ -365,6 +365,14 @@ async def test_command_says_when_a_hub_takes_no_photos(broker: Daemon) -> None:
     assert "does not tell where photos go" in " ".join(errors.decode().split())
 
 
+async def test_command_in_chaos_ends_cleanly(broker: Daemon) -> None:
+    async with a_hub(broker.port) as hub, a_web_server({"mqtt_url": f"tcp://127.0.0.1:{broker.port}"}) as url:
+        process = await start_command("--url", url, "--connection-id", "c0", "--chaos", "--rate", "10")
+        await hub.until(lambda: len(hub.about("osd", serial="1581")) > 20)
+        process.send_signal(signal.SIGINT)
+        assert "messages sent" in await end_of(process)
+
+
 async def test_in_chaos_links_break_and_messages_repeat_but_reports_go_on(broker: Daemon) -> None:
     chaos = Chaos(1, haste=15.0)
     async with a_hub(broker.port) as hub, simulated(broker.port, chaos=chaos) as simulation:

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -201,3 +203,9 @@ def test_shots_are_numbered_in_their_flight_and_fetched_once() -> None:
             assert numbers == list(range(1, len(numbers) + 1))
         assert all(0.5 < taken.elevation_m < 130 for taken in shots)
         assert all(taken.height_m == pytest.approx(996.4 + taken.elevation_m) for taken in shots)
+
+
+def test_what_photos_need_is_loaded_when_the_first_is_taken() -> None:
+    code = "import sys, ofh.simulator.console; print(sorted({'PIL', 'boto3', 'botocore'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
