@@ -11,8 +11,9 @@ import pytest
 from ofh.backends.objects_s3 import S3Place, S3Store
 from ofh.services.uploads import UploadGrant
 from tests.integration.s3.place import Place, running
+from tests.support.npm import install, one_at_a_time
 from tests.support.s3 import REGION, S3Server
-from tests.support.services import missing, program
+from tests.support.services import missing
 
 CLIENTS = Path(__file__).parents[3] / "compat" / "clients" / "s3"
 
@@ -52,12 +53,7 @@ def grant(place: Place) -> UploadGrant:
 @pytest.fixture(scope="session")
 def npm_clients() -> Path:
     """The npm packages of `compat/clients/s3`, installed from its lock."""
-    program("node")
-    npm = program("npm")
-    if not (CLIENTS / "node_modules" / ".package-lock.json").exists():
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=CLIENTS, capture_output=True, check=False)
-        if done.returncode:
-            missing("what npm would install for compat/clients/s3")
+    install(CLIENTS)
     return CLIENTS
 
 
@@ -65,10 +61,11 @@ def npm_clients() -> Path:
 def aws_cli() -> Path:
     """The AWS command line in an environment of its own, made where it is missing."""
     command = CLIENTS / ".venv" / "bin" / "aws"
-    if not command.exists():
-        folder = CLIENTS / ".venv"
-        made = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, check=False)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
-        if made.returncode or subprocess.run(pip, cwd=CLIENTS, capture_output=True, check=False).returncode:
-            missing("the AWS command line (compat/clients/s3/requirements.txt)")
+    with one_at_a_time(CLIENTS):
+        if not command.exists():
+            folder = CLIENTS / ".venv"
+            made = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, check=False)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
+            if made.returncode or subprocess.run(pip, cwd=CLIENTS, capture_output=True, check=False).returncode:
+                missing("the AWS command line (compat/clients/s3/requirements.txt)")
     return command
