@@ -268,6 +268,23 @@ def retention_of(settings: Settings, database: Database) -> Retention:
     return Retention(database, now, rules)
 
 
+def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
+    """What controllers are handed, for who looks whether they can do anything with it."""
+    is_set = settings.public_url is not None
+    return Handed(
+        public_url=public_url,
+        public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL is not set, and the hub's address",
+        mqtt_url=mqtt_url_for_controllers(settings, public_url),
+        mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
+        if settings.public_mqtt_url
+        else "the MQTT address that follows from OFH_PUBLIC_URL",
+        mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
+        has_licence=settings.dji_app_id is not None,
+        storage_url=upload_endpoint(settings, public_url).url if settings.storage_sts else None,
+        storage_url_setting="OFH_STORAGE_PUBLIC_URL" if settings.storage_public_url else "OFH_STORAGE_URL",
+    )
+
+
 def doctor_of(
     settings: Settings,
     database: Database,
@@ -281,25 +298,13 @@ def doctor_of(
     check_storage: Callable[[], Awaitable[None]] | None = None,
 ) -> Doctor:
     """The connection doctor; the command line asks it beside a running hub."""
-    is_set = settings.public_url is not None
     return Doctor(
         database,
         bus,
         access,
         feed,
         counters,
-        Handed(
-            public_url=public_url,
-            public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL is not set, and the hub's address",
-            mqtt_url=mqtt_url_for_controllers(settings, public_url),
-            mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
-            if settings.public_mqtt_url
-            else "the MQTT address that follows from OFH_PUBLIC_URL",
-            mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
-            has_licence=settings.dji_app_id is not None,
-            storage_url=upload_endpoint(settings, public_url).url if settings.storage_sts else None,
-            storage_url_setting="OFH_STORAGE_PUBLIC_URL" if settings.storage_public_url else "OFH_STORAGE_URL",
-        ),
+        handed_to_controllers(settings, public_url),
         clock=now,
         monotonic=time.monotonic,
         locked_out=locked_out,

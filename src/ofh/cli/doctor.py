@@ -15,6 +15,7 @@ import typer
 from ofh import logs
 from ofh.backends.ports import Message
 from ofh.domain.errors import HubError
+from ofh.domain.link_steps import HINTS, LinkStepName
 from ofh.settings import Settings, redacted
 from ofh.store.database import Database, away
 from ofh.store.migrate import pending
@@ -78,7 +79,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("storage", lambda: _storage(settings)),
     ]
     findings = await asyncio.gather(*(_try(name, check) for name, check in checks))
-    return [*findings, _public_url(settings)]
+    return [*findings, _public_url(settings), _controllers(settings)]
 
 
 async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Finding:
@@ -235,3 +236,20 @@ def _public_url(settings: Settings) -> Finding:
             " or address that controllers reach.",
         )
     return Finding(name=name, ok=True, text=settings.public_url)
+
+
+def _controllers(settings: Settings) -> Finding:
+    """What controllers are handed beside the public URL; how each of them fares: `ofh connection doctor`."""
+    name = "controllers"
+    if settings.public_url is None:
+        return Finding(name=name, ok=True, text="none but on this machine, without a public URL")
+    from ofh.hub import handed_to_controllers
+    from ofh.services.handed import findings_of
+
+    handed = handed_to_controllers(settings, settings.public_url)
+    found = [item for item in findings_of(handed) if item.step in (LinkStepName.MQTT_LOGIN, LinkStepName.FIRST_OBJECT)]
+    told = [f"{item.detail}: {HINTS[item.problem]}" for item in found if item.detail]
+    ill = [item for item in found if item.is_certain]
+    if not handed.has_licence:
+        told.append("Without OFH_DJI_APP_ID Pilot 2 cannot log in; the simulator can.")
+    return Finding(name=name, ok=not ill, text=" ".join(told) or f"MQTT at {handed.mqtt_url}")

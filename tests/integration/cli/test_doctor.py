@@ -1,5 +1,6 @@
 """`ofh doctor`: everything well, and each backend away with its remedy."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from tests.integration.cli.commands import Ended, Place
 from tests.support.s3 import S3Server
 from tests.support.services import free_port
 
-CHECKS = ["data folder", "database", "bus", "broker", "storage", "public URL"]
+CHECKS = ["data folder", "database", "bus", "broker", "storage", "public URL", "controllers"]
 
 
 def checks(ended: Ended) -> dict[str, tuple[bool, str]]:
@@ -83,9 +84,25 @@ async def test_a_broken_sqlite_file_has_another_remedy_than_postgresql(place: Pl
 
 
 async def test_a_public_url_that_means_each_machine_itself_is_no_good(place: Place) -> None:
-    ok, text = checks(await place.ofh("doctor", "--json", OFH_PUBLIC_URL="http://localhost:8000"))["public URL"]
+    found = checks(await place.ofh("doctor", "--json", OFH_PUBLIC_URL="http://localhost:8000"))
+    ok, text = found["public URL"]
     assert not ok
     assert "OFH_PUBLIC_URL" in text
+    assert not found["controllers"][0], "the MQTT address follows from it"
+
+
+async def test_an_mqtt_address_that_only_containers_know_is_no_good(place: Place) -> None:
+    url = {"OFH_PUBLIC_URL": "https://hub.example.org", "OFH_MQTT_HOST": "0.0.0.0"}
+    wrong, right = await asyncio.gather(
+        place.ofh("doctor", "--json", **url, OFH_PUBLIC_MQTT_URL="tcp://mosquitto:1883"),
+        place.ofh("doctor", "--json", **url),
+    )
+    ok, text = checks(wrong)["controllers"]
+    assert not ok
+    assert text.startswith("OFH_PUBLIC_MQTT_URL is tcp://mosquitto:1883: ")
+    ok, text = checks(right)["controllers"]
+    assert ok
+    assert "OFH_DJI_APP_ID" in text
 
 
 async def test_settings_are_shown_without_secrets(place: Place) -> None:
