@@ -257,6 +257,8 @@ def _upload_rules(settings: Settings) -> UploadRules:
         parts=settings.upload_parts,
         at_once=settings.uploads,
         parts_at_once=settings.upload_parts_at_once,
+        per_session=settings.uploads_per_session,
+        begun=settings.uploads_begun,
     )
 
 

@@ -238,7 +238,14 @@ class Settings(BaseSettings):
     )
     file_mib: int = Field(default=2_048, ge=1, le=1_048_576, description="MiB that a file of a member may have.")
     uploads_per_session: int = Field(
-        default=4, ge=1, le=1_000, description="Files that one session or access token may upload at once."
+        default=4, ge=1, le=1_000, description="Files that one session, access token or controller may upload at once."
+    )
+    uploads_begun: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000,
+        description="Uploads in parts that the controllers of a workspace may have begun and not yet completed; what"
+        " they leave is dropped after a day.",
     )
     upload_reserve_mib: int = Field(
         default=512,
@@ -370,7 +377,9 @@ class Settings(BaseSettings):
     pilot_silence_s: float = Field(
         default=90, gt=0, le=3_600, description="Seconds of silence after which the websocket of a controller ends."
     )
-    operation_s: float = Field(default=10, gt=0, le=3_600, description="Seconds that one GraphQL operation may take.")
+    operation_s: float = Field(
+        default=10, gt=0, le=3_600, description="Seconds that one operation of GraphQL or REST may take."
+    )
     session_requests_per_s: float = Field(default=50, gt=0, description="Requests a second of one session.")
     session_requests_burst: int = Field(default=200, ge=1, description="Requests of one session at once.")
     address_requests_per_s: float = Field(

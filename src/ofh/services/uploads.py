@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -95,6 +95,10 @@ class UploadRules:
     """Objects being uploaded, in one process."""
     parts_at_once: int = 16
     """Bodies for one object under way at once."""
+    per_session: int = 4
+    """Objects that one controller may be uploading, in one process."""
+    begun: int = 1_000
+    """Uploads in parts that a workspace may have begun and neither completed nor dropped. The store lists no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,11 @@ class Bearer:
     """Which one the grant was given to; 0: nobody's in particular."""
     expires_at: datetime
 
+    @property
+    def session(self) -> str:
+        """Whose uploads at once are counted together: those of one controller, however many grants it asks for."""
+        return f"connection:{self.connection_id}" if self.connection_id else self.prefix
+
 
 class Uploads:
     """Grants, and uploads under them.
@@ -169,6 +178,8 @@ class Uploads:
         self._clock = clock
         self._busy: dict[str, int] = {}
         """Object → bodies for it under way."""
+        self._of_session: Counter[str] = Counter()
+        """Session → objects of it among these."""
         self._parts: OrderedDict[str, dict[int, int]] = OrderedDict()
         """Upload → number and size of its parts, as far as this process knows."""
         self._counts: dict[str, int] = {}
@@ -283,17 +294,24 @@ class Uploads:
 
     @asynccontextmanager
     async def receive(
-        self, key: str, *, announced: int | None, digests: Iterable[str] = (), decode: Decode | None = None
+        self,
+        key: str,
+        *,
+        session: str,
+        announced: int | None,
+        digests: Iterable[str] = (),
+        decode: Decode | None = None,
     ) -> AsyncIterator[Incoming]:
         """Take in a body for an object: in one piece, or a part of it.
 
         Args:
+            session: of the bearer.
             announced: bytes that were announced; None where nothing was.
         """
         limit = min(self.rules.put_bytes, self.rules.object_bytes)
         if announced is not None and announced > limit:
             raise self._too_large(limit)
-        with self._slot(key):
+        with self._slot(key, session):
             await self._require_room(announced or 0)
             try:
                 async with self._received(limit, digests, decode) as incoming:
@@ -312,8 +330,17 @@ class Uploads:
         return info
 
     async def begin(self, key: str, *, content_type: str) -> str:
-        """Begin an upload in parts; its id."""
+        """Begin an upload in parts; its id.
+
+        What was begun and left takes room until it is a day old, so there is an end to it.
+        """
         await self._require_room(0)
+        workspace = f"{key.partition('/')[0]}/"
+        if len(await self._store.list_uploads(workspace)) >= self.rules.begun:
+            self._counters.dropped("uploads_begun")
+            raise UploadRefused(
+                Reason.TOO_MANY, "Too many uploads were begun and neither completed nor aborted. Abort some of them."
+            )
         return await self._store.begin(key, content_type=content_type)
 
     async def require_part(self, key: str, upload_id: str, number: int, announced: int | None) -> None:
@@ -452,12 +479,15 @@ class Uploads:
     ) -> AbstractAsyncContextManager[Incoming]:
         return self._reception.receive(limit_bytes=limit, digests=digests, decode=decode)
 
-    def _slot(self, key: str) -> "_Slot":
+    def _slot(self, key: str, session: str) -> "_Slot":
         bodies = self._busy.get(key, 0)
-        if bodies >= self.rules.parts_at_once or (not bodies and len(self._busy) >= self.rules.at_once):
+        is_one_too_many = not bodies and (
+            len(self._busy) >= self.rules.at_once or self._of_session[session] >= self.rules.per_session
+        )
+        if is_one_too_many or bodies >= self.rules.parts_at_once:
             self._counters.dropped("uploads_at_once")
             raise UploadRefused(Reason.TOO_MANY, "Too many uploads at once. Please reduce your request rate.")
-        return _Slot(self._busy, key)
+        return _Slot(self._busy, self._of_session, key, session)
 
     async def _require_new(self, key: str) -> None:
         if await self._store.stat(key) is not None:
@@ -517,17 +547,24 @@ class Uploads:
 class _Slot:
     """One of the bodies that may come in at once."""
 
-    def __init__(self, busy: dict[str, int], key: str) -> None:
+    def __init__(self, busy: dict[str, int], of_session: Counter[str], key: str, session: str) -> None:
         self._busy = busy
+        self._of_session = of_session
         self._key = key
+        self._session = session
 
     def __enter__(self) -> None:
+        if self._key not in self._busy:
+            self._of_session[self._session] += 1
         self._busy[self._key] = self._busy.get(self._key, 0) + 1
 
     def __exit__(self, *_: object) -> None:
         self._busy[self._key] -= 1
         if not self._busy[self._key]:
             del self._busy[self._key]
+            self._of_session[self._session] -= 1
+            if not self._of_session[self._session]:
+                del self._of_session[self._session]
 
 
 def _unknown(error: HubError) -> HubError:

@@ -156,14 +156,14 @@ async def test_how_full_it_is_is_seen_and_alarmed_at_nine_tenths(
         assert (made.used, made.is_almost_full) == (0.9, True)
         await room(0)
         with pytest.raises(StoreFull):
-            async with made.receive("w/g/x", announced=1):
+            async with made.receive("w/g/x", session="w/g", announced=1):
                 raise AssertionError("there is no room")
 
 
 async def test_left_overs_are_removed_and_what_comes_in_is_not(tmp_path: Path) -> None:
     import os
 
-    async with uploads(tmp_path) as made, made.receive("w/g/x", announced=None) as incoming:
+    async with uploads(tmp_path) as made, made.receive("w/g/x", session="w/g", announced=None) as incoming:
         left = tmp_path / "incoming" / "left"
         left.write_bytes(b"x")
         os.utime(left, (0, 0))

@@ -5,6 +5,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import pytest
 
 from ofh.services.ratelimits import Rate
 from ofh.services.uploads import UploadGrant, UploadRules
-from tests.integration.s3.place import MIB, Place, running
+from tests.integration.s3.place import MIB, WORKSPACE, Place, running
 from tests.integration.s3.raw import LATER, Answer, Raw, chunked, path_of, signed
 
 PHOTO = os.urandom(70_000)
@@ -505,15 +506,49 @@ def test_too_many_at_once_are_told_to_slow_down(tmp_path: Path) -> None:
     with running(tmp_path / "data", rules=UploadRules(at_once=1, parts_at_once=2)) as place:
         grant = place.grant()
         upload = Upload(place, grant)
-        with place.uploads._slot(upload.key):
+        with place.uploads._slot(upload.key, grant.object_key_prefix):
             upload.part(1, SMALL)  # of the same object
             busy = put(place, grant).send()
             assert (busy.status, busy.code) == (503, "SlowDown")
             assert int(busy.headers["retry-after"]) > 0
-            with place.uploads._slot(upload.key):
+            with place.uploads._slot(upload.key, grant.object_key_prefix):
                 assert upload.ask("PUT", f"partNumber=2&uploadId={upload.id}", SMALL).code == "SlowDown"
         assert place.uploads.under_way == 0
         assert put(place, grant).send().status == 200
+
+
+def test_one_controller_uploads_four_objects_at_once_and_others_still_can(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as place, ExitStack() as held:
+        first = place.do(place.uploads.grant(WORKSPACE, 7, 11))
+        again = place.do(place.uploads.grant(WORKSPACE, 7, 11))
+        other = place.do(place.uploads.grant(WORKSPACE, 7, 12))
+        for name in ("a", "b", "c", "d"):
+            bearer = place.uploads.verify(first.access_key_id, first.security_token)
+            held.enter_context(place.uploads._slot(key_in(first, name), bearer.session))
+        for grant in (first, again):  # another grant is no way around it
+            busy = put(place, grant).send()
+            assert (busy.status, busy.code) == (503, "SlowDown")
+        assert put(place, first, key_in(first, "a")).send().status == 200  # one of the four
+        assert put(place, other).send().status == 200
+        held.close()
+        assert put(place, again).send().status == 200
+        assert not place.uploads._of_session
+
+
+def test_a_workspace_begins_so_many_uploads_and_no_more_whatever_grants_it_has(tmp_path: Path) -> None:
+    with running(tmp_path / "data", rules=UploadRules(begun=3)) as place:
+        grants = [place.grant() for _ in range(4)]
+        begun = [Upload(place, grant) for grant in grants[:3]]
+        query = path_of(key_in(grants[3], "video.mp4"), "uploads")
+        refused = signed(place, grants[3], "POST", query).send()
+        assert (refused.status, refused.code) == (503, "SlowDown")
+        assert put(place, grants[3]).send().status == 200  # an object in one piece leaves nothing
+        assert Upload(place, place.grant(WORKSPACE.replace("8", "9"))).id  # another workspace
+        assert begun[0].ask("DELETE", f"uploadId={begun[0].id}").status == 204
+        begun[1].complete(parts_xml((1, begun[1].part(1, SMALL))))
+        assert Upload(place, grants[3]).id
+        assert Upload(place, grants[3]).id
+        assert signed(place, grants[0], "POST", path_of(key_in(grants[0], "x"), "uploads")).send().code == "SlowDown"
 
 
 def test_a_full_disk_is_told_in_time_and_shown(tmp_path: Path) -> None:

@@ -256,7 +256,11 @@ class S3Endpoint:
             await allowed(form.announced)
         decode = form.decoder.feed if form.decoder is not None else None
         async with self._uploads.receive(
-            asked.key, announced=form.announced, digests=form.digests, decode=decode
+            asked.key,
+            session=asked.bearer.session,
+            announced=form.announced,
+            digests=form.digests,
+            decode=decode,
         ) as taking:
             async for piece in incoming.pieces():
                 await taking.take(piece)
