@@ -109,6 +109,9 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             self.close_now(message.get("code", 1000), message.get("reason") or "")
         else:
             await super().send(message)
+            if self.initial_response is not None and self.close_sent:
+                # Refused with a status: uvicorn takes that for a handshake left open, and logs an error each time.
+                self.handshake_complete = True
             if self.handshake_complete:
                 # Their headers, several kilobytes, would be kept for as long as the socket lives.
                 self.request = self.response = None  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -228,12 +229,17 @@ async def test_a_binary_frame_is_4400_and_the_end_of_a_session_4403() -> None:
         ({"subprotocols": None}, 400),
     ],
 )
-async def test_a_refused_handshake_is_an_http_status(options: dict[str, Any], status: int) -> None:
+async def test_a_refused_handshake_is_an_http_status_and_no_error_in_the_log(
+    options: dict[str, Any], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "error", lambda *words: said.append(words))
     async with served() as hub:
         with pytest.raises(InvalidStatus) as refused:
             async with hub.client(init=False, **options):
                 pass
         assert refused.value.response.status_code == status
+    assert said == []
 
 
 async def test_too_many_sockets_are_429() -> None:
