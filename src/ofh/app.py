@@ -36,6 +36,8 @@ from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
 from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
 from ofh.edges.pilot_page.page import PilotPage
+from ofh.edges.rest import routes as rest
+from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.hub import Hub, mqtt_url_for_controllers, now
 from ofh.services.link import Pilot
@@ -157,6 +159,7 @@ class HubApp:
             WebSocketRoute("/graphql", self.sockets),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
+            *self._rest_routes(origins),
             *storage.routes(),
             *self._link_endpoints(origins, is_tls=is_tls).routes(),
             *PilotPage(hub.public_url).routes(),
@@ -281,6 +284,17 @@ class HubApp:
             stuck_s=settings.upload_stuck_s,
             max_bytes=settings.file_mib * MIB,
         )
+
+    def _rest_routes(self, origins: Origins) -> list[BaseRoute]:
+        hub = self._hub
+        endpoints = RestEndpoints(
+            hub.people.sessions,
+            origins,
+            address_of=_address_of,
+            throttle=self._throttle,
+            operation_s=hub.settings.operation_s,
+        )
+        return rest.routes(endpoints, rest.Services(files=hub.files))
 
     def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
         hub, settings = self._hub, self._hub.settings

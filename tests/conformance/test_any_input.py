@@ -193,6 +193,27 @@ def test_any_download(town: Town, us: Party, id: str, wanted: str) -> None:
     fair(answer.status_code, answer.text)
 
 
+@BOUNDED
+@given(
+    path=st.sampled_from(["workspace/{}/file/{}", "workspace/{}/files", "file/{}", "file/thumbnail/{}"])
+    | st.just("file/get-multiple"),
+    method=st.sampled_from(["GET", "POST", "PATCH", "DELETE"]),
+    id=st.text("0123456789-+ax%", min_size=1, max_size=25) | st.just("1"),
+    body=st.binary(max_size=60)
+    | VALUES.map(sendable)
+    | st.dictionaries(st.sampled_from(["filename", "ids", "x"]), VALUES, max_size=3).map(sendable),
+)
+def test_any_rest_request(town: Town, us: Party, path: str, method: str, id: str, body: bytes) -> None:
+    quoted = id.replace("%", "%25")
+    answer = town.client.request(
+        method,
+        f"{town.url}/api/{path.format(quoted, quoted)}",
+        content=body,
+        headers={"content-type": "application/json", "authorization": f"Bearer {us.token}"},
+    )
+    fair(answer.status_code, answer.text)
+
+
 TYPES = st.sampled_from(["connection_init", "subscribe", "complete", "ping", "pong", "next", "error", ""])
 PAYLOADS = st.fixed_dictionaries(
     {"query": st.sampled_from(SUBSCRIBED) | DOCUMENTS}, optional={"variables": VALUES, "operationName": SCALARS}

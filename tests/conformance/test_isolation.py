@@ -272,6 +272,50 @@ def test_a2_files_of_others_are_neither_given_out_nor_taken_in(
     assert [answer.status_code for answer in told] == [410, 410]
 
 
+REST = {
+    "PATCH /api/workspace/{workspace_id}/file/{file_id}": {"filename": "x"},
+    "DELETE /api/workspace/{workspace_id}/file/{file_id}": None,
+    "GET /api/workspace/{workspace_id}/files": None,
+    "GET /api/file/{file_id}": None,
+    "GET /api/file/thumbnail/{file_id}": None,
+}
+"""Operations of the REST contract whose path has an id, and a body that they take."""
+
+
+@pytest.mark.parametrize("operation", REST)
+def test_a2_a_rest_operation_on_hidden_things_is_410(
+    town: Town, us: Party, them: Party, hidden: dict[str, str], operation: str
+) -> None:
+    method, path = operation.split(" ")
+
+    def ask(workspace: str, file: str, token: str | None) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        url = town.url + path.format(workspace_id=workspace, file_id=file)
+        return town.client.request(method, url, headers=headers, json=REST[operation])
+
+    before = town.ask(WHOLE, us.token)
+    places = [(us.workspace, hidden["file"]), (MISSING, hidden["file"]), (us.workspace, MISSING), (MISSING, MISSING)]
+    if "file_id" in path:
+        places.append((them.workspace, hidden["file"]))
+    told = [ask(*place, them.token) for place in places]
+    assert {answer.status_code for answer in told} == {410}
+    assert len({answer.content for answer in told}) == 1
+    strangers = [ask(*place, None) for place in (*places, ("x", "x"), ("0", "0"))]
+    assert {answer.status_code for answer in strangers} == {401}
+    assert len({answer.content for answer in strangers}) == 1
+    assert town.ask(WHOLE, us.token) == before
+
+
+def test_a2_files_of_others_are_left_out_of_several(town: Town, us: Party, them: Party, hidden: dict[str, str]) -> None:
+    def ask(token: str) -> Any:
+        body = {"ids": [int(hidden["file"]), int(MISSING)]}
+        headers = {"authorization": f"Bearer {token}"}
+        return town.client.post(f"{town.url}/api/file/get-multiple", json=body, headers=headers).json()
+
+    assert [item["name"] for item in ask(us.token)] == ["hidden.txt"]
+    assert ask(them.token) == []
+
+
 def test_u8_fingerprints_of_others_are_not_told_of(town: Town, us: Party, them: Party, hidden: dict[str, str]) -> None:
     assert hidden["media"]
     tiny = {"tiny_fingerprints": [PHOTO["ext"]["tinny_fingerprint"]]}  # type: ignore[index]

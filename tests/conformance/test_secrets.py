@@ -81,6 +81,16 @@ def test_l1_no_secret_is_printed_or_kept(private: Town) -> None:
         for body in (form, form[:-9]):
             private.client.post(f"{private.url}/api/workspace/{us.workspace}/file", content=body, headers=headers)
         private.client.get(f"{private.url}/api/file/data/1?token={marked('download')}", headers=headers)
+    for authorization in (f"Bearer {us.token}", f"Bearer {marked('rest')}"):
+        headers = {"authorization": authorization, "cookie": f"user-auth={marked('rest-cookie')}"}
+        for method, path, told in (
+            ("PATCH", f"workspace/{us.workspace}/file/1", {"filename": f"{marked('filename')}/", "x": marked("x")}),
+            ("DELETE", f"workspace/{us.workspace}/file/{marked('file')}", {"token": marked("unasked")}),
+            ("POST", "file/get-multiple", {"ids": [marked("ids")], marked("key"): marked("value")}),
+            ("GET", f"file/thumbnail/1?token={marked('thumbnail')}", None),
+            ("GET", f"file/{marked('id')}", None),
+        ):
+            private.client.request(method, f"{private.url}/api/{path}", headers=headers, json=told)
     for place in ("media/api/v1/{}/fast-upload", "media/api/v1/{}/upload-callback", "storage/api/v1/{}/sts"):
         path = place.format(f"workspaces/{us.uuid}")
         for token in (us.secret, marked("pilot-media")):

@@ -29,10 +29,12 @@ from .access import Access
 from .audit import Audit, Event
 from .discarding import Discarding
 from .incoming import Incoming, Reception
-from .names import check_name, is_id
+from .names import UNSET, UnsetType, check_name, is_id
 from .pages import MAX_PAGE, Page, page_of, page_size, read_cursor
 
 MAX_FILE_BYTES = 2 * 1024**3
+PIECE = 500
+"""Rows that one statement reads of a list that is wanted whole."""
 LATEST_MICROS = micros(datetime.fromisoformat("9999-12-31T00:00:00+00:00"))
 
 
@@ -112,18 +114,24 @@ class Files:
         row = await File.get_or_none(id=file_id) if is_id(file_id) else None
         return row if row is not None and await self._access.role(actor, row.workspace_id) else None
 
-    async def files(self, actor: Actor, file_ids: Sequence[int]) -> list[File]:
+    async def files(self, actor: Actor, file_ids: Sequence[int], *, most: int = MAX_PAGE) -> list[File]:
         """Those of these files that the actor may see, in the order asked for.
 
+        Args:
+            most: so many may be asked for.
         Raises:
             HubError: BAD_INPUT, too many at once.
         """
-        if len(file_ids) > MAX_PAGE:
-            raise bad_input("ids", f"These may be at most {MAX_PAGE} at once.")
-        rows = await File.in_bulk([number for number in file_ids if is_id(number)], "id")
+        if len(file_ids) > most:
+            raise bad_input("ids", f"These may be at most {most} at once.")
+        wanted = list(dict.fromkeys(number for number in file_ids if is_id(number)))
         seen = set(await self._access.workspace_ids(actor))
-        found = (rows.get(number) for number in dict.fromkeys(file_ids))
-        return [row for row in found if row is not None and row.workspace_id in seen]
+        found: list[File] = []
+        for first in range(0, len(wanted), PIECE):
+            asked = wanted[first : first + PIECE]
+            rows = await File.in_bulk(asked, "id")
+            found += (rows[number] for number in asked if number in rows and rows[number].workspace_id in seen)
+        return found
 
     async def of_workspace(
         self, actor: Actor, workspace_id: int, *, first: int | None, after: str | None
@@ -142,6 +150,24 @@ class Files:
             return await files.count()
 
         return page_of(found, size, key, lambda row: (micros(row.created_at), row.id), count)
+
+    async def all_of_workspace(self, actor: Actor, workspace_id: int) -> AsyncIterator[list[File]]:
+        """All files of a workspace, the newest first, in pieces that are quickly read.
+
+        Raises:
+            HubError: GONE; before the first piece.
+        """
+        await self._access.require(actor, Action.VIEW, workspace_id)
+        files = File.filter(workspace_id=workspace_id).order_by("-created_at", "-id").limit(PIECE)
+        rows = await files
+        while rows:
+            yield rows
+            last = rows[-1]
+            if len(rows) < PIECE:
+                return
+            # The first condition says no more than the second, but lets the index begin there.
+            behind = older_than((micros(last.created_at), last.id))
+            rows = await files.filter(created_at__lte=last.created_at).filter(behind)
 
     def content(self, row: File, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Its bytes from `start` up to, not including, `end`, in pieces of at most a mebibyte.
@@ -203,26 +229,36 @@ class Files:
             raise
         return row
 
-    async def rename(self, actor: Actor, file_id: int, name: str) -> File:
+    async def rename(
+        self, actor: Actor, file_id: int, name: str | UnsetType, *, workspace_id: int | None = None
+    ) -> File:
         """Give a file another name.
 
+        Args:
+            name: UNSET changes nothing.
+            workspace_id: where it has to be; None: wherever it is.
         Raises:
             HubError: BAD_INPUT, GONE, FORBIDDEN.
         """
-        name = check_file_name(name, field="name")
-        row = await self._editable(actor, file_id, "file")
+        if name is not UNSET:
+            name = check_file_name(name, field="name")
+        row = await self._editable(actor, file_id, "file", workspace_id)
+        if name is UNSET:
+            return row
         if not await File.filter(id=row.id).update(name=name):
             raise gone("file")
         row.name = name
         return row
 
-    async def delete(self, actor: Actor, file_id: int) -> None:
+    async def delete(self, actor: Actor, file_id: int, *, workspace_id: int | None = None) -> None:
         """Delete a file, and the media item that it belongs to.
 
+        Args:
+            workspace_id: where it has to be; None: wherever it is.
         Raises:
             HubError: GONE, FORBIDDEN.
         """
-        row = await self._editable(actor, file_id, "file")
+        row = await self._editable(actor, file_id, "file", workspace_id)
         await self._delete(actor, row, "file")
 
     async def delete_media(self, actor: Actor, media_id: int) -> None:
@@ -237,9 +273,9 @@ class Files:
         row = await self._editable(actor, media.file_id, "media item")
         await self._delete(actor, row, "media item")
 
-    async def _editable(self, actor: Actor, file_id: int, what: str) -> File:
+    async def _editable(self, actor: Actor, file_id: int, what: str, workspace_id: int | None = None) -> File:
         row = await self.file(actor, file_id)
-        if row is None:
+        if row is None or workspace_id not in (None, row.workspace_id):
             raise gone(what)
         await self._access.require(actor, Action.EDIT_FILES, row.workspace_id, what=what)
         return row

@@ -1,0 +1,265 @@
+"""What all operations of the REST contract have in common: who asks, the body, refusals, limits, time.
+
+The order of checks is that of security.md, A1: path and verb, size, origin, session, shape of ids and body; the rest is
+the service's. An operation is a function from an `Ask` to what it answers with. It reads ids and body from the `Ask`
+first, and then calls one method of a service.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+from starlette.routing import BaseRoute, Route
+
+from ofh.domain.actors import Actor
+from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, is_checked
+from ofh.edges.errors import report
+from ofh.edges.rest_errors import Headers, Send, refuse
+from ofh.edges.strict_json import BadJson, loads
+from ofh.services.names import UNSET, UnsetType
+from ofh.services.sessions import Sessions
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+T = TypeVar("T")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+MAX_BODY = 1_048_576
+JSON = "application/json"
+SLOW_S = 1.0
+"""An operation that took longer is named in the log."""
+
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_MAX_ID = 10**18 - 1
+
+
+class Ask:
+    """One request of somebody who has shown who they are.
+
+    Args:
+        actor: who asks.
+        path: the parameters in the path, as text.
+        content_type: of the body, as its header has it.
+        raw: the whole body.
+    """
+
+    def __init__(self, actor: Actor, path: Mapping[str, str], content_type: str, raw: bytes) -> None:
+        self.actor = actor
+        self._path = path
+        self._content_type = content_type
+        self._raw = raw
+
+    def id(self, name: str) -> int:
+        """An id in the path (A3).
+
+        Raises:
+            HubError: BAD_INPUT.
+        """
+        text = self._path[name]
+        if _ID.fullmatch(text) is None:
+            raise bad_input(name, "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
+        return int(text)
+
+    def text(self, name: str) -> str | UnsetType:
+        """A text of the body; UNSET where it is left out. What it may hold is the service's matter.
+
+        Raises:
+            HubError: BAD_INPUT, of another type, or no body to read from.
+        """
+        if name not in self._body:
+            return UNSET
+        value = self._body[name]
+        if not isinstance(value, str):
+            raise bad_input(name, "This is a text. Leave it out to keep it as it is.")
+        return value
+
+    def ids(self, name: str) -> list[int]:
+        """A list of ids in the body.
+
+        Raises:
+            HubError: BAD_INPUT, as for `text`, or it is missing.
+        """
+        values = self._body.get(name)
+        if not isinstance(values, list) or not all(type(value) is int and 0 < value <= _MAX_ID for value in values):
+            raise bad_input(name, "This is a list of ids, and needed. An id is a whole number from 1.")
+        return values
+
+    @cached_property
+    def _body(self) -> dict[str, Any]:
+        """The body's members; unknown ones are of no account (A5)."""
+        if self._content_type.partition(";")[0].strip().lower() != JSON:
+            raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
+        try:
+            found = loads(self._raw)
+        except BadJson as error:
+            raise HubError(Code.BAD_INPUT, str(error)) from None
+        if not isinstance(found, dict):
+            raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
+        return found
+
+
+Operation = Callable[[Ask], Awaitable[Any]]
+"""Its answer is JSON, or None for an empty body, or the pieces of a long list, each a list. Raises HubError."""
+
+
+class RestEndpoints:
+    """Makes the routes of the operations.
+
+    Args:
+        origins: whose pages may act with a visitor's cookie.
+        address_of: ASGI scope → the client's address.
+        throttle: who, address, number of requests: raises HubError RATE_LIMITED.
+        operation_s: seconds that an operation may take, its body included.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        origins: Origins,
+        *,
+        address_of: Callable[[Mapping[str, Any]], str],
+        throttle: Callable[[Actor | None, str, int], Awaitable[None]],
+        operation_s: float,
+    ) -> None:
+        self._sessions = sessions
+        self._origins = origins
+        self._address_of = address_of
+        self._throttle = throttle
+        self._operation_s = operation_s
+
+    def route(self, path: str, **operations: Operation) -> BaseRoute:
+        """The route of one path.
+
+        Args:
+            operations: one for each verb.
+        """
+        return Route(path, _Endpoint(self, path, operations))
+
+    async def answer(
+        self, where: str, operations: Mapping[str, Operation], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """One request, whatever becomes of it."""
+        operation = operations.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        if operation is None:
+            allow = ", ".join([*operations, *(["HEAD"] if "GET" in operations else [])])
+            await refuse(send, HubError(Code.BAD_INPUT, f"Use {allow}."), (b"allow", allow.encode()), status=405)
+            return
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(self._operation_s):
+                body = await _encoded(await operation(await self._ask(scope, receive)))
+        except TimeoutError:
+            await refuse(send, HubError(Code.UNAVAILABLE, "This took too long."))
+        except HubError as error:
+            await refuse(send, error)
+        except Exception as error:  # noqa: BLE001 - logged once with an id, and the contract wants its form around it
+            await _send(send, 500, orjson.dumps({"error": f"error {report(error, where)}", "code": "internal"}))
+        else:
+            await _send(send, 200, body, has_content=scope["method"] != "HEAD")
+        if (took := clock() - begun) > SLOW_S:
+            log.warning("slow", where=where, method=scope["method"], ms=round(took * 1_000))
+
+    async def _ask(self, scope: Scope, receive: Receive) -> Ask:
+        """The request, once it is known whose it is.
+
+        Raises:
+            HubError: TOO_LARGE; FORBIDDEN, from a foreign page; RATE_LIMITED; UNAUTHENTICATED; BAD_INPUT.
+        """
+        headers, method = list(scope["headers"]), scope["method"]
+        raw = b"" if method in SAFE_METHODS else await _read(headers, receive)
+        credentials = Credentials.of(headers)
+        if is_checked(method=method, bearer=credentials.bearer):
+            self._origins.check_headers(headers)
+        address = self._address_of(scope)
+        actor = await actor_of(self._sessions, credentials, address)
+        await self._throttle(actor, address, 1)
+        if actor is None:
+            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+        return Ask(actor, scope["path_params"], _header(headers, b"content-type"), raw)
+
+
+class _Endpoint:
+    """One path; an object, since Starlette takes functions for something else."""
+
+    def __init__(self, shared: RestEndpoints, path: str, operations: Mapping[str, Operation]) -> None:
+        self._shared = shared
+        self._path = path
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._shared.answer(self._path, self._operations, scope, receive, send)
+
+
+def found(row: T | None, what: str) -> T:
+    """What a service found.
+
+    Raises:
+        HubError: GONE, nothing.
+    """
+    if row is None:
+        raise gone(what)
+    return row
+
+
+@contextmanager
+def spelled(**names: str) -> Iterator[None]:
+    """Have refusals within name what is wrong as the contract does: a service's argument → the property."""
+    try:
+        yield
+    except HubError as error:
+        error.fields = {names.get(name, name): message for name, message in error.fields.items()}
+        raise
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes:
+    """The whole body.
+
+    Raises:
+        HubError: TOO_LARGE, as soon as that is known; BAD_INPUT, it was cut off.
+    """
+    too_large = HubError(Code.TOO_LARGE, f"A body has at most {MAX_BODY} bytes here.")
+    announced = _header(headers, b"content-length")
+    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
+        raise too_large
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HubError(Code.BAD_INPUT, "The body is incomplete.")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise too_large
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _encoded(answer: Any) -> bytes:
+    if answer is None:
+        return b""
+    if not isinstance(answer, AsyncIterator):
+        return orjson.dumps(answer)
+    # Piece by piece: others have their turn in between.
+    pieces: list[bytes] = [orjson.dumps(piece)[1:-1] async for piece in answer if piece]
+    return b"[" + b",".join(pieces) + b"]"
+
+
+def _header(headers: Headers, name: bytes) -> str:
+    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
+
+
+async def _send(send: Send, status: int, body: bytes, *, has_content: bool = True) -> None:
+    headers = [
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *([(b"content-type", JSON.encode())] if body else []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body if has_content else b""})

@@ -1,0 +1,101 @@
+"""The REST operations over a real database, and people who are logged in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from starlette.routing import BaseRoute, Router
+
+from ofh.domain.actors import Actor, Role
+from ofh.domain.errors import Code, HubError
+from ofh.edges.auth import Origins
+from ofh.edges.guard import Guard
+from ofh.edges.rest.endpoint import RestEndpoints
+from ofh.edges.rest.routes import Services, routes
+from ofh.services.passwords import Passwords
+from ofh.services.sessions import Sessions
+from tests.support.media import MediaBench, Place
+
+HUB = "https://hub.example.org"
+STRANGER = "stranger"
+"""The owner of another workspace."""
+Who = Role | str | None
+
+
+@dataclass
+class Door:
+    """The way in."""
+
+    bench: MediaBench
+    rest: RestEndpoints
+    place: Place
+    elsewhere: Place
+    client: httpx2.AsyncClient
+    tokens: dict[Role | str, str]
+    throttled: list[int | None] = field(default_factory=list)
+    """Who was counted; None for somebody unknown."""
+    is_limited: bool = False
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, who: Who = Role.MEMBER, **headers: str
+    ) -> httpx2.Response:
+        """As the published client asks: every request calls itself JSON, with a body or without."""
+        given = {"content-type": "application/json", **{name.replace("_", "-"): headers[name] for name in headers}}
+        given |= {"cookie": f"user-auth={self.tokens[who]}"} if who else {}
+        content = {"content": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
+        return await self.client.request(method, f"/api{path}", headers=given, **content)
+
+    def app(self, *more: BaseRoute) -> Any:
+        """The application, with further routes."""
+        made = routes(self.rest, Services(files=self.bench.files))
+        return Guard(Router(routes=[*made, *more], redirect_slashes=False), proxies=(), is_tls=True)
+
+    async def count(self, actor: Actor | None, address: str, number: int) -> None:
+        """Stands where requests are counted."""
+        self.throttled += [None if actor is None else actor.user_id] * number
+        if self.is_limited:
+            raise HubError(Code.RATE_LIMITED, "Too many requests.", retry_after_s=3)
+
+
+@asynccontextmanager
+async def opened(bench: MediaBench, *more: Any, operation_s: float = 30) -> AsyncIterator[Door]:
+    """A door.
+
+    Args:
+        more: further routes, each a function of the endpoints.
+    """
+    place, elsewhere = await bench.place(), await bench.place("South")
+    passwords = Passwords(memory_kib=8, at_once=2)
+    sessions = Sessions(
+        database=bench.database,
+        passwords=passwords,
+        codes=bench.codes,
+        limits=bench.limits,
+        audit=bench.audit,
+        control=bench.control,
+        clock=bench.clock,
+    )
+    people: dict[Role | str, Actor] = {**place.people, STRANGER: elsewhere.people[Role.OWNER]}
+    tokens = {
+        who: (await sessions.login_with_token(await sessions.issue_login_token(actor.user_id))).token
+        for who, actor in people.items()
+    }
+
+    async def count(actor: Actor | None, address: str, number: int) -> None:
+        await door.count(actor, address, number)
+
+    rest = RestEndpoints(
+        sessions,
+        Origins(public_url=HUB, port=443),
+        address_of=lambda scope: str(scope["client"][0]),
+        throttle=count,
+        operation_s=operation_s,
+    )
+    door = Door(bench, rest, place, elsewhere, httpx2.AsyncClient(), tokens)
+    app = door.app(*(route(rest) for route in more))
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url=HUB) as door.client:
+        yield door
+    passwords.close()
