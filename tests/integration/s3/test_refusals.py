@@ -54,6 +54,7 @@ def test_a_refusal_is_xml_with_the_id_of_the_request(place: Place, grant: Upload
 
 
 def test_another_prefix_is_refused_be_it_of_the_same_workspace(place: Place, grant: UploadGrant) -> None:
+    """Chapter 10: credentials can put below the prefix, and nothing else."""
     other = place.grant()
     assert put(place, other).send().status == 200
     prefix = grant.object_key_prefix
