@@ -4,13 +4,17 @@ id. The ways in are read from the schema: a new one without a row here fails.
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import boto3  # type: ignore[import-untyped]
 import httpx2
 import pytest
 from botocore.config import Config  # type: ignore[import-untyped]
 from graphql import GraphQLObjectType, build_schema, is_leaf_type, is_non_null_type
+
+from ofh.edges.rest.endpoint import RestEndpoints
+from ofh.edges.rest.routes import Services, routes
 
 from .conftest import Party, Town
 from .devices import device, osd, topology
@@ -280,6 +284,17 @@ REST = {
     "GET /api/file/thumbnail/{file_id}": None,
 }
 """Operations of the REST contract whose path has an id, and a body that they take."""
+
+
+def test_every_rest_operation_on_an_id_is_tried_here() -> None:
+    made: set[str] = set()
+
+    class Endpoints:
+        def route(self, path: str, **operations: Any) -> None:
+            made.update(f"{method} {path}" for method in operations)
+
+    routes(cast(RestEndpoints, Endpoints()), cast(Services, Mock()))
+    assert {operation for operation in made if "{" in operation} == REST.keys(), "say here how it is tried"
 
 
 @pytest.mark.parametrize("operation", REST)
