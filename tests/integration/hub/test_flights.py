@@ -94,8 +94,8 @@ def as_expected(drone: dict[str, Any], expected: dict[str, Any], shift_ms: int) 
 
 
 async def test_captured_sequences_give_the_flights_that_they_state(way: Way) -> None:
-    """Chapter 10: take-off and landing sequences: one flight, right times; touch-and-go one flight; lost link and return
-    one flight.
+    """Chapter 10: take-off and landing sequences: one flight, right times; touch-and-go one flight; lost link and
+    return one flight.
     """
     async with hub_process(way) as hub:
         await way.ofh("user", "create", "anna@example.org")

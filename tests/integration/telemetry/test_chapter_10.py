@@ -1,6 +1,6 @@
-"""What a hub has to do with the captured messages of controllers, line by line of the list in dji-pilot-2.md, chapter 10,
-as far as it is about MQTT: each message by the consumer into both databases. Flights: tests/integration/hub; what is
-decoded of each capture to the last value: tests/unit/dji.
+"""What a hub has to do with the captured messages of controllers, line by line of the list in dji-pilot-2.md, chapter
+10, as far as it is about MQTT: each message by the consumer into both databases. Flights: tests/integration/hub; what
+is decoded of each capture to the last value: tests/unit/dji.
 """
 
 import json
