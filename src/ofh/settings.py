@@ -234,7 +234,7 @@ class Settings(BaseSettings):
         default=16, ge=1, le=1_000, description="Parts of one object being uploaded at once, in one process."
     )
     upload_stuck_s: float = Field(
-        default=60, gt=0, le=3_600, description="Seconds after which an upload that sends nothing ends."
+        default=60, gt=0, le=3_600, description="Seconds after which an upload ends of which not even a KiB has come."
     )
     file_mib: int = Field(default=2_048, ge=1, le=1_048_576, description="MiB that a file of a member may have.")
     uploads_per_session: int = Field(

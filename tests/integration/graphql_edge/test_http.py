@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -245,6 +245,25 @@ def test_a_mutation_by_get_is_405_and_does_nothing(client: TestClient) -> None:
     answer = client.get("/graphql", params={"query": "mutation { login }"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert "set-cookie" not in answer.headers
+
+
+async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr("ofh.edges.graphql.http.SMALL_BODY_S", 0.05)
+    headers = {"content-type": "application/json", "content-length": "9000"}
+    transport = httpx2.ASGITransport(application(edge))
+    async with (
+        asyncio.timeout(10),
+        httpx2.AsyncClient(transport=transport, base_url="https://hub.example.org") as asking,
+    ):
+        answer = await asking.post("/graphql", content=trickle(), headers=headers)
+    assert (answer.status_code, code(answer)) == (400, "BAD_INPUT")
 
 
 def test_a_long_body_is_413_announced_or_not(client: TestClient) -> None:

@@ -4,6 +4,7 @@ Of the list in chapter 10: "401 only for dead tokens; foreign workspace 403; mal
 Content-Type accepted".
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -65,6 +66,13 @@ async def asking(door: Door) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(door.app, client=("192.0.2.1", 50_000))
     async with httpx2.AsyncClient(transport=transport, base_url=HUB) as client:
         yield client
+
+
+async def trickle() -> AsyncIterator[bytes]:
+    """A body that never ends: a byte now and then."""
+    while True:
+        yield b" "
+        await asyncio.sleep(0.01)
 
 
 async def ours(house: LinkHouse) -> str:
@@ -340,3 +348,15 @@ async def test_no_token_stands_in_a_log_line(
     assert "refused" in printed
     assert house.made.secret not in printed
     assert "marker" not in printed
+
+
+async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
+    house: LinkHouse, asking: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ofh.edges.pilot.endpoint.SMALL_BODY_S", 0.05)
+    async with asyncio.timeout(10):
+        answer = await asking.post(
+            await ours(house), content=trickle(), headers={"x-auth-token": house.made.secret, "content-length": "9000"}
+        )
+    assert answer.status_code == 400
+    assert answer.json() == {"code": 400, "message": "The body does not come.", "data": {}}

@@ -1,5 +1,6 @@
 """`/api/connection-link/…` over HTTP: the five endpoints of the contract, and the one of our own page."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 from typing import Any
@@ -398,3 +399,21 @@ async def test_l1_no_secret_stands_in_a_log_line(
     assert "refused" in printed
     for secret in (house.made.secret, cookie, token, "marker"):
         assert secret not in printed
+
+
+async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
+    asking: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr("ofh.edges.link.endpoint.SMALL_BODY_S", 0.05)
+    async with asyncio.timeout(10):
+        answer = await asking.post(
+            "/auth/login",
+            content=trickle(),
+            headers={"content-type": "application/json", "content-length": "9000"},
+        )
+    assert (answer.status_code, answer.json()["error"]) == (400, "The body does not come.")

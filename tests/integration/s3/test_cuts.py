@@ -98,6 +98,23 @@ def test_a_sender_that_falls_silent_is_left(tmp_path: Path) -> None:
         until_nothing_is_left(place)
 
 
+def test_a_sender_of_a_byte_now_and_then_is_left_too(tmp_path: Path) -> None:
+    with running(tmp_path / "data", stuck_s=0.3) as place:
+        grant = place.grant()
+        request = signed(place, grant, "PUT", path_of(f"{grant.object_key_prefix}/photo.jpg"), body=PHOTO)
+        with socket.create_connection(("127.0.0.1", place.port), timeout=0.05) as connection:
+            connection.sendall(wire_of(request)[:-MIB])
+            answer = b""
+            for _ in range(200):
+                try:
+                    answer = connection.recv(12)
+                    break
+                except TimeoutError:
+                    connection.sendall(b"x")
+        assert answer == b"HTTP/1.1 400"
+        until_nothing_is_left(place)
+
+
 def test_what_is_refused_is_not_asked_for(place: Place, grant: UploadGrant) -> None:
     """With `Expect: 100-continue` a refusal comes before the body, and `100 Continue` only where it is wanted."""
     for key, first in ((f"{grant.object_key_prefix}/photo.jpg", b"100 Continue"), ("else/x/y", b"403 Forbidden")):

@@ -21,6 +21,7 @@ from ofh.domain.media import INLINE
 from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
 from ofh.edges.file_links import PATH
 from ofh.edges.multipart import BadMultipart, MultipartReader, PartBegin, PartData, PartEnd, boundary_of
+from ofh.edges.patience import Patience
 from ofh.edges.rest_errors import Headers, Send, refusal, refuse
 from ofh.services.files import Files, NewFile
 from ofh.services.sessions import Sessions
@@ -247,8 +248,7 @@ class _Body:
         self.has_ended = False
         self.waits_to_be_asked = names.get(b"expect", b"").lower() == b"100-continue"
         """Nothing was sent so far, and nothing will be before it is asked for."""
-        self._receive = receive
-        self._stuck_s = stuck_s
+        self._receive = Patience(receive, stuck_s)
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """All of it.
@@ -259,8 +259,7 @@ class _Body:
         while not self.has_ended:
             self.waits_to_be_asked = False
             try:
-                async with asyncio.timeout(self._stuck_s):
-                    message = await self._receive()
+                message = await self._receive()
             except TimeoutError:
                 raise _Left from None
             if message["type"] == "http.disconnect":

@@ -17,6 +17,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.edges.errors import WIRE, hub_error, note, present, retry_after_s, to_graphql_error
+from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.strict_json import BadJson, loads
 
 from .context import Contexts
@@ -154,8 +155,12 @@ class GraphQLHttp:
         if announced.isdecimal() and int(announced[:20]) > limit:
             raise Refused(413, HubError(Code.TOO_LARGE, f"A request has at most {limit} bytes."))
         body = bytearray()
+        patient = Patience(receive, SMALL_BODY_S)
         while True:
-            message = await receive()
+            try:
+                message = await patient()
+            except TimeoutError:
+                raise Refused(400, HubError(Code.BAD_INPUT, "The body does not come.")) from None
             if message["type"] == "http.disconnect":
                 raise Refused(400, HubError(Code.BAD_INPUT, "The body is incomplete."))
             body += message.get("body", b"")

@@ -18,6 +18,7 @@ from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.edges.auth import Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
+from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.link import Heard, Links, PageSession, Pilot
 
@@ -276,8 +277,12 @@ async def _read(headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
         raise too_large
     body = bytearray()
+    patient = Patience(receive, SMALL_BODY_S)
     while True:
-        message = await receive()
+        try:
+            message = await patient()
+        except TimeoutError:
+            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
         if message["type"] == "http.disconnect":
             raise HubError(Code.BAD_INPUT, "The body is incomplete.")
         body += message.get("body", b"")

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
+from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.tolerant import TolerantRoute
 from ofh.services.link import Links, Pilot
@@ -179,8 +180,12 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise too_large
     body = bytearray()
+    patient = Patience(receive, SMALL_BODY_S)
     while True:
-        message = await receive()
+        try:
+            message = await patient()
+        except TimeoutError:
+            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
         if message["type"] == "http.disconnect":
             raise HubError(Code.BAD_INPUT, "The body is incomplete.")
         body += message.get("body", b"")

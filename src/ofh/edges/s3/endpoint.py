@@ -20,6 +20,7 @@ from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.objects import MAX_KEY_BYTES, key_fault
 from ofh.edges.errors import report
+from ofh.edges.patience import Patience
 from ofh.services.incoming import Received
 from ofh.services.uploads import BUCKET, MAX_PARTS, REGION, Bearer, Uploads
 
@@ -82,7 +83,7 @@ class S3Endpoint:
         address_of: ASGI scope → the client's address.
         stranger: an address whose request proved nothing; raises HubError RATE_LIMITED.
         known: an access key id whose request is genuine; raises HubError RATE_LIMITED.
-        stuck_s: seconds after which a sender that sends nothing is left.
+        stuck_s: seconds after which a sender that sends next to nothing is left.
         note: takes down what became of the uploads of a connection.
         clock: aware UTC time.
     """
@@ -362,8 +363,7 @@ class _Body:
         self.waits_to_be_asked = names.get(b"expect", b"").lower() == b"100-continue"
         """Nothing was sent so far, and nothing will be before it is asked for."""
         self.has_ended = b"transfer-encoding" not in names and names.get(b"content-length", b"0") == b"0"
-        self._receive = receive
-        self._stuck_s = stuck_s
+        self._receive = Patience(receive, stuck_s)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """All of it.
@@ -375,8 +375,7 @@ class _Body:
         while True:
             self.waits_to_be_asked = False
             try:
-                async with asyncio.timeout(self._stuck_s):
-                    message = await self._receive()
+                message = await self._receive()
             except TimeoutError:
                 raise S3Refusal(
                     "RequestTimeout", "Your socket connection to the server was not read in time."
