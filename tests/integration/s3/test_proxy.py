@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
+import pytest
 from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
 
 from tests.integration.s3.place import MIB, Place, client
 from tests.support.services import ROOT, Daemon, folder_for, free_port, program
 
+MARKER = "marker-Zk9fQ2"
+
 
 @contextmanager
-def nginx(place: Place) -> Iterator[int]:
+def nginx(place: Place, access_log: str = "off") -> Iterator[int]:
     """The shipped configuration, without TLS and on another port."""
     command = program("nginx")
     text = (ROOT / "deploy/nginx/openflighthub.conf").read_text("utf-8")
@@ -32,7 +36,7 @@ def nginx(place: Place) -> Iterator[int]:
         temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
         (folder / "nginx.conf").write_text(
             f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-            f"http {{ access_log off; {temporary} include {folder}/site.conf; }}\n"
+            f"http {{ access_log {access_log}; {temporary} include {folder}/site.conf; }}\n"
         )
         daemon = Daemon([command, "-p", str(folder), "-c", str(folder / "nginx.conf")], port, folder)
         daemon.start()
@@ -54,3 +58,30 @@ def test_photos_and_videos_pass_the_shipped_proxy(place: Place) -> None:
         s3.upload_file(str(file), "ofh-media", f"{grant.object_key_prefix}/b.mp4", Config=parts)
     assert place.content(f"{grant.object_key_prefix}/a b (ü).jpg") == photo
     assert place.content(f"{grant.object_key_prefix}/b.mp4") == video
+
+
+def test_files_of_members_pass_the_shipped_proxy_and_other_large_bodies_do_not(place: Place) -> None:
+    """What is behind here does not know these paths and says 404; 413 is the proxy's."""
+    body = b"x" * 3 * MIB
+    with nginx(place) as port, httpx2.Client(base_url=f"http://127.0.0.1:{port}") as asking:
+        assert asking.post("/api/workspace/7/file", content=body).status_code == 404
+        assert asking.post("/api/workspace/7/files", content=body).status_code == 413
+        assert asking.post("/graphql", content=body).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ws?x-auth-token=",
+        "/ws/?x-auth-token=",
+        "//ws?x-auth-token=",
+        "/internal/media-server/srs?secret=",
+        "/ofh-media/w/g/x?X-Amz-Signature=",
+    ],
+)
+def test_the_shipped_proxy_logs_no_secret_of_an_address(place: Place, tmp_path: Path, path: str) -> None:
+    log = tmp_path / "access.log"
+    with nginx(place, str(log)) as port, httpx2.Client() as asking:
+        asking.get(f"http://127.0.0.1:{port}/seen?{MARKER}")
+        assert asking.get(f"http://127.0.0.1:{port}{path}{MARKER}").status_code in (400, 404), "the hub's own refusal"
+    assert log.read_text("utf-8").count(MARKER) == 1, "that of the first request alone"
