@@ -539,7 +539,7 @@ async def test_a_whole_upload_and_download_over_a_line(door: Door) -> None:
         assert found.content == content
 
 
-async def test_an_upload_that_stands_still_ends(bench: MediaBench) -> None:
+async def test_an_upload_that_stands_still_is_told_so_and_ends(bench: MediaBench) -> None:
     async with opened(bench, stuck_s=0.2) as door, served(door) as port:
         head = (
             f"POST /api/workspace/{door.place.id}/file HTTP/1.1\nHost: hub.example.org\n"
@@ -547,8 +547,10 @@ async def test_an_upload_that_stands_still_ends(bench: MediaBench) -> None:
         )
         reader, writer = await request(port, head, upload_form()[:500])
         async with asyncio.timeout(30):
-            await reader.read()
+            answer = await reader.read()
             while door.left_over():
                 await asyncio.sleep(0.01)
         writer.close()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"The body does not come." in answer
     assert await File.all().count() == 0

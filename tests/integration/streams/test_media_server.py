@@ -3,7 +3,9 @@
 MediaMTX 1.21: "Authentication", HTTP-based. SRS 6.0: "HTTP Callback". Neither server is installed here.
 """
 
+import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.routing import Router
@@ -238,3 +240,27 @@ async def test_no_secret_token_or_key_is_logged(
     assert "a media server's client was refused" in told
     for secret in ("MARKER", key, SECRET):
         assert secret not in told
+
+
+async def test_a_body_that_does_not_come_is_400(server: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr("ofh.edges.media_server.endpoint.SMALL_BODY_S", 0.05)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/internal/media-server/srs",
+        "query_string": urlencode(server.params).encode(),
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+    }
+    async with asyncio.timeout(10):
+        await server.app(scope, receive, send)
+    assert sent[0]["status"] == 400

@@ -254,14 +254,15 @@ class _Body:
         """All of it.
 
         Raises:
-            _Left: the client is gone, or sends nothing any more.
+            _Left: the client is gone.
+            HubError: BAD_INPUT, it sends next to nothing any more.
         """
         while not self.has_ended:
             self.waits_to_be_asked = False
             try:
                 message = await self._receive()
             except TimeoutError:
-                raise _Left from None
+                raise HubError(Code.BAD_INPUT, "The body does not come.") from None
             if message["type"] == "http.disconnect":
                 raise _Left
             self.has_ended = not message.get("more_body", False)
@@ -270,7 +271,7 @@ class _Body:
     async def let_pass(self) -> None:
         """Read on for a while what nobody wants."""
         left = LINGER_BYTES
-        with suppress(TimeoutError, _Left):
+        with suppress(TimeoutError, _Left, HubError):
             async with asyncio.timeout(LINGER_S):
                 async for piece in self.pieces():
                     left -= len(piece)

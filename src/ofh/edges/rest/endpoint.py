@@ -20,6 +20,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, is_checked
 from ofh.edges.errors import report
+from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.rest_errors import Headers, Send, refuse
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.names import UNSET, UnsetType
@@ -230,8 +231,12 @@ async def _read(headers: Headers, receive: Receive) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
         raise too_large
     body = bytearray()
+    patient = Patience(receive, SMALL_BODY_S)
     while True:
-        message = await receive()
+        try:
+            message = await patient()
+        except TimeoutError:
+            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
         if message["type"] == "http.disconnect":
             raise HubError(Code.BAD_INPUT, "The body is incomplete.")
         body += message.get("body", b"")
