@@ -26,7 +26,7 @@ def test_m6_a_connection_made_by_the_api_and_deleted_at_the_command_line_ends(to
         assert controller.ended.wait(30)
 
 
-@pytest.mark.parametrize("path", ["//graphql", "/graphql/", "/ws", "/nowhere", "/"])
+@pytest.mark.parametrize("path", ["//graphql", "/graphql/", "/nowhere", "/"])
 def test_section_2_a_socket_that_leads_nowhere_is_refused_on_the_handshake(town: Town, path: str) -> None:
     with (
         pytest.raises(InvalidStatus, match=r"HTTP 40[45]"),
