@@ -294,7 +294,7 @@ class HubApp:
             throttle=self._throttle,
             operation_s=hub.settings.operation_s,
         )
-        return rest.routes(endpoints, rest.Services(files=hub.files))
+        return rest.routes(endpoints, rest.Services(files=hub.files, flights=hub.flights))
 
     def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
         hub, settings = self._hub, self._hub.settings

@@ -282,6 +282,8 @@ REST = {
     "GET /api/workspace/{workspace_id}/files": None,
     "GET /api/file/{file_id}": None,
     "GET /api/file/thumbnail/{file_id}": None,
+    "GET /api/flight/{flight_id}": None,
+    "GET /api/drone/{drone_id}/current-flight": None,
 }
 """Operations of the REST contract whose path has an id, and a body that they take."""
 
@@ -303,15 +305,17 @@ def test_a2_a_rest_operation_on_hidden_things_is_410(
 ) -> None:
     method, path = operation.split(" ")
 
-    def ask(workspace: str, file: str, token: str | None) -> httpx2.Response:
+    kind = next((kind for kind in ("flight", "drone") if f"{{{kind}_id}}" in path), "file")
+
+    def ask(workspace: str, item: str, token: str | None) -> httpx2.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        url = town.url + path.format(workspace_id=workspace, file_id=file)
+        url = town.url + path.format(**{"workspace_id": workspace, f"{kind}_id": item})
         return town.client.request(method, url, headers=headers, json=REST[operation])
 
     before = town.ask(WHOLE, us.token)
-    places = [(us.workspace, hidden["file"]), (MISSING, hidden["file"]), (us.workspace, MISSING), (MISSING, MISSING)]
-    if "file_id" in path:
-        places.append((them.workspace, hidden["file"]))
+    places = [(us.workspace, hidden[kind]), (MISSING, hidden[kind]), (us.workspace, MISSING), (MISSING, MISSING)]
+    if f"{kind}_id" in path:
+        places.append((them.workspace, hidden[kind]))
     told = [ask(*place, them.token) for place in places]
     assert {answer.status_code for answer in told} == {410}
     assert len({answer.content for answer in told}) == 1

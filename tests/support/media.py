@@ -24,6 +24,7 @@ from ofh.services.discarding import Discarding
 from ofh.services.feed import Feed, channel
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
+from ofh.services.flights import Flights
 from ofh.services.incoming import Reception
 from ofh.services.link import Links, Pilot, Purpose
 from ofh.services.mail import Letters, LogMail
@@ -124,6 +125,7 @@ class MediaBench:
             database, self.access, self.audit, self.store, self.reception, self.discarding, self.clock, rules
         )
         self.media = MediaItems(self.access, self.fleet)
+        self.flights = Flights(database, self.access, self.fleet)
         self.pilots = PilotMedia(database, self.bus, self.store, self.discarding, self.audit, self.counts, self.clock)
         self.uploads = Uploads(
             self.store,

@@ -44,6 +44,12 @@ class Flights:
         row = await Flight.get_or_none(id=flight_id) if is_id(flight_id) else None
         return row if row is not None and await self._access.role(actor, row.workspace_id) else None
 
+    async def current(self, actor: Actor, drone_id: int) -> Flight | None:
+        """The flight that a drone is on; None where it is on none, or where the drone is hidden."""
+        if await self._fleet.drone(actor, drone_id) is None:
+            return None
+        return await Flight.get_or_none(open_drone_id=drone_id)
+
     async def of_workspace(
         self, actor: Actor, workspace_id: int, wanted: FlightFilter, *, first: int | None, after: str | None
     ) -> Page[Flight]:

@@ -49,7 +49,7 @@ class Door:
 
     def app(self, *more: BaseRoute) -> Any:
         """The application, with further routes."""
-        made = routes(self.rest, Services(files=self.bench.files))
+        made = routes(self.rest, Services(files=self.bench.files, flights=self.bench.flights))
         return Guard(Router(routes=[*made, *more], redirect_slashes=False), proxies=(), is_tls=True)
 
     async def count(self, actor: Actor | None, address: str, number: int) -> None:

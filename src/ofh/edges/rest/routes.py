@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 
 from ofh.services.files import Files
+from ofh.services.flights import Flights
 
-from . import files
+from . import files, flights
 from .endpoint import RestEndpoints
 
 
@@ -15,8 +16,9 @@ class Services:
     """Whom the operations call."""
 
     files: Files
+    flights: Flights
 
 
 def routes(rest: RestEndpoints, services: Services) -> list[BaseRoute]:
     """All of them; of two paths that fit, the first counts."""
-    return [*files.routes(rest, services.files)]
+    return [*files.routes(rest, services.files), *flights.routes(rest, services.flights)]
