@@ -30,7 +30,7 @@ from ofh.domain.alerts import (
     message,
     open_key,
 )
-from ofh.domain.devices import from_micros, micros
+from ofh.domain.devices import micros
 from ofh.domain.errors import HubError, gone
 from ofh.domain.events import AlertChanged, EventKind
 from ofh.domain.flights import Phase
@@ -44,7 +44,7 @@ from ofh.store.models import Alert, AlertRule
 from .access import Access
 from .control import Control
 from .names import is_id
-from .pages import Page, page_of, page_size, read_cursor
+from .pages import Page, behind, page_of, page_size, read_cursor
 
 RULES_AGE = timedelta(seconds=30)
 """How long rules are kept without word of a change: the longest that a lost word delays one."""
@@ -156,20 +156,16 @@ class Alerts:
             HubError: BAD_INPUT, GONE.
         """
         size = page_size(first)
-        behind = read_cursor(after, 2)
+        key = read_cursor(after, 2)
         await self._access.require(actor, Action.VIEW, workspace_id)
         every = _wanted(workspace_id, wanted or AlertFilter())
-        rest = every
-        if behind is not None:
-            at = _time_of(behind[0])
-            rest = rest.filter(Q(raised_at__lte=at) & (Q(raised_at__lt=at) | Q(id__lt=behind[1])))
-        found = await rest.order_by("-raised_at", "-id").limit(size + 1)
+        found = await every.filter(behind(key, "raised_at")).order_by("-raised_at", "-id").limit(size + 1)
 
         async def count() -> int:
             number: int = await every.count()
             return number
 
-        return page_of(found, size, behind, lambda row: (micros(row.raised_at), row.id), count)
+        return page_of(found, size, key, lambda row: (micros(row.raised_at), row.id), count)
 
     async def acknowledge(self, actor: Actor, alert_id: int) -> Alert:
         """Note that a member has seen an alert; who was first, stays.
@@ -412,11 +408,3 @@ def _wanted(workspace_id: int, wanted: AlertFilter) -> Any:
     if wanted.drone_id is not None:
         found = found.filter(Q(drone_id=wanted.drone_id) | Q(other_drone_id=wanted.drone_id))
     return found
-
-
-def _time_of(value: int) -> datetime:
-    """The time in a cursor; one that no time has stands before or after all there are."""
-    try:
-        return from_micros(value)
-    except (OverflowError, ValueError, OSError):
-        return datetime(1, 1, 2, tzinfo=UTC) if value < 0 else datetime(9999, 12, 30, tzinfo=UTC)

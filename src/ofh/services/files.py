@@ -15,11 +15,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
 
 from ofh.backends.ports import ObjectStore
 from ofh.domain.actors import Action, Actor
-from ofh.domain.devices import from_micros, micros
+from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
 from ofh.store.database import Database
@@ -30,12 +29,11 @@ from .audit import Audit, Event
 from .discarding import Discarding
 from .incoming import Incoming, Reception
 from .names import UNSET, UnsetType, check_name, is_id
-from .pages import MAX_PAGE, Page, page_of, page_size, read_cursor
+from .pages import MAX_PAGE, Page, behind, page_of, page_size, read_cursor
 
 MAX_FILE_BYTES = 2 * 1024**3
 PIECE = 500
 """Rows that one statement reads of a list that is wanted whole."""
-LATEST_MICROS = micros(datetime.fromisoformat("9999-12-31T00:00:00+00:00"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,7 @@ class Files:
         await self._access.require(actor, Action.VIEW, workspace_id)
         size, key = page_size(first), read_cursor(after, 2)
         files = File.filter(workspace_id=workspace_id)
-        found = await files.filter(older_than(key)).order_by("-created_at", "-id").limit(size + 1)
+        found = await files.filter(behind(key, "created_at")).order_by("-created_at", "-id").limit(size + 1)
 
         async def count() -> int:
             return await files.count()
@@ -165,9 +163,7 @@ class Files:
             last = rows[-1]
             if len(rows) < PIECE:
                 return
-            # The first condition says no more than the second, but lets the index begin there.
-            behind = older_than((micros(last.created_at), last.id))
-            rows = await files.filter(created_at__lte=last.created_at).filter(behind)
+            rows = await files.filter(behind((micros(last.created_at), last.id), "created_at"))
 
     def content(self, row: File, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Its bytes from `start` up to, not including, `end`, in pieces of at most a mebibyte.
@@ -309,17 +305,3 @@ def check_file_name(value: str | None, *, field: str = "filename") -> str:
     if not is_file_name(name):
         raise bad_input(field, "A file's name has no slash or backslash, and is not a dot or two.")
     return name
-
-
-def older_than(key: Sequence[int] | None) -> Q:
-    """What stands behind a cursor in a list that has the newest first: time of creation and id.
-
-    Raises:
-        HubError: BAD_INPUT, this list never gave it out.
-    """
-    if key is None:
-        return Q()
-    if not 0 <= key[0] <= LATEST_MICROS:
-        raise bad_input("after", "This is no cursor of this list.")
-    at = from_micros(key[0])
-    return Q(created_at__lt=at) | Q(created_at=at, id__lt=key[1])

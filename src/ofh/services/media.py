@@ -16,10 +16,9 @@ from ofh.domain.media import Lens, MediaType
 from ofh.store.models import Flight, Media
 
 from .access import Access
-from .files import older_than
 from .fleet import Fleet
 from .names import is_id
-from .pages import Page, page_of, page_size, read_cursor
+from .pages import Page, behind, page_of, page_size, read_cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class MediaItems:
 
 async def _page(media: QuerySet[Media], first: int | None, after: str | None) -> Page[Media]:
     size, key = page_size(first), read_cursor(after, 2)
-    found = await media.filter(older_than(key)).order_by("-created_at", "-id").limit(size + 1)
+    found = await media.filter(behind(key, "created_at")).order_by("-created_at", "-id").limit(size + 1)
 
     async def count() -> int:
         return await media.count()

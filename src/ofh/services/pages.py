@@ -7,13 +7,14 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import orjson
+from tortoise.expressions import Q
 
 from ofh.domain.devices import from_micros
-from ofh.domain.errors import bad_input
+from ofh.domain.errors import HubError, bad_input
 
 T = TypeVar("T")
 
@@ -94,13 +95,37 @@ def read_cursor(cursor: str | None, parts: int) -> list[int] | None:
         or len(key) != parts
         or not all(type(part) is int and -limit <= part < limit for part in key)
     ):
-        raise bad_input("after", "This is no cursor of this list.")
+        raise _no_cursor()
     return key
 
 
 def cursor_time(part: int) -> datetime:
-    """The time in a cursor, kept in it as `micros`; one that no calendar has stands before or after all there are."""
+    """The time in a cursor, kept in it as `micros`.
+
+    Raises:
+        HubError: BAD_INPUT, before 1970 or after the calendar's end: no list ever gave it out.
+    """
+    if part < 0:
+        raise _no_cursor()
     try:
         return from_micros(part)
     except (OverflowError, ValueError, OSError):
-        return datetime(1, 1, 2, tzinfo=UTC) if part < 0 else datetime(9999, 12, 30, tzinfo=UTC)
+        raise _no_cursor() from None
+
+
+def behind(key: Sequence[int] | None, column: str) -> Q:
+    """What stands behind a cursor in a list with the newest first, by a column of times and the id.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    if key is None:
+        return Q()
+    at = cursor_time(key[0])
+    # The first condition says no more than the second, but lets the index begin there.
+    until, before = {f"{column}__lte": at}, {f"{column}__lt": at}
+    return Q(Q(**until), Q(Q(**before), Q(id__lt=key[1]), join_type=Q.OR))  # type: ignore[arg-type]
+
+
+def _no_cursor() -> HubError:
+    return bad_input("after", "This is no cursor of this list.")

@@ -25,8 +25,9 @@ from ofh.domain.events import (
 )
 from ofh.domain.flights import sample_of
 from ofh.store import bulk, journal
-from ofh.store.bulk import DeviceRow, HistoryRow
+from ofh.store.bulk import DeviceRow
 from ofh.store.database import Database, away
+from ofh.store.history import HistoryRow, write_history
 
 from .announcing import publish
 from .bindings import Bound
@@ -173,7 +174,7 @@ class Recorder:
             await self._derivation.hear(client, news, heard, newest, events)
             await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
             await bulk.write_devices(self._database, client, "drones", list(drones.values()))
-            await bulk.write_history(self._database, client, history)
+            await write_history(self._database, client, history)
             await journal.append(self._database, client, events)
         return events
 

@@ -14,8 +14,6 @@ import orjson
 from ofh.domain.devices import DeviceState, Fix, Property
 
 from .database import Database
-from .history import HistoryRow as HistoryRow
-from .history import write_history as write_history
 from .statements import fetch, run_many, time_of
 
 Kind = Literal["drones", "remote_controllers"]

@@ -12,8 +12,8 @@ from ofh.domain.devices import DeviceState, Fix, Property
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import BatteryReported, DronePositioned, PresenceChanged
 from ofh.services import recorder as recorder_module
-from ofh.store import bulk
 from ofh.store.database import Database
+from ofh.store.history import HistoryRow, write_history
 from ofh.store.models import Drone
 from tests.support.fleet import START, FleetBench, charge, position, seconds
 from tests.support.history import history_of
@@ -141,7 +141,7 @@ async def test_nothing_is_acknowledged_before_the_database_has_it(
     bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = 0
-    real = bulk.write_history
+    real = write_history
 
     async def away_twice(*arguments: Any) -> None:
         nonlocal attempts
@@ -151,7 +151,7 @@ async def test_nothing_is_acknowledged_before_the_database_has_it(
             raise ConnectionResetError
         await real(*arguments)
 
-    monkeypatch.setattr(recorder_module.bulk, "write_history", away_twice)
+    monkeypatch.setattr(recorder_module, "write_history", away_twice)
     await bench.report(AIRCRAFT, position(), sent_at=START)
     assert attempts == 3
     assert bench.acks == [1]
@@ -161,14 +161,14 @@ async def test_nothing_is_acknowledged_before_the_database_has_it(
 async def test_one_report_that_cannot_be_stored_costs_itself_alone(
     bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = bulk.write_history
+    real = write_history
 
-    async def poisoned(database: Any, client: Any, rows: list[bulk.HistoryRow]) -> None:
+    async def poisoned(database: Any, client: Any, rows: list[HistoryRow]) -> None:
         if any(row.height == 13 for row in rows):
             raise ValueError("poison")
         await real(database, client, rows)
 
-    monkeypatch.setattr(recorder_module.bulk, "write_history", poisoned)
+    monkeypatch.setattr(recorder_module, "write_history", poisoned)
     bound = await bench.telemetry.find(AIRCRAFT, None, "c-1")
     assert bound is not None
     for n, height in enumerate([12.0, 13.0, 14.0]):

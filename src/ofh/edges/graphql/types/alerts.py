@@ -16,7 +16,7 @@ from ofh.services import alerts
 from ofh.store import models
 
 from .accounts import User
-from .pages import OfPage, PageInfo, page_info
+from .pages import OfPage
 
 if TYPE_CHECKING:
     from .fleet import Drone
@@ -198,14 +198,6 @@ class AlertConnection(OfPage):
             AlertEdge(node=Alert(row=row, sight=self.sight), cursor=cursor)
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]
-
-    @field("Where this page begins and ends.")
-    def page_info(self) -> PageInfo:
-        return page_info(self.page)
-
-    @field("How many alerts the whole list has.")
-    async def total_count(self) -> int:
-        return await self.page.count()
 
 
 @strawberry.input(description="Which alerts to list: those for which all that is given holds.")

@@ -18,7 +18,7 @@ from .alerts import Alert
 from .fleet import Drone
 from .flights import Flight
 from .media import Media
-from .pages import OfPage, PageInfo, page_info
+from .pages import OfPage
 
 describe(
     EventKind,
@@ -160,11 +160,3 @@ class FleetEventConnection(OfPage):
             FleetEventEdge(node=KINDS[EventKind(row.kind)](row=row, sight=self.sight), cursor=cursor)
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]
-
-    @field("Where this page begins and ends.")
-    def page_info(self) -> PageInfo:
-        return page_info(self.page)
-
-    @field("How many events the whole list has.")
-    async def total_count(self) -> int:
-        return await self.page.count()

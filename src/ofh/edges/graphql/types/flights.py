@@ -16,7 +16,7 @@ from ofh.store import models
 
 from .exports import Export
 from .media import MediaConnection
-from .pages import After, First, OfPage, PageInfo, page_info
+from .pages import After, First, OfPage
 
 if TYPE_CHECKING:
     from .fleet import Drone, TrackPoint
@@ -154,14 +154,6 @@ class FlightConnection(OfPage):
             FlightEdge(node=Flight(row=row, sight=self.sight), cursor=cursor)
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]
-
-    @field("Where this page begins and ends.")
-    def page_info(self) -> PageInfo:
-        return page_info(self.page)
-
-    @field("How many flights the whole list has.")
-    async def total_count(self) -> int:
-        return await self.page.count()
 
 
 @strawberry.input(description="Which flights to list: those for which all that is given holds.")

@@ -17,7 +17,7 @@ from ofh.services.media import MediaFilter as Wanted
 from ofh.store import models
 
 from .accounts import User
-from .pages import OfPage, PageInfo, page_info
+from .pages import OfPage
 
 if TYPE_CHECKING:
     from .fleet import Drone
@@ -240,14 +240,6 @@ class MediaConnection(OfPage):
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]
 
-    @field("Where this page begins and ends.")
-    def page_info(self) -> PageInfo:
-        return page_info(self.page)
-
-    @field("How many media the whole list has.")
-    async def total_count(self) -> int:
-        return await self.page.count()
-
 
 @strawberry.type(description="A file at its place in a list.")
 class FileEdge:
@@ -263,14 +255,6 @@ class FileConnection(OfPage):
             FileEdge(node=File(row=row, sight=self.sight), cursor=cursor)
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]
-
-    @field("Where this page begins and ends.")
-    def page_info(self) -> PageInfo:
-        return page_info(self.page)
-
-    @field("How many files the whole list has.")
-    async def total_count(self) -> int:
-        return await self.page.count()
 
 
 @strawberry.input(description="Which media to list: those for which all that is given holds.")

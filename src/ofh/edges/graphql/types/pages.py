@@ -1,10 +1,10 @@
 """What all cursor connections share: their page's ends, and how one is made of a page of rows."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
 
+from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.visibility import OfWorkspace
 from ofh.services.pages import Page
 
@@ -22,19 +22,9 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The cursor of its last item; null if it is empty.")
 
 
-def page_info(page: Page[Any]) -> PageInfo:
-    """Where a page begins and ends."""
-    return PageInfo(
-        has_next_page=page.has_next,
-        has_previous_page=page.has_previous,
-        start_cursor=page.cursors[0] if page.cursors else None,
-        end_cursor=page.cursors[-1] if page.cursors else None,
-    )
-
-
-@dataclass(kw_only=True)
+@strawberry.type(description="A page of a list.")
 class OfPage(OfWorkspace):
-    """A page of rows of one workspace."""
+    """What the pages of all lists tell; each list adds its edges."""
 
     page: strawberry.Private[Page[Any]]
     list_of: strawberry.Private[int]
@@ -43,3 +33,16 @@ class OfPage(OfWorkspace):
     @property
     def workspace_id(self) -> int:
         return self.list_of
+
+    @field("Where this page begins and ends.")
+    def page_info(self) -> PageInfo:
+        return PageInfo(
+            has_next_page=self.page.has_next,
+            has_previous_page=self.page.has_previous,
+            start_cursor=self.page.cursors[0] if self.page.cursors else None,
+            end_cursor=self.page.cursors[-1] if self.page.cursors else None,
+        )
+
+    @field("How many items the whole list has.")
+    async def total_count(self) -> int:
+        return await self.page.count()
