@@ -82,14 +82,6 @@ async def test_a_page_that_cannot_be_is_bad_input(
     assert (refused.value.code, set(refused.value.fields)) == (Code.BAD_INPUT, set(asked))
 
 
-@pytest.mark.parametrize(("micros", "found"), [(2**63 - 1, 1), (-(2**63), 0)])
-async def test_a_cursor_of_a_time_that_no_clock_shows_is_before_or_behind_all(
-    site: Site, workspace_id: int, viewer: Actor, micros: int, found: int
-) -> None:
-    await site.judge(subject(await site.drone(workspace_id), workspace_id, battery=5, fix=None))
-    assert len(await ids(site, viewer, workspace_id, after=write_cursor((micros, 2**63 - 1)))) == found
-
-
 async def test_a_stranger_sees_no_alert_and_acknowledges_none(site: Site, workspace_id: int) -> None:
     stranger = await site.person(await site.workspace(), Role.OWNER)
     await site.judge(subject(await site.drone(workspace_id), workspace_id, battery=5, fix=None))
