@@ -19,7 +19,8 @@ from ofh.backends.ports import Bus
 from ofh.domain.alerts import Subject
 from ofh.domain.devices import Battery, Fix, Property
 from ofh.domain.events import Event, EventKind, FlightChanged
-from ofh.domain.flights import Change, FlightRules, FlightWatch, Outlook, Phase, Sample
+from ofh.domain.flight_watch import FlightWatch, Outlook
+from ofh.domain.flights import Change, FlightRules, Phase, Sample
 from ofh.store import bulk, flights, journal
 from ofh.store.bulk import DeviceRow
 from ofh.store.database import Database, away

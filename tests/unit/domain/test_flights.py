@@ -14,19 +14,8 @@ from hypothesis import strategies as st
 from ofh.dji.envelope import decode
 from ofh.dji.properties import decode_aircraft
 from ofh.domain.devices import Fix, Property, Report, from_micros, micros
-from ofh.domain.flights import (
-    MAX_WINDOW,
-    Change,
-    Departure,
-    Entry,
-    Flight,
-    FlightRules,
-    FlightWatch,
-    Outlook,
-    Phase,
-    Sample,
-    sample_of,
-)
+from ofh.domain.flight_watch import MAX_WINDOW, FlightWatch, Outlook
+from ofh.domain.flights import Change, Departure, Entry, Flight, FlightRules, Phase, Sample, sample_of
 from tests.captures.reader import capture, messages, names
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -89,8 +78,8 @@ class Story:
     @property
     def current(self) -> Flight:
         assert self.outlook is not None
-        assert self.outlook.current is not None
-        return self.outlook.current
+        assert self.outlook.phase is not Phase.GROUND
+        return self.outlook.flights[-1]
 
     @property
     def phase(self) -> Phase:
