@@ -72,7 +72,7 @@ class HubApp:
         settings, people = hub.settings, hub.people
         self._hub = hub
         self._metrics_networks = networks(settings.metrics_networks)
-        is_tls = hub.public_url.startswith("https://")
+        self._is_tls = is_tls = hub.public_url.startswith("https://")
         contexts = Contexts(
             Services(
                 access=people.access,
@@ -109,11 +109,6 @@ class HubApp:
             throttle=self._throttle,
         )
 
-        def cookie(token: str | None) -> str:
-            if token is None:
-                return ended_cookie(secure=is_tls)
-            return session_cookie(token, lifetime=timedelta(days=settings.session_days), secure=is_tls)
-
         schema = build_schema(introspection=settings.introspection)
         self.fanout = Fanout(contexts, operation_s=settings.operation_s)
         self.sockets = Sockets(
@@ -134,7 +129,12 @@ class HubApp:
         )
         ide = Ide() if settings.ide else None
         self._graphql = GraphQLHttp(
-            schema, contexts, self._gate, cookie=cookie, ide=ide, limits=HttpLimits(operation_s=settings.operation_s)
+            schema,
+            contexts,
+            self._gate,
+            cookie=self._cookie,
+            ide=ide,
+            limits=HttpLimits(operation_s=settings.operation_s),
         )
         exports = ExportEndpoint(
             hub.exports,
@@ -237,6 +237,12 @@ class HubApp:
         role = await self._hub.people.access.role(actor, workspace_id)
         return None if role is None else (workspace_id, role.value)
 
+    def _cookie(self, token: str | None) -> str:
+        """The `Set-Cookie` header that begins a session, or ends it."""
+        if token is None:
+            return ended_cookie(secure=self._is_tls)
+        return session_cookie(token, lifetime=timedelta(days=self._hub.settings.session_days), secure=self._is_tls)
+
     async def _throttle(self, actor: Actor | None, address: str, number: int) -> None:
         limits = self._hub.people.limits
         for _ in range(number):
@@ -292,6 +298,7 @@ class HubApp:
             origins,
             address_of=_address_of,
             throttle=self._throttle,
+            cookie=self._cookie,
             operation_s=hub.settings.operation_s,
         )
         return rest.routes(endpoints, rest.Services(files=hub.files, flights=hub.flights))

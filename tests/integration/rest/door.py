@@ -91,6 +91,7 @@ async def opened(bench: MediaBench, *more: Any, operation_s: float = 30) -> Asyn
         Origins(public_url=HUB, port=443),
         address_of=lambda scope: str(scope["client"][0]),
         throttle=count,
+        cookie=lambda token: f"user-auth={token or 'ended'}",
         operation_s=operation_s,
     )
     door = Door(bench, rest, place, elsewhere, httpx2.AsyncClient(), tokens)

@@ -3,6 +3,9 @@
 The order of checks is that of security.md, A1: path and verb, size, origin, session, shape of ids and body; the rest is
 the service's. An operation is a function from an `Ask` to what it answers with. It reads ids and body from the `Ask`
 first, and then calls one method of a service.
+
+What the published client sends is borne: `Content-Type: application/json` on every request, with a body or without, and
+bodies where none is read. No body of a refusal is empty, and no answer has a null: what is not known is left out.
 """
 
 import asyncio
@@ -18,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
-from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, is_checked
+from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_token, is_checked
 from ofh.edges.errors import report
 from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.rest_errors import Headers, Send, refuse
@@ -42,20 +45,43 @@ _MAX_ID = 10**18 - 1
 
 
 class Ask:
-    """One request of somebody who has shown who they are.
+    """One request.
 
     Args:
-        actor: who asks.
+        session: who asks; None for a stranger, whom only an open operation ever sees.
+        address: the client's.
         path: the parameters in the path, as text.
-        content_type: of the body, as its header has it.
+        headers: as ASGI has them.
         raw: the whole body.
     """
 
-    def __init__(self, actor: Actor, path: Mapping[str, str], content_type: str, raw: bytes) -> None:
-        self.actor = actor
+    def __init__(
+        self, session: Actor | None, *, address: str, path: Mapping[str, str], headers: Headers, raw: bytes
+    ) -> None:
+        self.session = session
+        self.address = address
+        self.cookie_to_set: str | UnsetType | None = UNSET
+        """The token of a session that has begun; None: the one that there was has ended."""
         self._path = path
-        self._content_type = content_type
+        self._headers = headers
         self._raw = raw
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks.
+
+        Raises:
+            HubError: UNAUTHENTICATED, a stranger.
+        """
+        if self.session is None:
+            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+        return self.session
+
+    def cookie(self, name: str) -> str | None:
+        """A cookie other than the session's; none counts beside a bearer token (C5)."""
+        if Credentials.of(self._headers).bearer is not None:
+            return None
+        return cookie_token(_header(self._headers, b"cookie", ";"), name)
 
     def id(self, name: str) -> int:
         """An id in the path (A3).
@@ -81,6 +107,23 @@ class Ask:
             raise bad_input(name, "This is a text. Leave it out to keep it as it is.")
         return value
 
+    def texts(self, *names: str) -> tuple[str, ...]:
+        """Texts of the body that are all needed.
+
+        Raises:
+            HubError: BAD_INPUT, with a message for each that is missing or of another type.
+        """
+        return tuple(self._texts({name: self._body.get(name) for name in names}, "This is a text, and needed."))
+
+    def changes(self, *names: str) -> dict[str, str]:
+        """Those of these texts that the body has.
+
+        Raises:
+            HubError: BAD_INPUT, with a message for each of another type.
+        """
+        given = {name: self._body[name] for name in names if name in self._body}
+        return dict(zip(given, self._texts(given, "This is a text. Leave it out to keep it as it is."), strict=True))
+
     def ids(self, name: str) -> list[int]:
         """A list of ids in the body.
 
@@ -92,10 +135,16 @@ class Ask:
             raise bad_input(name, "This is a list of ids, and needed. An id is a whole number from 1.")
         return values
 
+    def _texts(self, given: Mapping[str, Any], otherwise: str) -> list[str]:
+        wrong = {name: otherwise for name, value in given.items() if not isinstance(value, str)}
+        if wrong:
+            raise HubError(Code.BAD_INPUT, otherwise, fields=wrong)
+        return list(given.values())
+
     @cached_property
     def _body(self) -> dict[str, Any]:
         """The body's members; unknown ones are of no account (A5)."""
-        if self._content_type.partition(";")[0].strip().lower() != JSON:
+        if _header(self._headers, b"content-type").partition(";")[0].strip().lower() != JSON:
             raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
         try:
             found = loads(self._raw)
@@ -117,6 +166,7 @@ class RestEndpoints:
         origins: whose pages may act with a visitor's cookie.
         address_of: ASGI scope → the client's address.
         throttle: who, address, number of requests: raises HubError RATE_LIMITED.
+        cookie: the `Set-Cookie` header for a session's token; None: for the end of it.
         operation_s: seconds that an operation may take, its body included.
     """
 
@@ -127,24 +177,37 @@ class RestEndpoints:
         *,
         address_of: Callable[[Mapping[str, Any]], str],
         throttle: Callable[[Actor | None, str, int], Awaitable[None]],
+        cookie: Callable[[str | None], str],
         operation_s: float,
     ) -> None:
         self._sessions = sessions
         self._origins = origins
         self._address_of = address_of
         self._throttle = throttle
+        self._cookie = cookie
         self._operation_s = operation_s
 
     def route(self, path: str, **operations: Operation) -> BaseRoute:
-        """The route of one path.
+        """The route of one path, for those who have logged in.
 
         Args:
             operations: one for each verb.
         """
-        return Route(path, _Endpoint(self, path, operations))
+        return Route(path, _Endpoint(self, path, operations, is_open=False))
+
+    def open_route(self, path: str, **operations: Operation) -> BaseRoute:
+        """As `route`, for strangers too; strangers are counted by their address."""
+        return Route(path, _Endpoint(self, path, operations, is_open=True))
 
     async def answer(
-        self, where: str, operations: Mapping[str, Operation], scope: Scope, receive: Receive, send: Send
+        self,
+        where: str,
+        operations: Mapping[str, Operation],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        is_open: bool,
     ) -> None:
         """One request, whatever becomes of it."""
         operation = operations.get("GET" if scope["method"] == "HEAD" else scope["method"])
@@ -156,7 +219,8 @@ class RestEndpoints:
         begun = clock()
         try:
             async with asyncio.timeout(self._operation_s):
-                body = await _encoded(await operation(await self._ask(scope, receive)))
+                ask = await self._ask(scope, receive, is_open=is_open)
+                body = await _encoded(await operation(ask))
         except TimeoutError:
             await refuse(send, HubError(Code.UNAVAILABLE, "This took too long."))
         except HubError as error:
@@ -164,11 +228,13 @@ class RestEndpoints:
         except Exception as error:  # noqa: BLE001 - logged once with an id, and the contract wants its form around it
             await _send(send, 500, orjson.dumps({"error": f"error {report(error, where)}", "code": "internal"}))
         else:
-            await _send(send, 200, body, has_content=scope["method"] != "HEAD")
+            cookie = ask.cookie_to_set
+            more = [] if cookie is UNSET else [(b"set-cookie", self._cookie(cookie).encode())]
+            await _send(send, 200, body, *more, has_content=scope["method"] != "HEAD")
         if (took := clock() - begun) > SLOW_S:
             log.warning("slow", where=where, method=scope["method"], ms=round(took * 1_000))
 
-    async def _ask(self, scope: Scope, receive: Receive) -> Ask:
+    async def _ask(self, scope: Scope, receive: Receive, *, is_open: bool) -> Ask:
         """The request, once it is known whose it is.
 
         Raises:
@@ -182,21 +248,23 @@ class RestEndpoints:
         address = self._address_of(scope)
         actor = await actor_of(self._sessions, credentials, address)
         await self._throttle(actor, address, 1)
-        if actor is None:
-            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
-        return Ask(actor, scope["path_params"], _header(headers, b"content-type"), raw)
+        ask = Ask(actor, address=address, path=scope["path_params"], headers=headers, raw=raw)
+        if not is_open:
+            _ = ask.actor
+        return ask
 
 
 class _Endpoint:
     """One path; an object, since Starlette takes functions for something else."""
 
-    def __init__(self, shared: RestEndpoints, path: str, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, shared: RestEndpoints, path: str, operations: Mapping[str, Operation], *, is_open: bool) -> None:
         self._shared = shared
         self._path = path
         self._operations = operations
+        self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._shared.answer(self._path, self._operations, scope, receive, send)
+        await self._shared.answer(self._path, self._operations, scope, receive, send, is_open=self._is_open)
 
 
 def found(row: T | None, what: str) -> T:
@@ -256,15 +324,16 @@ async def _encoded(answer: Any) -> bytes:
     return b"[" + b",".join(pieces) + b"]"
 
 
-def _header(headers: Headers, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
+def _header(headers: Headers, name: bytes, separator: str = ",") -> str:
+    return separator.join(value.decode("latin-1") for key, value in headers if key == name)
 
 
-async def _send(send: Send, status: int, body: bytes, *, has_content: bool = True) -> None:
+async def _send(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes], has_content: bool = True) -> None:
     headers = [
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         *([(b"content-type", JSON.encode())] if body else []),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if has_content else b""})
