@@ -8,6 +8,7 @@ from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
 from .alerts import Alert, AlertRule
 from .fleet import Binding, Drone, RemoteController
 from .flights import Flight, StoredEvent
+from .jobs import Job
 from .media import DiscardedObject, File, Fingerprint, Media, MediaGroup, PendingUpload
 from .pilot import LinkStep, LinkToken, MapElement, MapGroup, Stream
 from .workspaces import Connection, Membership, Workspace
@@ -24,6 +25,7 @@ __all__ = [
     "File",
     "Fingerprint",
     "Flight",
+    "Job",
     "LinkStep",
     "LinkToken",
     "MapElement",

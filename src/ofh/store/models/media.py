@@ -34,6 +34,13 @@ class File(Model):
     )
     uploaded_by_id: int | None
     created_at = fields.DatetimeField()
+    analysed_at = fields.DatetimeField(null=True)
+    """When the hub had looked into it; None as long as it has not."""
+    thumbnail_key = fields.CharField(max_length=512, null=True)
+    """The object of its thumbnail, a JPEG; None where there is none."""
+    thumbnail_etag = fields.CharField(max_length=128, default="")
+    thumbnail_size = fields.IntField(default=0)
+    """Bytes."""
 
     class Meta:
         table = "files"
@@ -107,6 +114,15 @@ class Media(Model):
     """Metres above the take-off point."""
     gimbal_yaw = fields.FloatField(null=True)
     """Degrees from true north, -180 to 180."""
+    gimbal_pitch = fields.FloatField(null=True)
+    """Degrees, 0 level, -90 straight down."""
+    gimbal_roll = fields.FloatField(null=True)
+    """Degrees, positive clockwise about the line of sight."""
+    camera_model = fields.CharField(max_length=64, default="")
+    """As the file names it."""
+    width = fields.IntField(null=True)
+    """Pixels of the picture as it is stored."""
+    height = fields.IntField(null=True)
     callback: Any = fields.JSONField(default=dict)
     """The controller's statement as it came."""
     meta: Any = fields.JSONField(null=True)
