@@ -348,6 +348,9 @@ class Hub:
         self.fleet = Fleet(self.database, self.people.access, now)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
+        self.discarding = Discarding(
+            self.database, self.objects, now, untold=timedelta(days=settings.upload_untold_days)
+        )
             self.database,
             self.people.access,
             self.fleet,
@@ -355,8 +358,8 @@ class Hub:
             self.people.sessions.still_valid,
             ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
         )
+            expect=self.discarding.expect,
         self.journal = Journal(self.people.access)
-        self.discarding = Discarding(self.database, self.objects, now)
         self.files = Files(
             self.database,
             self.people.access,

@@ -247,6 +247,13 @@ class Settings(BaseSettings):
         description="Uploads in parts that the controllers of a workspace may have begun and not yet completed; what"
         " they leave is dropped after a day.",
     )
+    upload_untold_days: int = Field(
+        default=14,
+        ge=1,
+        le=3_650,
+        description="Days that a file waits which a controller has uploaded to the hub and not said that it has; then it"
+        " is deleted.",
+    )
     upload_reserve_mib: int = Field(
         default=512,
         ge=0,

@@ -205,19 +205,15 @@ class LocalStore:
     def _described(self, place: Path, key: str | None = None) -> _Stored | None:
         try:
             with open(_description(place), "rb", opener=_no_links) as file:
-                read = orjson.loads(file.read())
+                text = file.read()
         except FileNotFoundError:
             return None
-        if key is not None and read["key"] != key:
-            return None
-        info = ObjectInfo(
-            key=read["key"],
-            size_bytes=sum(size for _, size in read["pieces"]),
-            content_type=read["type"],
-            etag=read["etag"],
-            modified_at=datetime.fromisoformat(read["at"]),
-        )
-        return _Stored(info=info, id=read["id"], pieces=tuple((name, size) for name, size in read["pieces"]))
+        try:
+            stored = _read_description(orjson.loads(text))
+        except (ValueError, TypeError, LookupError):  # written by somebody else, or the disk has lost it
+            log.error("the description of an object is damaged", file=str(_description(place)))
+            raise _Damaged from None
+        return None if key is not None and stored.info.key != key else stored
 
     def _put(self, key: str, source: Path, content_type: str, md5: bytes | None) -> ObjectInfo:
         place, id = self._place(key), secrets.token_hex(16)
@@ -232,7 +228,10 @@ class LocalStore:
         self, place: Path, key: str, content_type: str, etag: str, id: str, pieces: tuple[tuple[str, int], ...]
     ) -> ObjectInfo:
         """Make a version the object, and drop the one before."""
-        before = self._described(place)
+        try:
+            before = self._described(place)
+        except _Damaged:
+            before = None
         at = self._clock()
         _write(
             _description(place),
@@ -245,12 +244,17 @@ class LocalStore:
 
     def _delete(self, key: str) -> None:
         place = self._place(key)
-        stored = self._described(place, key)
-        if stored is None:
-            return
+        try:
+            stored = self._described(place, key)
+        except _Damaged:
+            stored = None
+        else:
+            if stored is None:
+                return
         _description(place).unlink(missing_ok=True)
         _sync(place.parent)
-        _remove(_beside(place, stored.id))
+        if stored is not None:  # else `tidy` finds what no description names
+            _remove(_beside(place, stored.id))
 
     def _upload(self, key: str, upload_id: str) -> Path:
         """The folder of an upload under way.
@@ -413,8 +417,23 @@ class LocalStore:
         match = _VERSION.fullmatch(version.name)
         if match is None:
             return False
-        stored = self._described(version.with_name(match[1]))
+        try:
+            stored = self._described(version.with_name(match[1]))
+        except _Damaged:
+            return True  # somebody may mend the description
         return stored is not None and stored.id == match[2]
+
+
+def _read_description(read: Any) -> _Stored:
+    pieces = tuple((str(name), int(size)) for name, size in read["pieces"])
+    info = ObjectInfo(
+        key=read["key"],
+        size_bytes=sum(size for _, size in pieces),
+        content_type=read["type"],
+        etag=read["etag"],
+        modified_at=datetime.fromisoformat(read["at"]),
+    )
+    return _Stored(info=info, id=str(read["id"]), pieces=pieces)
 
 
 def combined_etag(etags: Sequence[str]) -> str:
@@ -441,6 +460,13 @@ def _told() -> Iterator[None]:
             raise StoreFull from error
         log.error("the object store's folder fails", reason=error.strerror, number=error.errno)
         raise _away() from error
+
+
+class _Damaged(HubError):
+    """A description that cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "The description of a stored object is damaged.")
 
 
 def _away() -> HubError:

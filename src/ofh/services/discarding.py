@@ -1,8 +1,9 @@
 """Objects that no file names any more, or not yet: what a crash leaves in the store is found and deleted.
 
 The transaction that takes a file's row away notes the object here, and the object is deleted after the commit. An
-object that is just being stored is noted before its first byte, for an hour; the transaction that gives it a row takes
-the note away. So whatever happens in between, an object has a row, or a note, or is gone.
+object that is just being stored is noted before its first byte: a member's file for an hour, and what a controller puts
+for as many days as its word may take to come. The transaction that gives it a row takes the note away. So whatever
+happens in between, an object has a row, or a note, or is gone.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ class Discarding:
 
     Args:
         clock: the hub's time, UTC.
+        untold: how long an object that a controller has put waits for the word that it is up.
         sweep: how often what was left over is looked for.
     """
 
@@ -40,8 +42,10 @@ class Discarding:
         store: ObjectStore,
         clock: Callable[[], datetime],
         *,
+        untold: timedelta = timedelta(days=14),
         sweep: timedelta = timedelta(minutes=1),
     ) -> None:
+        self._untold = untold
         self._database = database
         self._store = store
         self._clock = clock
@@ -65,6 +69,26 @@ class Discarding:
         """
         if not await DiscardedObject.filter(object_key=key, due_at=begun).delete():
             raise HubError(Code.UNAVAILABLE, "Storing this file took too long. Try again.")
+
+    async def expect(self, key: str) -> None:
+        """A controller is about to put an object, and will say so; until then no file names it.
+
+        Raises nothing: that a photo comes in matters more than that a forgotten one goes.
+        """
+        try:
+            await media.expect(self._database, self._database.connection, key, self._clock() + self._untold)
+        except HubError as error:
+            log.warning("an object is stored without a note", reason=error.message)
+
+    async def told(self, key: str) -> None:
+        """Within the transaction that gives an object a row which a controller has put: it stays.
+
+        Raises:
+            HubError: UNAVAILABLE, it is being deleted just now.
+        """
+        await DiscardedObject.filter(object_key=key, due_at__gt=self._clock() + CLAIM).delete()
+        if await DiscardedObject.exists(object_key=key):
+            raise HubError(Code.UNAVAILABLE, "The object is being deleted. Upload it again.")
 
     async def give_up(self, key: str) -> None:
         """The object that was to be stored is not wanted any more. Raises nothing: the sweep does what this cannot."""
@@ -94,7 +118,8 @@ class Discarding:
                 # Claimed first: from here on the object cannot be kept any more.
                 if not await DiscardedObject.filter(id=row.id, due_at=row.due_at).update(due_at=now + CLAIM):
                     continue
-                await self._store.delete(row.object_key)
+                if not await media.is_wanted(self._database, row.object_key):
+                    await self._store.delete(row.object_key)
                 await DiscardedObject.filter(id=row.id).delete()
                 total += 1
             if len(rows) < BATCH:

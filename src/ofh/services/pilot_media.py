@@ -272,6 +272,8 @@ class PilotMedia:
                 await self._take_new(client, taking, events)
             await self._discarding.note(discarded)
             await journal.append(self._database, client, events)
+            if taking.key not in discarded and outcome in (Outcome.TAKEN, Outcome.REPEATED):
+                await self._discarding.told(taking.key)
         await publish(self._bus, events, self._counters)
         await self._discarding.now(discarded)
         return outcome

@@ -159,6 +159,7 @@ class Uploads:
     def __init__(
         self,
         store: ObjectStore,
+        expect: told of each object before it is there; nobody has said yet that it is up.
         reception: Reception,
         counters: Counters,
         *,
@@ -171,6 +172,7 @@ class Uploads:
         self.rules = rules or UploadRules()
         self._store = store
         self._reception = reception
+        expect: Callable[[str], Awaitable[None]],
         self._counters = counters
         self._key = key
         self._endpoint = endpoint
@@ -181,6 +183,7 @@ class Uploads:
         self._of_session: Counter[str] = Counter()
         """Session → objects of it among these."""
         self._parts: OrderedDict[str, dict[int, int]] = OrderedDict()
+        self._expect = expect
         """Upload → number and size of its parts, as far as this process knows."""
         self._counts: dict[str, int] = {}
         self._used = 0.0
@@ -266,7 +269,12 @@ class Uploads:
         It then lies below the workspace's uuid and a grant's own element. Keys of others, and what is no key at all,
         are False. Whether there is an object, `stat` tells.
         """
-        return issued_to(key, workspace_uuid)
+        if issued_to(key, workspace_uuid):
+            return True
+        former, _, rest = key.partition("/")
+        chosen, proof = rest[:PREFIX_LETTERS], rest.partition("/")[0][PREFIX_LETTERS:]
+        expected = self._proof(f"{former}/{chosen}", workspace_id).encode()
+        return hmac.compare_digest(expected, proof.encode("utf-8", "replace")) and issued_to(key, former)
 
     async def stat(self, key: str) -> ObjectInfo | None:
         """The uploaded object; None where there is none (yet).
@@ -338,6 +346,7 @@ class Uploads:
         workspace = f"{key.partition('/')[0]}/"
         if len(await self._store.list_uploads(workspace)) >= self.rules.begun:
             self._counters.dropped("uploads_begun")
+        await self._expect(key)
             raise UploadRefused(
                 Reason.TOO_MANY, "Too many uploads were begun and neither completed nor aborted. Abort some of them."
             )
@@ -425,6 +434,7 @@ class Uploads:
         self._parts.pop(upload_id, None)
         await self._store.abort(key, upload_id)
 
+        await self._expect(key)
     # Upkeep
 
     async def tidy(self) -> None:

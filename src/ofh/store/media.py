@@ -40,9 +40,34 @@ async def discard(database: Database, client: Any, keys: Sequence[str], due_at: 
     await run_many(
         database,
         client,
-        "INSERT INTO discarded_objects (object_key, due_at) VALUES ($1, $2) ON CONFLICT (object_key) DO NOTHING",
+        "INSERT INTO discarded_objects (object_key, due_at) VALUES ($1, $2)"
+        " ON CONFLICT (object_key) DO UPDATE SET due_at = excluded.due_at",
         [(key, due_at) for key in keys],
     )
+
+
+async def expect(database: Database, client: Any, key: str, due_at: datetime) -> None:
+    """Have an object deleted then that no file names, unless one does by then."""
+    await fetch(
+        database,
+        client,
+        "INSERT INTO discarded_objects (object_key, due_at)"
+        " SELECT $1::varchar, $2::timestamptz WHERE NOT EXISTS (SELECT 1 FROM files WHERE object_key = $1)"
+        " ON CONFLICT (object_key) DO UPDATE SET due_at = excluded.due_at RETURNING id",
+        key,
+        due_at,
+    )
+
+
+async def is_wanted(database: Database, key: str) -> bool:
+    """Whether a file names an object, or a controller's word for it waits to be looked into."""
+    rows = await fetch(
+        database,
+        database.connection,
+        "SELECT 1 FROM files WHERE object_key = $1 UNION ALL SELECT 1 FROM pending_uploads WHERE object_key = $1",
+        key,
+    )
+    return bool(rows)
 
 
 async def discard_all(database: Database, client: Any, workspace_id: int, due_at: datetime) -> None:
@@ -53,7 +78,7 @@ async def discard_all(database: Database, client: Any, workspace_id: int, due_at
             client,
             "INSERT INTO discarded_objects (object_key, due_at)"  # noqa: S608, ours
             f" SELECT object_key, $2::timestamptz FROM {table} WHERE workspace_id = $1"
-            " ON CONFLICT (object_key) DO NOTHING RETURNING id",
+            " ON CONFLICT (object_key) DO UPDATE SET due_at = excluded.due_at RETURNING id",
             workspace_id,
             due_at,
         )

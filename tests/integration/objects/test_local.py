@@ -149,3 +149,23 @@ async def test_a_folder_that_cannot_be_used_hinders_no_start_and_is_noticed_unti
     root.unlink()
     await store.check()
     await store.stop()
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe"])
+async def test_a_damaged_description_is_said_and_can_be_written_over_and_deleted(
+    local: LocalStore, tmp_path: Path, file: MakeFile, text: bytes
+) -> None:
+    async def damage() -> None:
+        await local.put(KEY, file(b"first"), content_type="image/jpeg")
+        (path,) = (tmp_path / "objects").rglob("*.json")
+        path.write_bytes(text)
+
+    await damage()
+    with pytest.raises(HubError) as refused:
+        await local.stat(KEY)
+    assert refused.value.code is Code.UNAVAILABLE
+    await local.put(KEY, file(b"second"), content_type="image/jpeg")
+    assert await read(local, KEY) == b"second"
+    await damage()
+    await local.delete(KEY)
+    assert await local.stat(KEY) is None

@@ -18,6 +18,7 @@ from ofh.services.incoming import Reception
 from ofh.services.uploads import BUCKET, REGION, Endpoint, Reason, UploadRefused, Uploads
 from ofh.settings import load
 from tests.integration.objects.conftest import clock, place
+from tests.support.media import nothing_expected
 from tests.support.s3 import S3Server
 
 WORKSPACE = "87ffce7c-da28-49cf-9134-8db9fd87ccd1"
@@ -31,7 +32,7 @@ async def uploads(
     store, reception = LocalStore(folder / "objects", clock), Reception(folder / "incoming")
     await store.start()
     now = clock if at is None else lambda: at[0]
-    yield Uploads(store, reception, Metrics(), key=key, endpoint=OURS, roles=roles, clock=now)
+    yield Uploads(store, reception, Metrics(), key=key, endpoint=OURS, roles=roles, expect=nothing_expected, clock=now)
     reception.stop()
     await store.stop()
 

@@ -23,7 +23,18 @@ from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.metrics import Metrics
 from ofh.services.incoming import Reception
 from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, Rules
-from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadGrant, UploadRules, Uploads
+from ofh.services.uploads import (
+    BUCKET,
+    REGION,
+    Bearer,
+    Endpoint,
+    Reason,
+    UploadGrant,
+    UploadRefused,
+    UploadRules,
+    Uploads,
+)
+from tests.support.media import nothing_expected
 
 WORKSPACE = "87ffce7c-da28-49cf-9134-8db9fd87ccd1"
 MIB = 1024 * 1024
@@ -126,6 +137,7 @@ def running(
         uploads,
         address_of=lambda scope: str((scope.get("client") or ("",))[0]),
         stranger=limits.anonymous,
+        expect=nothing_expected,
         known=limits.file_request,
         stuck_s=stuck_s,
         clock=clock,

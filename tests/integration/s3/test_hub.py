@@ -20,6 +20,7 @@ from ofh.services.incoming import Reception
 from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadGrant, Uploads
 from ofh.settings import load
 from tests.support.hubs import PATIENCE_S, HubProcess, Way, base_environment, hub_process
+from tests.support.media import nothing_expected
 from tests.support.s3 import S3Server
 
 MIB = 1024 * 1024
@@ -47,6 +48,7 @@ async def granted(started: HubProcess) -> UploadGrant:
         key=signing_key(load(data=folder), "uploads"),
         endpoint=Endpoint(url=started.url, bucket=BUCKET, region=REGION, provider="minio"),
         roles=None,
+        expect=nothing_expected,
         clock=clock,
     )
     return await uploads.grant(WORKSPACE, 1)
