@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,19 @@ class TrackPoint:
     """Metres per second, positive when climbing."""
     battery_percent: float | None
     """What is left in all batteries together, percent."""
+
+
+class PathPoint(NamedTuple):
+    """One fix of a track where nothing but the place counts, and of many tracks; a tuple is made fastest."""
+
+    time: datetime
+    """As that of a `TrackPoint`."""
+    longitude: float
+    """Degrees, WGS 84."""
+    latitude: float
+    """Degrees, WGS 84."""
+    height: float
+    """Metres above the WGS 84 ellipsoid."""
 
 
 METRES_PER_DEGREE = 111_320.0

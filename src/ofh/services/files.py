@@ -29,11 +29,9 @@ from .audit import Audit, Event
 from .discarding import Discarding
 from .incoming import Incoming, Reception
 from .names import UNSET, UnsetType, check_name, is_id
-from .pages import MAX_PAGE, Page, behind, page_of, page_size, read_cursor
+from .pages import MAX_PAGE, PIECE, Page, behind, page_of, page_size, pieces, read_cursor
 
 MAX_FILE_BYTES = 2 * 1024**3
-PIECE = 500
-"""Rows that one statement reads of a list that is wanted whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,14 +154,8 @@ class Files:
             HubError: GONE; before the first piece.
         """
         await self._access.require(actor, Action.VIEW, workspace_id)
-        files = File.filter(workspace_id=workspace_id).order_by("-created_at", "-id").limit(PIECE)
-        rows = await files
-        while rows:
-            yield rows
-            last = rows[-1]
-            if len(rows) < PIECE:
-                return
-            rows = await files.filter(behind((micros(last.created_at), last.id), "created_at"))
+        async for piece in pieces(File.filter(workspace_id=workspace_id), "created_at"):
+            yield piece
 
     def content(self, row: File, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Its bytes from `start` up to, not including, `end`, in pieces of at most a mebibyte.

@@ -1,16 +1,17 @@
 """The drones and controllers of a workspace, and where they have been."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
-from ofh.domain.tracks import TrackPoint
+from ofh.domain.tracks import PathPoint, TrackPoint
 from ofh.store import history
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
+from ofh.store.outlines import Span, outlines
 
 from .access import Access
 from .names import check_name, is_id
@@ -99,3 +100,8 @@ class Fleet:
             raise bad_input("maxPoints", f"Must be from 2 to {MAX_TRACK_POINTS}.")
         async with self._readers:
             return await history.track(self._database, drone_id, start, end, max_points)
+
+    async def outlines(self, drone_id: int, spans: Sequence[Span], limit: int) -> list[list[PathPoint]]:
+        """Where a drone was in each of these spans, with few points; the caller knows that it may be seen."""
+        async with self._readers:
+            return await outlines(self._database, drone_id, spans, limit)

@@ -1,5 +1,6 @@
 """What members may know of the flights of their workspaces. How flights come about is `derivation.py`'s matter."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,15 +8,20 @@ from ofh.domain.actors import Action, Actor
 from ofh.domain.areas import Area
 from ofh.domain.devices import micros
 from ofh.domain.errors import bad_input, gone
-from ofh.domain.tracks import TrackPoint
+from ofh.domain.tracks import PathPoint, TrackPoint
 from ofh.store.database import Database
 from ofh.store.flights import FlightSearch
 from ofh.store.models import Flight
 
 from .access import Access
-from .fleet import Fleet
+from .fleet import MAX_TRACK_POINTS, Fleet
 from .names import is_id
-from .pages import Page, cursor_time, page_of, page_size, read_cursor
+from .pages import PIECE, Page, cursor_time, page_of, page_size, pieces, read_cursor
+
+LISTED_POINTS = 50_000
+"""Points of all tracks of one list together, some 5 MB of JSON: every flight has the same share, 2 at the least."""
+PIECE_POINTS = 10_000
+"""Points that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,22 @@ class Flights:
             raise gone("drone")
         wanted = FlightFilter(drone_id=drone_id)
         return await self.of_workspace(actor, drone.workspace_id, wanted, first=first, after=after)
+
+    async def all_of_drone(
+        self, actor: Actor, drone_id: int
+    ) -> AsyncIterator[list[tuple[Flight, Sequence[PathPoint]]]]:
+        """All flights of a drone with outlines of their tracks (`store/outlines.py`), in pieces that are quickly read.
+
+        Raises:
+            HubError: GONE; before the first piece.
+        """
+        if await self._fleet.drone(actor, drone_id) is None:
+            raise gone("drone")
+        flights = Flight.filter(drone_id=drone_id)
+        share = min(max(2, LISTED_POINTS // max(1, await flights.count())), MAX_TRACK_POINTS)
+        async for rows in pieces(flights, "started_at", min(PIECE_POINTS // share, PIECE)):
+            spans = [(row.started_at, end_of_track(row)) for row in rows]
+            yield list(zip(rows, await self._fleet.outlines(drone_id, spans, share), strict=True))
 
     async def track(self, actor: Actor, flight_id: int, max_points: int) -> list[TrackPoint]:
         """Where a flight went, in order of time, with at most so many points.

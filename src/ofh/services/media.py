@@ -2,6 +2,7 @@
 how they go that of `files.py`: a media item and its file go together.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from ofh.store.models import Flight, Media
 from .access import Access
 from .fleet import Fleet
 from .names import is_id
-from .pages import Page, behind, page_of, page_size, read_cursor
+from .pages import Page, behind, page_of, page_size, pieces, read_cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class MediaItems:
         row = await Media.get_or_none(id=media_id) if is_id(media_id) else None
         return row if row is not None and await self._access.role(actor, row.workspace_id) else None
 
+    async def with_file(self, actor: Actor, media_id: int) -> Media | None:
+        """As `media`, its file with it."""
+        row = await Media.filter(id=media_id).select_related("file").first() if is_id(media_id) else None
+        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+
     async def of_workspace(
         self, actor: Actor, workspace_id: int, wanted: MediaFilter, *, first: int | None, after: str | None
     ) -> Page[Media]:
@@ -67,9 +73,16 @@ class MediaItems:
         Raises:
             HubError: GONE; BAD_INPUT.
         """
-        if await self._fleet.drone(actor, drone_id) is None:
-            raise gone("drone")
-        return await _page(Media.filter(drone_id=drone_id), first, after)
+        return await _page(await self._of_drone(actor, drone_id), first, after)
+
+    async def all_of_drone(self, actor: Actor, drone_id: int) -> AsyncIterator[list[Media]]:
+        """All that a drone took, with their files, in pieces that are quickly read.
+
+        Raises:
+            HubError: GONE; before the first piece.
+        """
+        async for piece in pieces((await self._of_drone(actor, drone_id)).select_related("file"), "created_at"):
+            yield piece
 
     async def of_flight(self, actor: Actor, flight_id: int, *, first: int | None, after: str | None) -> Page[Media]:
         """A page of what was taken on a flight, what came last first.
@@ -77,11 +90,28 @@ class MediaItems:
         Raises:
             HubError: GONE; BAD_INPUT.
         """
+        return await _page(await self._of_flight(actor, flight_id), first, after)
+
+    async def all_of_flight(self, actor: Actor, flight_id: int) -> AsyncIterator[list[Media]]:
+        """All that was taken on a flight, with their files, in pieces that are quickly read.
+
+        Raises:
+            HubError: GONE; before the first piece.
+        """
+        async for piece in pieces((await self._of_flight(actor, flight_id)).select_related("file"), "created_at"):
+            yield piece
+
+    async def _of_drone(self, actor: Actor, drone_id: int) -> QuerySet[Media]:
+        if await self._fleet.drone(actor, drone_id) is None:
+            raise gone("drone")
+        return Media.filter(drone_id=drone_id)
+
+    async def _of_flight(self, actor: Actor, flight_id: int) -> QuerySet[Media]:
         flight = await Flight.get_or_none(id=flight_id) if is_id(flight_id) else None
         if flight is None:
             raise gone("flight")
         await self._access.require(actor, Action.VIEW, flight.workspace_id, what="flight")
-        return await _page(Media.filter(flight_id=flight_id), first, after)
+        return Media.filter(flight_id=flight_id)
 
 
 async def _page(media: QuerySet[Media], first: int | None, after: str | None) -> Page[Media]:

@@ -5,22 +5,27 @@ A cursor is opaque to clients: the sort key of the row that it stands behind.
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 import orjson
 from tortoise.expressions import Q
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
-from ofh.domain.devices import from_micros
+from ofh.domain.devices import from_micros, micros
 from ofh.domain.errors import HubError, bad_input
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 PAGE = 50
 """Rows of a page where the caller names no number."""
 MAX_PAGE = 200
+PIECE = 500
+"""Rows that one statement reads of a list that is wanted whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,17 @@ def behind(key: Sequence[int] | None, column: str) -> Q:
     # The first condition says no more than the second, but lets the index begin there.
     until, before = {f"{column}__lte": at}, {f"{column}__lt": at}
     return Q(Q(**until), Q(Q(**before), Q(id__lt=key[1]), join_type=Q.OR))  # type: ignore[arg-type]
+
+
+async def pieces(rows: QuerySet[M], column: str, size: int = PIECE) -> AsyncIterator[list[M]]:
+    """A whole list, the newest first by a column of times and the id, in pieces that are quickly read."""
+    ordered = rows.order_by(f"-{column}", "-id").limit(size)
+    found = await ordered
+    while found:
+        yield found
+        last = found[-1]
+        key = (micros(getattr(last, column)), last.pk)
+        found = await ordered.filter(behind(key, column)) if len(found) == size else []
 
 
 def _no_cursor() -> HubError:

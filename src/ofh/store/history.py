@@ -1,7 +1,8 @@
 """The history: what every drone reported, row by row, in the table `telemetry`.
 
 The table is too large for the ORM, and each database wants it laid out in its own way (`migrations/0002_history.py`):
-nobody but this module and `weeks` writes statements about it. On SQLite its times are microseconds since 1970.
+nobody but this module, `outlines` and `weeks` writes statements about it. On SQLite its times are microseconds since
+1970.
 
 A row's natural key is (drone, time, digest of the content), so a message that is delivered again changes nothing. The
 time is the device's clock; where that is not believed it is ours, another one at each delivery, and then the device's

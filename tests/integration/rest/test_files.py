@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ofh.domain.actors import Role
-from ofh.services.files import PIECE
+from ofh.services.pages import PIECE
 from ofh.store.models import File
 from tests.integration.rest.door import STRANGER, Door
 from tests.support.media import NOW

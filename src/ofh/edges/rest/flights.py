@@ -1,5 +1,8 @@
-"""Flights with their tracks. A long track is thinned to what a map shows, so that it is with the client in time."""
+"""Flights with their tracks. A long track is thinned to what a map shows, so that it is with the client in time; in the
+list of all flights of a drone, each track has a share of what is given out at once.
+"""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -28,7 +31,12 @@ def routes(rest: RestEndpoints, flights: Flights) -> list[BaseRoute]:
     async def current(ask: Ask) -> dict[str, Any]:
         return await shown(ask.actor, await flights.current(ask.actor, ask.id("drone_id")))
 
+    async def of_drone(ask: Ask) -> AsyncIterator[list[dict[str, Any]]]:
+        pieces = flights.all_of_drone(ask.actor, ask.id("drone_id"))
+        return ([shapes.flight(row, track) for row, track in piece] async for piece in pieces)
+
     return [
         rest.route("/api/flight/{flight_id}", GET=one),
+        rest.route("/api/drone/{drone_id}/flights", GET=of_drone),
         rest.route("/api/drone/{drone_id}/current-flight", GET=current),
     ]
