@@ -60,7 +60,7 @@ def serve(folder: Path, ready: Any) -> None:
 
     logs.configure("error", "console")
 
-    async def nobody_waits(_who: str) -> None:
+    async def nobody_waits(_who: Any) -> None:
         """Limits are not what is measured."""
 
     async def run() -> None:
@@ -71,6 +71,7 @@ def serve(folder: Path, ready: Any) -> None:
             address_of=lambda _scope: "",
             stranger=nobody_waits,
             known=nobody_waits,
+            stands=nobody_waits,
             stuck_s=30,
             clock=clock,
         )

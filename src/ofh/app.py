@@ -150,6 +150,7 @@ class HubApp:
             known=lambda access_key_id: people.limits.file_request(f"upload:{access_key_id}"),
             stuck_s=settings.upload_stuck_s,
             clock=now,
+            stands=hub.grantees.require,
             note=hub.doctor.note,
         )
         pilot = PilotEndpoints(hub.links, address_of=_address_of, throttle=self._throttle_pilot)
@@ -165,7 +166,7 @@ class HubApp:
             *PilotPage(hub.public_url).routes(),
             *topologies.routes(pilot, hub.awareness),
             *map_elements.routes(pilot, hub.map_elements),
-            *media.routes(pilot, hub.pilot_media, hub.uploads, hub.doctor.note),
+            *media.routes(pilot, hub.pilot_media, hub.uploads, hub.grantees, hub.doctor.note),
             self.pilot_sockets.route(),
             *self._media_server_routes(),
             Route("/healthz", _alive),

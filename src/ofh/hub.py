@@ -60,6 +60,7 @@ from ofh.services.feed import Feed
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.grantees import Grantees
 from ofh.services.handed import Handed
 from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
@@ -335,6 +336,9 @@ class Hub:
         self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
         self.objects = object_store(settings)
         self.reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
+        self.discarding = Discarding(
+            self.database, self.objects, now, untold=timedelta(days=settings.upload_untold_days)
+        )
         self.uploads = Uploads(
             self.objects,
             self.reception,
@@ -342,15 +346,14 @@ class Hub:
             key=signing_key(settings, "uploads"),
             endpoint=upload_endpoint(settings, public_url),
             roles=upload_roles(settings),
+            expect=self.discarding.expect,
             clock=now,
             rules=_upload_rules(settings),
         )
+        self.grantees = Grantees(time.monotonic)
         self.fleet = Fleet(self.database, self.people.access, now)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
-        self.discarding = Discarding(
-            self.database, self.objects, now, untold=timedelta(days=settings.upload_untold_days)
-        )
             self.database,
             self.people.access,
             self.fleet,
@@ -358,7 +361,6 @@ class Hub:
             self.people.sessions.still_valid,
             ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
         )
-            expect=self.discarding.expect,
         self.journal = Journal(self.people.access)
         self.files = Files(
             self.database,
@@ -374,7 +376,14 @@ class Hub:
         )
         self.media = MediaItems(self.people.access, self.fleet)
         self.pilot_media = PilotMedia(
-            self.database, self.bus, self.objects, self.discarding, self.people.audit, self.metrics, now
+            self.database,
+            self.bus,
+            self.objects,
+            self.discarding,
+            self.people.audit,
+            self.metrics,
+            now,
+            holds=self.uploads.holds,
         )
         self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
         self.alert_rules = AlertRules(
@@ -519,6 +528,7 @@ class Hub:
             stack.push_async_callback(self.people.mail.stop)
             stack.callback(self.people.control.subscribe(self._told))
             stack.callback(self.people.control.subscribe(self.commands.told))
+            stack.callback(self.people.control.subscribe(self.grantees.told))
             self._run(stack, "control", self.people.control.run)
 
             self._run(stack, "discarded objects", self.discarding.run)

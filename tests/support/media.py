@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.objects_local import LocalStore
-from ofh.backends.ports import ObjectInfo
+from ofh.backends.ports import ObjectInfo, ObjectStore
 from ofh.dji.media import decode_uploaded
 from ofh.domain.actors import Actor, Role
 from ofh.domain.errors import Code, HubError
@@ -25,6 +25,7 @@ from ofh.services.feed import Feed, channel
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.grantees import Grantees
 from ofh.services.incoming import Reception
 from ofh.services.link import Links, Pilot, Purpose
 from ofh.services.mail import Letters, LogMail
@@ -46,11 +47,11 @@ JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(200)
 SERIAL = "1581XTESTM30T0001"
 
 
-class FailingStore(LocalStore):
 async def nothing_expected(key: str) -> None:
     """For uploads with no database behind them."""
 
 
+class FailingStore(LocalStore):
     """A folder that can be away."""
 
     is_away = False
@@ -130,7 +131,6 @@ class MediaBench:
         )
         self.media = MediaItems(self.access, self.fleet)
         self.flights = Flights(database, self.access, self.fleet)
-        self.pilots = PilotMedia(database, self.bus, self.store, self.discarding, self.audit, self.counts, self.clock)
         self.uploads = Uploads(
             self.store,
             self.reception,
@@ -141,14 +141,19 @@ class MediaBench:
             expect=self.discarding.expect,
             clock=self.clock,
         )
+        self.pilots = self.pilots_with(self.store, self.discarding)
         self.control = Control(self.bus)
+        self.seconds = 0.0
+        self.grantees = Grantees(lambda: self.seconds)
+        self.control.subscribe(self.grantees.told)
         self.codes = Codes(database, clock=self.clock)
         self.limits = RateLimits(MemoryCounters())
+        self.connections = Connections(
+            database=database, access=self.access, audit=self.audit, control=self.control, clock=self.clock
+        )
         self.links = Links(
             database=database,
-            connections=Connections(
-                database=database, access=self.access, audit=self.audit, control=self.control, clock=self.clock
-            ),
+            connections=self.connections,
             limits=self.limits,
             audit=self.audit,
             control=self.control,
@@ -171,6 +176,19 @@ class MediaBench:
 
     def clock(self) -> datetime:
         return self.now
+
+    def pilots_with(self, store: ObjectStore, discarding: Discarding) -> PilotMedia:
+        """The service that takes controllers' words, over a store."""
+        return PilotMedia(
+            self.database,
+            self.bus,
+            store,
+            discarding,
+            self.audit,
+            self.counts,
+            self.clock,
+            holds=self.uploads.holds,
+        )
 
     def tick(self, **span: float) -> None:
         self.now += timedelta(**span)

@@ -38,7 +38,6 @@ from ofh.domain.media import (
     lens_of,
     media_type_of,
 )
-from ofh.domain.objects import issued_to
 from ofh.store import journal, media
 from ofh.store.database import Database
 from ofh.store.models import Drone, File, Fingerprint, Flight, Media, MediaGroup, PendingUpload
@@ -97,6 +96,7 @@ class PilotMedia:
 
     Args:
         clock: the hub's time, UTC.
+        holds: key, workspace's uuid and id → whether the workspace was given credentials for it (`Uploads.holds`).
         sweep: how often it looks for what waits.
     """
 
@@ -110,8 +110,10 @@ class PilotMedia:
         counters: Counters,
         clock: Callable[[], datetime],
         *,
+        holds: Callable[[str, str, int], bool],
         sweep: timedelta = timedelta(seconds=15),
     ) -> None:
+        self._holds = holds
         self._database = database
         self._bus = bus
         self._store = store
@@ -154,7 +156,7 @@ class PilotMedia:
         if not told.is_up or told.object_key is None:
             log.info("a controller could not upload a file", connection=pilot.public_id, workspace=pilot.workspace_id)
             return Outcome.FAILED
-        if not issued_to(told.object_key, str(pilot.workspace_uuid)):
+        if not self._holds(told.object_key, str(pilot.workspace_uuid), pilot.workspace_id):
             log.warning(
                 "an object outside of the workspace's prefixes",
                 connection=pilot.public_id,
@@ -270,10 +272,10 @@ class PilotMedia:
             if outcome is None:
                 outcome = Outcome.TAKEN
                 await self._take_new(client, taking, events)
-            await self._discarding.note(discarded)
-            await journal.append(self._database, client, events)
             if taking.key not in discarded and outcome in (Outcome.TAKEN, Outcome.REPEATED):
                 await self._discarding.told(taking.key)
+            await self._discarding.note(discarded)
+            await journal.append(self._database, client, events)
         await publish(self._bus, events, self._counters)
         await self._discarding.now(discarded)
         return outcome

@@ -2,8 +2,9 @@
 
 A grant is stateless: its claims stand in the session token under a MAC, and the secret follows from the token, so any
 process of the hub verifies it, for its whole term and after every restart. The key behind both comes from the hub's
-secret. Where the store issues credentials itself (STS) and the settings say so, grants are the store's, and the
-controller talks to the store.
+secret. Whether the one that it was given to still stands is looked up beside it (`Grantees`). A grant's prefix shows by
+itself which workspace it was given to, so that a new uuid of the workspace takes no photo from it. Where the store
+issues credentials itself (STS) and the settings say so, grants are the store's, and the controller talks to the store.
 """
 
 import base64
@@ -11,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,9 @@ MIB = 1024 * 1024
 ALMOST_FULL = 0.9
 MAX_PARTS = 10_000
 UPLOADS_REMEMBERED = 256
+PREFIX_BYTES = 10
+PREFIX_LETTERS = 16
+"""Of which a grant's own part of its prefix has twice so many: what is random, and whose it is."""
 _ID_PREFIX = "ASIA"
 
 
@@ -137,6 +141,8 @@ class Bearer:
     workspace_id: int
     connection_id: int
     """Which one the grant was given to; 0: nobody's in particular."""
+    mark: str
+    """Of the connection's secret at that time."""
     expires_at: datetime
 
     @property
@@ -153,53 +159,58 @@ class Uploads:
         reception: where bodies come in.
         endpoint: told with grants; of the store where `roles` are given, else our own.
         roles: of the store; None: grants are our own.
+        expect: told of each object before it is there; nobody has said yet that it is up.
         clock: aware UTC time.
     """
 
     def __init__(
         self,
         store: ObjectStore,
-        expect: told of each object before it is there; nobody has said yet that it is up.
         reception: Reception,
         counters: Counters,
         *,
         key: bytes,
         endpoint: Endpoint,
         roles: StoreRoles | None,
+        expect: Callable[[str], Awaitable[None]],
         clock: Callable[[], datetime],
         rules: UploadRules | None = None,
     ) -> None:
         self.rules = rules or UploadRules()
         self._store = store
         self._reception = reception
-        expect: Callable[[str], Awaitable[None]],
         self._counters = counters
         self._key = key
         self._endpoint = endpoint
         self._roles = roles
+        self._expect = expect
         self._clock = clock
         self._busy: dict[str, int] = {}
         """Object → bodies for it under way."""
         self._of_session: Counter[str] = Counter()
         """Session → objects of it among these."""
         self._parts: OrderedDict[str, dict[int, int]] = OrderedDict()
-        self._expect = expect
         """Upload → number and size of its parts, as far as this process knows."""
         self._counts: dict[str, int] = {}
         self._used = 0.0
 
     # Grants
 
-    async def grant(self, workspace_uuid: str, workspace_id: int, connection_id: int = 0) -> UploadGrant:
+    async def grant(
+        self, workspace_uuid: str, workspace_id: int, connection_id: int = 0, mark: str = ""
+    ) -> UploadGrant:
         """Credentials that can write below a new prefix of the workspace, for twelve hours, and nothing else.
 
         Args:
-            workspace_uuid: the first element of the prefix; ask `holds` with the same.
-            connection_id: whose controller it is for, so that what becomes of its uploads can be told there.
+            workspace_uuid: the first element of the prefix.
+            connection_id: whose controller it is for, so that it ends with the connection, and what becomes of its
+                uploads can be told there.
+            mark: of the connection's present secret (`Grantees.mark`).
         Raises:
             HubError: UNAVAILABLE, the store issues the credentials and does not answer.
         """
-        prefix = f"{workspace_uuid}/{_letters(secrets.token_bytes(10))}"
+        chosen = f"{workspace_uuid}/{_letters(secrets.token_bytes(PREFIX_BYTES))}"
+        prefix = chosen + self._proof(chosen, workspace_id)
         self._count("grants")
         now = self._clock()
         if self._roles is not None:
@@ -215,7 +226,8 @@ class Uploads:
             )
         key_id = _ID_PREFIX + _letters(secrets.token_bytes(10)).upper()
         expires = int((now + TERM).timestamp())
-        claims = {"a": key_id, "b": BUCKET, "p": prefix, "w": workspace_id, "c": connection_id, "e": expires, "o": "w"}
+        whose = {"w": workspace_id, "c": connection_id, "m": mark}
+        claims = {"a": key_id, "b": BUCKET, "p": prefix, **whose, "e": expires, "o": "w"}
         token = self._token(orjson.dumps(claims))
         return UploadGrant(
             endpoint=self._endpoint,
@@ -251,7 +263,8 @@ class Uploads:
             secret=self._secret(token),
             prefix=claims["p"],
             workspace_id=claims["w"],
-            connection_id=claims.get("c", 0),
+            connection_id=claims["c"],
+            mark=claims["m"],
             expires_at=expires_at,
         )
 
@@ -263,11 +276,12 @@ class Uploads:
 
     # What callbacks ask
 
-    def holds(self, key: str, workspace_uuid: str) -> bool:
+    def holds(self, key: str, workspace_uuid: str, workspace_id: int) -> bool:
         """Whether a key that a controller names can have come from a grant to this workspace.
 
-        It then lies below the workspace's uuid and a grant's own element. Keys of others, and what is no key at all,
-        are False. Whether there is an object, `stat` tells.
+        It then lies below the workspace's uuid and a grant's own element; or below a prefix that was granted to the
+        workspace when it had another uuid, as with a controller that had its credentials before. Keys of others, and
+        what is no key at all, are False. Whether there is an object, `stat` tells.
         """
         if issued_to(key, workspace_uuid):
             return True
@@ -332,6 +346,7 @@ class Uploads:
         """Make the object of a body. `only_new`: refuse where there is one already."""
         if only_new:
             await self._require_new(key)
+        await self._expect(key)
         info = await self._store.put(key, received.path, content_type=content_type, md5=received.md5)
         self._stored(received)
         self._count("objects")
@@ -346,7 +361,6 @@ class Uploads:
         workspace = f"{key.partition('/')[0]}/"
         if len(await self._store.list_uploads(workspace)) >= self.rules.begun:
             self._counters.dropped("uploads_begun")
-        await self._expect(key)
             raise UploadRefused(
                 Reason.TOO_MANY, "Too many uploads were begun and neither completed nor aborted. Abort some of them."
             )
@@ -420,6 +434,7 @@ class Uploads:
             self._check_parts(there, parts, announced)
             if only_new:
                 await self._require_new(key)
+        await self._expect(key)
         try:
             info = await self._store.complete(key, upload_id, parts)
         except HubError as error:
@@ -434,7 +449,6 @@ class Uploads:
         self._parts.pop(upload_id, None)
         await self._store.abort(key, upload_id)
 
-        await self._expect(key)
     # Upkeep
 
     async def tidy(self) -> None:
@@ -479,6 +493,11 @@ class Uploads:
             return None
         found: dict[str, Any] = orjson.loads(payload)
         return found
+
+    def _proof(self, chosen: str, workspace_id: int) -> str:
+        """The end of a prefix, which shows whom it was granted to."""
+        said = f"prefix{workspace_id}/{chosen}".encode("utf-8", "replace")
+        return _letters(hmac.digest(self._key, said, hashlib.sha256)[:PREFIX_BYTES])
 
     def _secret(self, token: str) -> str:
         made = hmac.digest(self._key, b"secret" + token.encode(), hashlib.sha256)

@@ -63,7 +63,11 @@ async def door(bench: MediaBench, place: Place) -> AsyncIterator[Door]:
 
     endpoints = PilotEndpoints(bench.links, address_of=lambda scope: str(scope["client"][0]), throttle=throttle)
     routes = media.routes(
-        endpoints, bench.pilots, bench.uploads, lambda who, step, problem, detail: door.notes.append((step, problem))
+        endpoints,
+        bench.pilots,
+        bench.uploads,
+        bench.grantees,
+        lambda who, step, problem, detail: door.notes.append((step, problem)),
     )
     app = Guard(Router(routes=routes, redirect_slashes=False), proxies=(), is_tls=True)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=HUB) as client:

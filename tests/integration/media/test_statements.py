@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -67,6 +68,19 @@ async def test_a_photo_is_kept_with_all_that_the_controller_says(bench: MediaBen
     ]
     entry = await AuditEntry.get(action="file uploaded")
     assert (entry.workspace_id, entry.address) == (place.id, "192.0.2.9")
+
+
+async def test_what_was_put_under_credentials_of_a_former_uuid_is_taken(bench: MediaBench, place: Place) -> None:
+    """After `reset-workspace-uuid` Pilot may still use the credentials that it has, and says so under the new uuid."""
+    elsewhere = await bench.place("South")
+    prefix = (await bench.uploads.grant(str(place.row.uuid), place.id, place.connection.id)).object_key_prefix
+    place.row.uuid = uuid4()
+    await place.row.save()
+    body = callback(object_key=f"{prefix}/DJI_0001.JPG")
+    assert await bench.register(elsewhere, body) is Outcome.FOREIGN_KEY
+    assert await bench.register(place, body) is Outcome.TAKEN
+    assert (await File.get()).object_key == body["object_key"]
+    assert await bench.register(place, callback()) is Outcome.FOREIGN_KEY  # of the former uuid, and granted to nobody
 
 
 async def test_a_miss_then_a_hit(bench: MediaBench, place: Place) -> None:

@@ -11,7 +11,7 @@ from ofh.backends.ports import ObjectStore
 from ofh.dji.media import decode_uploaded
 from ofh.services.discarding import Discarding
 from ofh.services.files import Files
-from ofh.services.pilot_media import Outcome, PilotMedia
+from ofh.services.pilot_media import Outcome
 from ofh.store.models import DiscardedObject, File, Media
 from tests.support.media import JPEG, MediaBench, Place, callback
 from tests.support.s3 import REGION, S3Server
@@ -41,7 +41,7 @@ async def store(request: pytest.FixtureRequest, bench: MediaBench, tmp_path: Pat
     discarding = Discarding(bench.database, made, bench.clock)
     bench.discarding = discarding
     bench.files = Files(bench.database, bench.access, bench.audit, made, bench.reception, discarding, bench.clock)
-    bench.pilots = PilotMedia(bench.database, bench.bus, made, discarding, bench.audit, bench.counts, bench.clock)
+    bench.pilots = bench.pilots_with(made, discarding)
     yield made
     await made.stop()
 

@@ -50,8 +50,33 @@ async def test_a_grant_says_all_that_a_controller_needs(tmp_path: Path) -> None:
         assert bearer.secret == grant.access_key_secret
         assert len(bearer.secret) == 40
         assert bearer.secret not in repr(bearer)
-        assert made.holds(f"{grant.object_key_prefix}/DJI_0001.JPG", WORKSPACE)
-        assert not made.holds(f"{grant.object_key_prefix}/DJI_0001.JPG", WORKSPACE.replace("8", "9"))
+        assert made.holds(f"{grant.object_key_prefix}/DJI_0001.JPG", WORKSPACE, 7)
+
+
+async def test_a_prefix_is_its_workspaces_whatever_uuid_that_has_by_now(tmp_path: Path) -> None:
+    """S1: a key is taken that lies under a prefix issued to that same workspace, and no other."""
+    now_it_is = WORKSPACE.replace("8", "9")
+    async with uploads(tmp_path / "a") as made, uploads(tmp_path / "b", key=b"o" * 32) as other:
+        prefix = (await made.grant(WORKSPACE, 7)).object_key_prefix
+        key = f"{prefix}/DJI_0001.JPG"
+        assert made.holds(key, now_it_is, 7)
+        assert not made.holds(key, now_it_is, 8)
+        assert not other.holds(key, now_it_is, 7)
+        former, part = prefix.split("/")
+        for forged in (
+            prefix,
+            f"{prefix}/",
+            f"{prefix}/../a.JPG",
+            f"{prefix}x/a.JPG",
+            f"{prefix[:-1]}/a.JPG",
+            f"{former}/{part[:16]}/a.JPG",
+            f"{now_it_is[::-1]}/{part}/a.JPG",
+            f"{former}/{part[16:]}{part[:16]}/a.JPG",
+            f"{former}/\ud800{part}/a.JPG",
+            f"/{part}/a.JPG",
+            "",
+        ):
+            assert not made.holds(forged, now_it_is, 7), forged
 
 
 async def test_no_two_grants_share_anything(tmp_path: Path) -> None:

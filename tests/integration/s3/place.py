@@ -51,6 +51,8 @@ class Place:
     loop: asyncio.AbstractEventLoop
     offset: timedelta = field(default_factory=timedelta)
     """Between the endpoint's clock and the right time."""
+    ends_after: dict[str, int] = field(default_factory=dict)
+    """Prefix of a grant → how often its connection will still be found."""
 
     @property
     def url(self) -> str:
@@ -63,6 +65,13 @@ class Place:
     def grant(self, workspace: str = WORKSPACE) -> UploadGrant:
         grant: UploadGrant = self.do(self.uploads.grant(workspace, 7))
         return grant
+
+    async def stands(self, bearer: Bearer) -> None:
+        left = self.ends_after.get(bearer.prefix, 1)
+        if not left:
+            raise UploadRefused(Reason.TOKEN_EXPIRED, "Ended.")
+        if bearer.prefix in self.ends_after:
+            self.ends_after[bearer.prefix] = left - 1
 
     def content(self, key: str) -> bytes:
         """The stored object."""
@@ -128,6 +137,7 @@ def running(
         key=b"k" * 32,
         endpoint=Endpoint(url=f"http://127.0.0.1:{port}", bucket=BUCKET, region=REGION, provider="minio"),
         roles=None,
+        expect=nothing_expected,
         clock=clock,
         rules=rules,
     )
@@ -137,10 +147,10 @@ def running(
         uploads,
         address_of=lambda scope: str((scope.get("client") or ("",))[0]),
         stranger=limits.anonymous,
-        expect=nothing_expected,
         known=limits.file_request,
         stuck_s=stuck_s,
         clock=clock,
+        stands=place.stands,
     )
 
     async def by_host(scope: Any, receive: Any, send: Any) -> None:

@@ -469,6 +469,21 @@ def test_an_upload_is_known_under_its_own_key_alone(place: Place, grant: UploadG
     assert stranger.ask("DELETE", f"uploadId={upload.id}").code == "AccessDenied"
 
 
+@pytest.mark.parametrize("found", [0, 1])
+def test_a_grant_ends_with_its_connection_also_while_a_body_comes_in(
+    place: Place, grant: UploadGrant, found: int
+) -> None:
+    upload = Upload(place, grant)
+    for send in (put(place, grant).send, lambda: upload.ask("PUT", f"partNumber=1&uploadId={upload.id}", SMALL)):
+        place.ends_after[grant.object_key_prefix] = found
+        answer = send()
+        assert (answer.status, answer.code) == (400, "ExpiredToken")
+    place.ends_after.clear()
+    assert place.stat(key_in(grant)) is None
+    assert b"<Part>" not in upload.ask("GET", f"uploadId={upload.id}").body
+    assert put(place, grant).send().status == 200
+
+
 # Limits
 
 

@@ -18,6 +18,7 @@ from ofh.dji.media import (
 )
 from ofh.domain.errors import Code, HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
+from ofh.services.grantees import Grantees
 from ofh.services.pilot_media import ACKNOWLEDGED, Outcome, PilotMedia
 from ofh.services.uploads import UploadGrant, Uploads
 
@@ -41,13 +42,15 @@ _PROBLEMS = {
 }
 
 
-def routes(endpoints: PilotEndpoints, media: PilotMedia, uploads: Uploads, note: Note) -> list[BaseRoute]:
+def routes(
+    endpoints: PilotEndpoints, media: PilotMedia, uploads: Uploads, grantees: Grantees, note: Note
+) -> list[BaseRoute]:
     """The routes of the five endpoints.
 
     Args:
         note: tells the connection doctor how a step went.
     """
-    handlers = _Handlers(media, uploads, note)
+    handlers = _Handlers(media, uploads, grantees, note)
     base = "/media/api/v1/workspaces/{workspace_uuid}"
     return [
         endpoints.route(f"{base}/fast-upload", handlers.fast_upload),
@@ -66,9 +69,10 @@ def routes(endpoints: PilotEndpoints, media: PilotMedia, uploads: Uploads, note:
 class _Handlers:
     """What each endpoint does with what it was asked."""
 
-    def __init__(self, media: PilotMedia, uploads: Uploads, note: Note) -> None:
+    def __init__(self, media: PilotMedia, uploads: Uploads, grantees: Grantees, note: Note) -> None:
         self._media = media
         self._uploads = uploads
+        self._grantees = grantees
         self._note = note
 
     async def fast_upload(self, ask: Ask) -> Answer:
@@ -96,8 +100,9 @@ class _Handlers:
     async def sts(self, ask: Ask) -> Answer:
         """Credentials for uploads."""
         pilot = ask.pilot
+        mark = await self._grantees.mark(pilot.connection_id)
         try:
-            grant = await self._uploads.grant(str(pilot.workspace_uuid), pilot.workspace_id, pilot.connection_id)
+            grant = await self._uploads.grant(str(pilot.workspace_uuid), pilot.workspace_id, pilot.connection_id, mark)
         except HubError as error:
             if error.code is not Code.UNAVAILABLE:
                 raise

@@ -1,7 +1,8 @@
 """`/ofh-media/…`: what S3 clients need to upload under a grant of the hub, and nothing else (dji-pilot-2.md, 3.4).
 
 A request goes through these gates: who says to have sent this (`signature.claim_of`)? Is that a grant of ours
-(`Uploads.verify`)? Did they really (`signature.check`)? Is the key below their prefix? Only then does a body come in.
+(`Uploads.verify`)? Did they really (`signature.check`)? Does their connection still stand (`Grantees`)? Is the key below
+their prefix? Only then does a body come in.
 No reading, no deleting, no listing of objects.
 """
 
@@ -85,6 +86,7 @@ class S3Endpoint:
         known: an access key id whose request is genuine; raises HubError RATE_LIMITED.
         stuck_s: seconds after which a sender that sends next to nothing is left.
         note: takes down what became of the uploads of a connection.
+        stands: refuses a bearer whose connection is not what it was; asked before a body comes and before it counts.
         clock: aware UTC time.
     """
 
@@ -97,9 +99,11 @@ class S3Endpoint:
         known: Callable[[str], Awaitable[None]],
         stuck_s: float,
         clock: Callable[[], datetime],
+        stands: Callable[[Bearer], Awaitable[None]],
         note: Callable[[int, LinkStepName, LinkProblem | None, str], None] = lambda *_: None,
     ) -> None:
         self._uploads = uploads
+        self._stands = stands
         self._note = note
         self._address_of = address_of
         self._stranger = stranger
@@ -144,6 +148,7 @@ class S3Endpoint:
             path = path.removeprefix(f"/{BUCKET}")
         claim, bearer, seal = await self._proven(scope, request)
         await self._known(bearer.access_key_id)
+        await self._stands(bearer)
         parameters = _parameters(request)
         for name, what in _NOT_HERE.items():
             if request.header(name) is not None:
@@ -269,6 +274,7 @@ class S3Endpoint:
             if form.decoder is not None:
                 form.decoder.finish()
             promised = body.check(form, received)
+            await self._stands(asked.bearer)
             etag = await store(received)
         headers = {f"{body.CHECKSUM}{name}": body.encoded(value) for name, value in promised.items()}
         return _Answer(headers={"etag": f'"{etag}"', **headers})
