@@ -302,7 +302,22 @@ class HubApp:
             cookie=self._cookie,
             operation_s=hub.settings.operation_s,
         )
-        return rest.routes(endpoints, rest.Services(files=hub.files, flights=hub.flights))
+        people = hub.people
+        return rest.routes(
+            endpoints,
+            rest.Services(
+                sessions=people.sessions,
+                accounts=people.accounts,
+                registration=people.registration,
+                workspaces=people.workspaces,
+                connections=people.connections,
+                links=hub.links,
+                fleet=hub.fleet,
+                files=hub.files,
+                flights=hub.flights,
+                media=hub.media,
+            ),
+        )
 
     def _link_endpoints(self, origins: Origins, *, is_tls: bool) -> LinkEndpoints:
         hub, settings = self._hub, self._hub.settings

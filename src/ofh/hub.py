@@ -74,6 +74,7 @@ from ofh.services.presence import Presence, PresenceRules
 from ofh.services.ratelimits import Counters as RateCounters
 from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
 from ofh.services.recorder import Recorder, RecorderRules
+from ofh.services.registration import Registration
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.sessions import Sessions
 from ofh.services.streams import Streams
@@ -189,6 +190,17 @@ class AccountServices:
             mail=self.mail,
             letters=self.letters,
             stream_key=signing_key(settings, "stream"),
+            clock=now,
+        )
+        self.registration = Registration(
+            database=database,
+            passwords=self.passwords,
+            codes=self.codes,
+            limits=self.limits,
+            audit=self.audit,
+            mail=self.mail,
+            letters=self.letters,
+            is_open=settings.registration == "open",
             clock=now,
         )
         self.workspaces = Workspaces(

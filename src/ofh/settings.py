@@ -281,6 +281,11 @@ class Settings(BaseSettings):
         default=14, gt=0, le=36_500, description="Days without use after which a log-in ends."
     )
     session_days: float = Field(default=90, gt=0, le=36_500, description="Days after which a log-in ends in any case.")
+    registration: Literal["closed", "open"] = Field(
+        default="closed",
+        description="Whether strangers may make accounts by /api/auth/register: closed, or open. What they register is "
+        "confirmed by a letter, so it needs OFH_SMTP_URL.",
+    )
     argon2_memory_kib: int = Field(
         default=47_104, ge=19_456, description="Memory of one password check (argon2id), KiB."
     )

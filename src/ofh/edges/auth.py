@@ -15,6 +15,8 @@ from ofh.services.sessions import Sessions
 
 COOKIE = "user-auth"
 """Fixed by existing clients, so the `__Host-` prefix cannot be had; the attributes give the same effect (C1)."""
+LINK_COOKIE = "connection-link-auth"
+"""A controller's page's session. Fixed by the contract."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_COOKIES_LENGTH = 16_384
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -18,7 +18,8 @@ from ofh.backends.ports import Broker, BrokerAccount
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import HubError, gone
 from ofh.store.database import Database
-from ofh.store.models import Binding, Connection, LinkToken, Workspace
+from ofh.store.devices import shown_of
+from ofh.store.models import Binding, Connection, Drone, LinkToken, RemoteController, Workspace
 
 from .access import Access
 from .audit import Audit, Event
@@ -38,6 +39,14 @@ class CreatedConnection:
 
     connection: Connection
     secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesOf:
+    """The ids of the devices to show for a connection; None where none came in by it."""
+
+    remote_controller_id: int | None
+    drone_id: int | None
 
 
 class Connections:
@@ -83,6 +92,18 @@ class Connections:
         if row is None or await self._access.role(actor, row.workspace_id) is None:
             return None
         return row
+
+    async def devices_of(self, rows: Iterable[Connection]) -> builtins.list[DevicesOf]:
+        """The devices of connections that the caller may see, by two statements however many."""
+        ids = [row.id for row in rows]
+        controllers, drones = await shown_of(RemoteController, ids), await shown_of(Drone, ids)
+        return [
+            DevicesOf(
+                remote_controller_id=controllers[id].id if id in controllers else None,
+                drone_id=drones[id].id if id in drones else None,
+            )
+            for id in ids
+        ]
 
     async def create(self, actor: Actor, workspace_id: int, name: str) -> CreatedConnection:
         """Make a connection.

@@ -254,6 +254,29 @@ class Letters:
             ),
         )
 
+    def welcome(self, to: str, token: str) -> Letter:
+        """To somebody who has just registered."""
+        return Letter(
+            to=to,
+            subject="Your account at OpenFlightHub",
+            body=(
+                "Somebody, you we hope, registered with this address. Open this link to begin and to choose a "
+                f"password; it works once, within 10 minutes:\n{self.login_link(token)}\n\nAfterwards, ask for a new "
+                f"password to get in:\n{self._public_url}/\n\nIf it was not you, do nothing.\n"
+            ),
+        )
+
+    def known(self, to: str) -> Letter:
+        """To somebody whose address was registered once more."""
+        return Letter(
+            to=to,
+            subject="You have an account at OpenFlightHub already",
+            body=(
+                "Somebody, you we hope, wanted to register with this address, which has an account. Log in, or ask for "
+                f"a new password:\n{self._public_url}/\n\nIf it was not you, do nothing.\n"
+            ),
+        )
+
     def added(self, to: str, workspace: str) -> Letter:
         """To somebody who has an account already."""
         return Letter(

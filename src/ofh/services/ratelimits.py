@@ -57,6 +57,10 @@ class Rules:
     resets_per_account: int = 3
     """Password resets asked for in an hour."""
     resets_per_address: int = 20
+    registrations_per_account: int = 3
+    """Letters in an hour to an address that somebody registers."""
+    registrations_per_address: int = 20
+    """Accounts registered in an hour, or tried to."""
     invitations_per_user: int = 100
     """Invitations sent in an hour."""
     session: Rate = field(default_factory=lambda: Rate(per_second=50, burst=200))
@@ -159,6 +163,19 @@ class RateLimits:
             by_address = await self._counters.add(f"reset:address:{network_of(address)}", HOUR_S)
             by_account = await self._counters.add(f"reset:account:{account}", HOUR_S)
         return by_address.hits <= self._rules.resets_per_address and by_account.hits <= self._rules.resets_per_account
+
+    async def may_register(self, account: str, address: str) -> bool:
+        """Count a registration; whether a letter may be sent for it. Known and unknown accounts count alike.
+
+        Raises:
+            HubError: RATE_LIMITED, too many from this address.
+        """
+        by_account = Count(0, 0.0)
+        async with _open():
+            by_address = await self._counters.add(f"register:address:{network_of(address)}", HOUR_S)
+            _refuse_if_over(by_address, self._rules.registrations_per_address + 1)
+            by_account = await self._counters.add(f"register:account:{account}", HOUR_S)
+        return by_account.hits <= self._rules.registrations_per_account
 
     async def invitation(self, user_id: int) -> None:
         """Count an invitation.

@@ -88,17 +88,40 @@ class Workspaces:
             HubError: BAD_INPUT.
         """
         name = check_name(name)
-        now = self._clock()
         async with self._database.transaction():
             if not await User.filter(id=actor.user_id).exists():
                 raise HubError(Code.UNAUTHENTICATED, "Log in first.")
-            workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now)
-            await Membership.create(workspace_id=workspace.id, user_id=actor.user_id, role=Role.OWNER.value, since=now)
-            await give_defaults(workspace.id, now)
+            workspace = await self._create(actor.user_id, name)
             await self._audit.by(
                 actor, Event.WORKSPACE_CREATED, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
             )
         await self._control.publish("membership", workspace_id=workspace.id, user_id=actor.user_id)
+        return workspace
+
+    async def create_by_connection(self, connection_id: int, name: str, *, address: str = "") -> Workspace:
+        """Make a workspace for whoever made a connection, as its controller's page asks.
+
+        Where the audit record does not say who that was (the command line did, or it is too long ago), or they have no
+        account any more, it belongs to the connection's workspace's owner of the longest standing.
+
+        Raises:
+            HubError: BAD_INPUT; UNAUTHENTICATED, the connection has gone.
+        """
+        name = check_name(name)
+        async with self._database.transaction():
+            connection = await Connection.get_or_none(id=connection_id)
+            owner_id = None if connection is None else await self._answerable(connection)
+            if owner_id is None:
+                raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+            workspace = await self._create(owner_id, name)
+            await self._audit.record(
+                Event.WORKSPACE_CREATED,
+                user_id=owner_id,
+                workspace_id=workspace.id,
+                address=address,
+                object=f"workspace:{workspace.id} by connection:{connection_id}",
+            )
+        await self._control.publish("membership", workspace_id=workspace.id, user_id=owner_id)
         return workspace
 
     async def update(
@@ -265,6 +288,29 @@ class Workspaces:
         if before_id is not None:
             entries = entries.filter(id__lt=check_id(before_id, "entry"))
         return await entries.order_by("-id").limit(first) if first else []
+
+    async def _create(self, owner_id: int, name: str) -> Workspace:
+        """Within a transaction."""
+        now = self._clock()
+        workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now)
+        await Membership.create(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER.value, since=now)
+        await give_defaults(workspace.id, now)
+        return workspace
+
+    async def _answerable(self, connection: Connection) -> int | None:
+        """Who made a connection, or who stands in for them; None where the workspace has gone."""
+        made = await AuditEntry.filter(
+            workspace_id=connection.workspace_id,
+            action=Event.CONNECTION_CREATED.value,
+            object=f"connection:{connection.id}",
+        ).first()
+        user_id: int | None = None if made is None else made.user_id
+        if user_id is not None and await User.filter(id=user_id).exists():
+            return user_id
+        owner = (
+            await Membership.filter(workspace_id=connection.workspace_id, role=Role.OWNER.value).order_by("id").first()
+        )
+        return None if owner is None else owner.user_id
 
     @asynccontextmanager
     async def _holding(

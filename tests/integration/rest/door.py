@@ -14,7 +14,11 @@ from ofh.edges.auth import Origins
 from ofh.edges.guard import Guard
 from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.rest.routes import Services, routes
+from ofh.services.accounts import Accounts
+from ofh.services.connections import Connections
+from ofh.services.mail import Letters, LogMail
 from ofh.services.passwords import Passwords
+from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
 from tests.support.media import MediaBench, Place
 
@@ -30,6 +34,8 @@ class Door:
 
     bench: MediaBench
     rest: RestEndpoints
+    services: Services
+    mail: LogMail
     place: Place
     elsewhere: Place
     client: httpx2.AsyncClient
@@ -49,7 +55,7 @@ class Door:
 
     def app(self, *more: BaseRoute) -> Any:
         """The application, with further routes."""
-        made = routes(self.rest, Services(files=self.bench.files, flights=self.bench.flights))
+        made = routes(self.rest, self.services)
         return Guard(Router(routes=[*made, *more], redirect_slashes=False), proxies=(), is_tls=True)
 
     async def count(self, actor: Actor | None, address: str, number: int) -> None:
@@ -60,7 +66,9 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(bench: MediaBench, *more: Any, operation_s: float = 30) -> AsyncIterator[Door]:
+async def opened(
+    bench: MediaBench, *more: Any, operation_s: float = 30, is_registration_open: bool = False
+) -> AsyncIterator[Door]:
     """A door.
 
     Args:
@@ -94,9 +102,49 @@ async def opened(bench: MediaBench, *more: Any, operation_s: float = 30) -> Asyn
         cookie=lambda token: f"user-auth={token or 'ended'}",
         operation_s=operation_s,
     )
-    door = Door(bench, rest, place, elsewhere, httpx2.AsyncClient(), tokens)
+    connections = Connections(
+        database=bench.database, access=bench.access, audit=bench.audit, control=bench.control, clock=bench.clock
+    )
+    letters, mail = Letters(HUB), LogMail(bench.folder / "letters")
+    services = Services(
+        sessions=sessions,
+        accounts=Accounts(
+            database=bench.database,
+            passwords=passwords,
+            codes=bench.codes,
+            sessions=sessions,
+            limits=bench.limits,
+            audit=bench.audit,
+            control=bench.control,
+            mail=mail,
+            letters=letters,
+            stream_key=b"s" * 32,
+            clock=bench.clock,
+        ),
+        registration=Registration(
+            database=bench.database,
+            passwords=passwords,
+            codes=bench.codes,
+            limits=bench.limits,
+            audit=bench.audit,
+            mail=mail,
+            letters=letters,
+            is_open=is_registration_open,
+            clock=bench.clock,
+        ),
+        workspaces=bench.workspaces,
+        connections=connections,
+        links=bench.links,
+        fleet=bench.fleet,
+        files=bench.files,
+        flights=bench.flights,
+        media=bench.media,
+    )
+    door = Door(bench, rest, services, mail, place, elsewhere, httpx2.AsyncClient(), tokens)
     app = door.app(*(route(rest) for route in more))
     transport = httpx2.ASGITransport(app=app)
+    await mail.start()
     async with httpx2.AsyncClient(transport=transport, base_url=HUB) as door.client:
         yield door
+    await mail.stop()
     passwords.close()

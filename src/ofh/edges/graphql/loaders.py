@@ -5,8 +5,7 @@ lives for one operation (for one event in a shared subscription): it remembers w
 would show old rows. It knows nothing of the reader: whether a row may be shown is `visibility.py`'s matter.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -14,15 +13,14 @@ from tortoise.models import Model
 
 from ofh.domain.errors import gone
 from ofh.store import models
+from ofh.store.devices import D, shown_of
 from ofh.store.media import counts_of, newest_of
 from ofh.store.streams import Offer, offers_of
 
 M = TypeVar("M", bound=Model)
-D = TypeVar("D", models.Drone, models.RemoteController)
 
 BATCH = 10_000
 """Keys in one statement; both databases take some 32,000 parameters."""
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Loaders:
@@ -58,8 +56,8 @@ class Loaders:
         self.newest_media: DataLoader[tuple[int, int], list[models.Media]] = DataLoader(load_fn=_newest_media)
         """By drone and how many at the most."""
         self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
-        self.drone_of_connection = _loader(_latest(models.Drone))
-        self.remote_controller_of_connection = _loader(_latest(models.RemoteController))
+        self.drone_of_connection = _loader(_shown(models.Drone))
+        self.remote_controller_of_connection = _loader(_shown(models.RemoteController))
 
     def forget(self) -> None:
         """Read everything anew from now on: something has been changed."""
@@ -134,15 +132,9 @@ async def _media_counts(keys: list[int]) -> list[int]:
     return [counts.get(key, 0) for key in keys]
 
 
-def _latest(model: type[D]) -> Callable[[list[int]], Awaitable[list[D | None]]]:
-    """Of the devices that last came in by a connection the one to show: online before offline, then the last seen."""
-    lists = _lists(model, "connection_id")
-
+def _shown(model: type[D]) -> Callable[[list[int]], Awaitable[list[D | None]]]:
     async def load(keys: list[int]) -> list[D | None]:
-        return [_newest(rows) for rows in await lists(keys)]
+        found = await shown_of(model, keys)
+        return [found.get(key) for key in keys]
 
     return load
-
-
-def _newest(rows: Iterable[D]) -> D | None:
-    return max(rows, key=lambda row: (row.online, row.seen_at or NEVER, row.id), default=None)

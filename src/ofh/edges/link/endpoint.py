@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
-from ofh.edges.auth import Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
+from ofh.edges.auth import LINK_COOKIE, Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.patience import SMALL_BODY_S, Patience
 from ofh.edges.strict_json import BadJson, loads
@@ -28,8 +28,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-COOKIE = "connection-link-auth"
-"""Fixed by the contract."""
 PATH = "/api/connection-link"
 MAX_BODY = 16_384
 JSON = "application/json"
@@ -152,7 +150,7 @@ class LinkEndpoints:
             raise
         self._note(login.pilot.public_id, LinkStepName.PAGE_FETCHED, None, "")
         self._note(login.pilot.public_id, LinkStepName.CREDENTIALS, None, "")
-        cookie = session_cookie(login.cookie, lifetime=login.lifetime, secure=self._is_tls, name=COOKIE)
+        cookie = session_cookie(login.cookie, lifetime=login.lifetime, secure=self._is_tls, name=LINK_COOKIE)
         return _Answer(body={"remote_controller_bound": login.is_bound}, cookie=cookie)
 
     async def _check(self, ask: _Ask) -> _Answer:
@@ -162,7 +160,7 @@ class LinkEndpoints:
 
     async def _logout(self, ask: _Ask) -> _Answer:
         await self._links.logout(await self._session(ask))
-        return _Answer(body={}, cookie=ended_cookie(secure=self._is_tls, name=COOKIE))
+        return _Answer(body={}, cookie=ended_cookie(secure=self._is_tls, name=LINK_COOKIE))
 
     async def _config(self, ask: _Ask) -> _Answer:
         session = await self._session(ask)
@@ -261,7 +259,7 @@ def _heard(device: Heard) -> dict[str, Any]:
 
 def _cookie(headers: list[tuple[bytes, bytes]]) -> str | None:
     for name, value in headers:
-        if name == b"cookie" and (found := cookie_token(value.decode("latin-1"), COOKIE)) is not None:
+        if name == b"cookie" and (found := cookie_token(value.decode("latin-1"), LINK_COOKIE)) is not None:
             return found
     return None
 

@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from ofh.services.accounts import Accounts
+from ofh.services.connections import Connections
 from ofh.services.files import Files
+from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.link import Links
+from ofh.services.media import MediaItems
+from ofh.services.registration import Registration
+from ofh.services.sessions import Sessions
+from ofh.services.workspaces import Workspaces
 
-from . import files, flights
+from . import auth, connections, drones, files, flights, media, remote_controllers, users, workspaces
 from .endpoint import RestEndpoints
 
 
@@ -15,10 +23,28 @@ from .endpoint import RestEndpoints
 class Services:
     """Whom the operations call."""
 
+    sessions: Sessions
+    accounts: Accounts
+    registration: Registration
+    workspaces: Workspaces
+    connections: Connections
+    links: Links
+    fleet: Fleet
     files: Files
     flights: Flights
+    media: MediaItems
 
 
 def routes(rest: RestEndpoints, services: Services) -> list[BaseRoute]:
     """All of them; of two paths that fit, the first counts."""
-    return [*files.routes(rest, services.files), *flights.routes(rest, services.flights)]
+    return [
+        *auth.routes(rest, services.sessions, services.accounts, services.registration),
+        *users.routes(rest, services.accounts),
+        *workspaces.routes(rest, services.workspaces, services.links),
+        *connections.routes(rest, services.connections),
+        *remote_controllers.routes(rest, services.fleet),
+        *drones.routes(rest, services.fleet),
+        *flights.routes(rest, services.flights),
+        *media.routes(rest, services.media),
+        *files.routes(rest, services.files),
+    ]
