@@ -12,9 +12,9 @@ from .common import open_database, run, settings_of
 if TYPE_CHECKING:
     from ofh.services.retention import Pruning
 
-history_app = typer.Typer(no_args_is_help=True, help="Tracks, flights and events, and how long they are kept.")
+history_app = typer.Typer(no_args_is_help=True, help="Tracks, flights, events and alerts, and how long they are kept.")
 
-COLUMNS = ("workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events")
+COLUMNS = ("workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events", "alerts")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def _report(done: "Pruning", *, is_trial: bool) -> Iterator[str]:
     table: list[tuple[str, ...]] = [COLUMNS]
     table += [tuple(str(value) for value in asdict(row).values()) for row in done.workspaces]
     if len(table) > 1:
-        yield "Points dropped and thinned, flights and events, by workspace:"
+        yield "Points dropped and thinned, flights, events and alerts, by workspace:"
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         yield from (_padded(cells, widths) for cells in table)
     else:

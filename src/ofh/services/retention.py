@@ -54,6 +54,8 @@ class WorkspacePruning:
     flights: int = 0
     events: int = 0
     """Events that are too old, beside those of the flights."""
+    alerts: int = 0
+    """Alerts that have cleared, too long ago."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Retention:
         done = await self.prune()
         of_all = {
             name: sum(getattr(found, name) for found in done.workspaces)
-            for name in ("dropped", "thinned", "flights", "events")
+            for name in ("dropped", "thinned", "flights", "events", "alerts")
         }
         if done.partitions or any(of_all.values()):
             log.info("history pruned", partitions=sorted(done.partitions), **of_all)
@@ -115,8 +117,10 @@ class Retention:
             if is_trial:
                 found.flights = await pruning.count_flights(self._database, row.id, before)
                 found.events = await pruning.count_events(self._database, row.id, before)
+                found.alerts = await pruning.count_alerts(self._database, row.id, before)
             else:
                 found.events = await self._repeat(pruning.drop_events, row.id, before)
+                found.alerts = await self._repeat(pruning.drop_alerts, row.id, before)
                 found.flights = await self._repeat(pruning.drop_flights, row.id, before)
             for drone in await Drone.filter(workspace_id=row.id).order_by("id").only("id"):
                 dropped = await self._drop(drone.id, since, before, is_trial=is_trial)

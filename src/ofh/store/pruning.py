@@ -161,12 +161,19 @@ async def _delete(database: Database, client: Any, drone_id: int, keys: Sequence
 
 
 _FLIGHTS = "FROM flights WHERE workspace_id = $1 AND started_at < $2 AND ended_at < $2 AND open_drone_id IS NULL"
+_ALERTS = "FROM alerts WHERE workspace_id = $1 AND cleared_at < $2"
 _EVENTS = "FROM events WHERE workspace_id = $1 AND at < $2"
 
 
 async def drop_flights(database: Database, client: Any, workspace_id: int, before: datetime) -> int:
     """Delete some of a workspace's flights that had ended before a time, with their events; how many flights."""
     sql = f"DELETE FROM flights WHERE id IN (SELECT id {_FLIGHTS} ORDER BY started_at LIMIT {FEW}) RETURNING id"  # noqa: S608, ours
+    return len(await fetch(database, client, sql, workspace_id, before))
+
+
+async def drop_alerts(database: Database, client: Any, workspace_id: int, before: datetime) -> int:
+    """Delete some of a workspace's alerts that had cleared before a time; how many."""
+    sql = f"DELETE FROM alerts WHERE id IN (SELECT id {_ALERTS} ORDER BY cleared_at LIMIT {FEW}) RETURNING id"  # noqa: S608, ours
     return len(await fetch(database, client, sql, workspace_id, before))
 
 
@@ -180,6 +187,12 @@ async def drop_events(database: Database, client: Any, workspace_id: int, before
 async def count_flights(database: Database, workspace_id: int, before: datetime) -> int:
     """How many flights `drop_flights` would delete in the end."""
     rows = await fetch(database, database.connection, f"SELECT count(*) AS n {_FLIGHTS}", workspace_id, before)
+    return int(rows[0]["n"])
+
+
+async def count_alerts(database: Database, workspace_id: int, before: datetime) -> int:
+    """How many alerts `drop_alerts` would delete in the end."""
+    rows = await fetch(database, database.connection, f"SELECT count(*) AS n {_ALERTS}", workspace_id, before)
     return int(rows[0]["n"])
 
 

@@ -15,7 +15,7 @@ from ofh.services.retention import Pruning, Retention, RetentionRules, Workspace
 from ofh.store import history, pruning, weeks
 from ofh.store.database import Database
 from ofh.store.history import HistoryRow
-from ofh.store.models import Drone, Flight, StoredEvent, Workspace
+from ofh.store.models import Alert, Drone, Flight, StoredEvent, Workspace
 from tests.support.history import history_of, history_row, store
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -165,6 +165,32 @@ async def test_old_flights_and_events_go_and_open_flights_never(keeper: Keeper) 
     kept = [(row.workspace_id, row.seq) for row in await StoredEvent.all().order_by("workspace_id", "seq")]
     assert kept == [(workspace_id, 3), (other, 1)]
     assert [(found.flights, found.events) for found in done.workspaces] == [(1, 2), (0, 0)]
+
+
+async def test_alerts_go_once_they_have_cleared_long_ago_and_open_ones_never(keeper: Keeper) -> None:
+    workspace_id, other = await keeper.workspace(), await keeper.workspace(300)
+
+    async def alert(workspace: int, raised: datetime, cleared: datetime | None) -> int:
+        row = await Alert.create(
+            workspace_id=workspace,
+            kind="HEIGHT",
+            message="Too high.",
+            drone_id=await keeper.drone(workspace),
+            open_key=None if cleared else "1",
+            raised_at=raised,
+            cleared_at=cleared,
+        )
+        return int(row.id)
+
+    await alert(workspace_id, ago(50), ago(41))
+    kept = {
+        await alert(workspace_id, ago(50), ago(39)),
+        await alert(workspace_id, ago(60), None),
+        await alert(other, ago(50), ago(41)),
+    }
+    done = await keeper.prune()
+    assert {row.id for row in await Alert.all()} == kept
+    assert [found.alerts for found in done.workspaces] == [1, 0]
 
 
 async def test_old_history_is_thinned_and_keeps_its_shape(keeper: Keeper) -> None:
@@ -352,7 +378,7 @@ async def test_the_log_says_what_went_and_is_silent_otherwise(
     await keeper.retention.run()
     [(event, fields)] = logged
     assert event == "history pruned"
-    assert fields == {"partitions": [], "dropped": 0, "thinned": 42, "flights": 0, "events": 0}
+    assert fields == {"partitions": [], "dropped": 0, "thinned": 42, "flights": 0, "events": 0, "alerts": 0}
 
 
 async def test_history_is_thinned_by_the_hour_whatever_the_batch(
