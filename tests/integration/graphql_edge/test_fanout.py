@@ -137,7 +137,7 @@ def join_now(edge: Edge, client: Any, query: str) -> None:
     """Put a socket's operation into its group in this very turn, as the end of a resolver does."""
     socket = next(socket for socket in edge.sockets._sockets if socket.actor.user_id == 2)
     group = next(iter(edge.fanout._groups.values()))
-    member = Member(socket, socket._outlet, "b")
+    member = Member(socket, socket.outlet, "b")
     socket._operations["b"] = member
     edge.fanout.enrol(member, group.join, group.operation, group._executor)
 
@@ -331,7 +331,7 @@ async def test_a_reader_that_stops_costs_a_bounded_queue_and_catches_up_with_the
             topic.say(Item(7, value, "x" * 1_000))
             assert number(await quick.receive()) == value  # nobody else waits
         socket = next(socket for socket in edge.sockets._sockets if socket.actor.user_id == 1)
-        outlet: Any = socket._outlet
+        outlet: Any = socket.outlet
         assert outlet.paused
         assert outlet._waiting < 256 * 1024
         slow.hold.set()

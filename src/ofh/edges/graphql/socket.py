@@ -6,9 +6,8 @@ limits of rate, size and time. The schema, the limits and the fan-out are the sa
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
-from ofh.domain.rates import Allowance
 from ofh.edges.auth import bearer_token
 from ofh.edges.errors import WIRE, hub_error, internal, note, present, to_graphql_error
 from ofh.edges.handshake import Send, refuse, refuse_by
-from ofh.edges.outlet import CLOSE_TIMEOUT_S, Outlet, PlainOutlet, RawOutlet
+from ofh.edges.sockets import Receive, Rounds, Scope
+from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.strict_json import BadJson, loads
-from ofh.edges.ws_protocol import EXTENSION
 
 from .context import Context, Contexts
 from .fanout import Fanout, Join, Member, Shown, encode
@@ -37,9 +35,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
 ID_CHARACTERS = 128
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +59,21 @@ class SocketLimits:
 
 
 class Sockets:
-    """The ASGI endpoint, and all sockets of this process. Owned by the hub."""
+    """The ASGI endpoint, and all sockets of this process. Owned by the hub.
+
+    Args:
+        users: sockets by user, where other edges count theirs too.
+    """
 
     def __init__(
-        self, schema: HubSchema, contexts: Contexts, fanout: Fanout, gate: Gate, limits: SocketLimits | None = None
+        self,
+        schema: HubSchema,
+        contexts: Contexts,
+        fanout: Fanout,
+        gate: Gate,
+        limits: SocketLimits | None = None,
+        *,
+        users: Counter[int] | None = None,
     ) -> None:
         self.schema = schema
         self.contexts = contexts
@@ -77,18 +83,18 @@ class Sockets:
         self.limits = limits or SocketLimits()
         self._sockets: set[Socket] = set()
         self._strangers: Counter[str] = Counter()
-        self._users: Counter[int] = Counter()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._users: Counter[int] = Counter() if users is None else users
+        self._rounds: Rounds[Socket] = Rounds(
+            lambda: self._sockets, Socket.recheck, unread_s=self.limits.unread_s, recheck_s=self.limits.recheck_s
+        )
 
     async def start(self) -> None:
         """Begin to watch over readers and rights."""
-        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._recheck())]
+        self._rounds.start()
 
     async def stop(self) -> None:
         """Close every socket with 1001 and wait until each is gone, and for mutations under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._rounds.stop()
         closing = [socket.close(1001, "the hub is shutting down") for socket in list(self._sockets)]
         await asyncio.gather(*closing, self.runner.stop())
 
@@ -165,122 +171,65 @@ class Sockets:
 
     async def recheck(self, user_id: int | None) -> None:
         """Look at a user's rights again, or at everybody's: what was lost ends, what depends on a role starts anew."""
-        for socket in self._of(lambda actor: user_id is None or actor.user_id == user_id):
-            await _look_again(socket)
+        await self._rounds.look(self._of(lambda actor: user_id is None or actor.user_id == user_id))
 
     def _of(self, wanted: Callable[[Actor], bool]) -> list["Socket"]:
         return [socket for socket in self._sockets if socket.known is not None and wanted(socket.known)]
 
-    async def _recheck(self) -> None:
-        """Spread over the interval, so that a thousand sockets are no thousand questions at once."""
-        while True:
-            started = time.monotonic()
-            sockets = list(self._sockets)
-            for socket in sockets:
-                await asyncio.sleep(self.limits.recheck_s / (len(sockets) + 1))
-                await _look_again(socket)
-            await asyncio.sleep(max(0.0, started + self.limits.recheck_s - time.monotonic()))
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self.limits.unread_s / 6)
-            now = time.monotonic()
-            for socket in list(self._sockets):
-                if socket.stuck(now, self.limits.unread_s):
-                    log.info("receiver takes nothing", address=socket.address)
-                    socket.closing(1013, "you do not read")
-
-
-async def _look_again(socket: "Socket") -> None:
-    """One socket's trouble must not keep the others from being looked at; this one is looked at again later."""
-    try:
-        await socket.recheck()
-    except HubError as error:
-        log.info("recheck put off", why=error.code.value)
-    except Exception:
-        log.exception("recheck failed")
-
-
-class Socket:
-    """One connection. All that it writes goes through its outlet, in order."""
+class Socket(AnySocket):
+    """One connection."""
 
     __slots__ = (
         "_acknowledged",
-        "_allowance",
-        "_closed",
-        "_grace",
         "_handshake",
         "_operations",
-        "_outlet",
-        "_reader",
         "_sockets",
-        "_taken",
-        "_taken_at",
         "_tasks",
         "actor",
-        "address",
         "counted",
         "known",
     )
     actor: Actor
 
     def __init__(self, sockets: Sockets, scope: Scope, send: Send, address: str, actor: Actor | None) -> None:
-        self._sockets = sockets
-        channel = scope.get("extensions", {}).get(EXTENSION)
-        self._outlet: Outlet = (
-            RawOutlet(channel, sockets.fanout.flusher, self._resumed) if channel else PlainOutlet(send, self._resumed)
+        limits = sockets.limits
+        super().__init__(
+            address,
+            message_bytes=limits.message_bytes,
+            messages_per_s=limits.messages_per_s,
+            messages_burst=limits.messages_burst,
         )
-        self.address = address
+        self._sockets = sockets
+        self.open_outlet(scope, send, sockets.fanout.flusher)
         self.known = actor
         """Who the handshake, and later `connection_init`, has shown."""
         self.counted = actor.user_id if actor else None
         self._handshake: asyncio.TimerHandle | None = None
-        self._grace: asyncio.TimerHandle | None = None
-        self._reader: asyncio.Task[Any] | None = None
         self._acknowledged = False
-        self._closed = False
         self._operations: dict[str, Running | Member] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._allowance = Allowance(per_s=sockets.limits.messages_per_s, burst=sockets.limits.messages_burst)
-        self._taken: int | None = None
-        self._taken_at = 0.0
 
     # In
 
     async def serve(self, receive: Receive) -> None:
         """Read until either side closes; afterwards nothing of the socket is left."""
-        loop = asyncio.get_running_loop()
-        self._handshake = loop.call_later(
+        self._handshake = asyncio.get_running_loop().call_later(
             self._sockets.limits.init_s, self.closing, 4408, "connection_init did not come in time"
         )
-        self._reader = asyncio.current_task()
         try:
-            while (message := await receive())["type"] != "websocket.disconnect":
-                if not self._closed:
-                    await self._take(message)
-        except asyncio.CancelledError:
-            if self._grace is None:
-                raise
+            await super().serve(receive)
         finally:
-            self._reader = None
             self._handshake.cancel()
-            self.closing(1000, "")
-            while self._tasks:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-            if self._grace is not None:
-                self._grace.cancel()
 
-    async def _take(self, message: Mapping[str, Any]) -> None:
+    async def take(self, message: Mapping[str, Any]) -> None:
+        """Do what a message asks for."""
         text = message.get("text")
         if text is None:
             self.closing(4400, "messages are text")
             return
         data = text.encode()
-        if len(data) > self._sockets.limits.message_bytes:
-            self.closing(1009, "this message is too long")
-            return
-        if not self._allowance.take(time.monotonic()):
-            self.closing(4400, "too many messages")
+        if self.is_too_much(len(data)):
             return
         try:
             await self._act(loads(data))
@@ -298,7 +247,7 @@ class Socket:
                 await self._init(_object(payload))
             case "ping":
                 _object(payload)
-                self._outlet.message(b'{"type":"pong"}')
+                self.outlet.message(b'{"type":"pong"}')
             case "pong":
                 _object(payload)
             case "subscribe":
@@ -322,10 +271,10 @@ class Socket:
             self.closing(4403, "log in first")
         elif not self._sockets.show(self, self.known):
             self.closing(1013, "too many sockets")
-        elif not self._closed:
+        elif not self.is_closed:
             self.actor = self.known
             self._acknowledged = True
-            self._outlet.message(b'{"type":"connection_ack"}')
+            self.outlet.message(b'{"type":"connection_ack"}')
 
     async def _subscribe(self, id: str, payload: Any) -> None:
         if not self._acknowledged:
@@ -414,7 +363,7 @@ class Socket:
     def _enrol(self, id: str, running: "Running", join: Join, executor: FanoutExecutor) -> None:
         if self._operations.get(id) is not running:
             return
-        member = Member(self, self._outlet, id)
+        member = Member(self, self.outlet, id)
         self._operations[id] = member
         self._sockets.fanout.enrol(member, join, running.operation, executor)
 
@@ -428,11 +377,11 @@ class Socket:
             self._finish(id, running, [present(error, where) for error in errors])
 
     async def _next(self, id: str, running: "Running", result: ExecutionResult) -> None:
-        await self._outlet.drain()
-        if self._operations.get(id) is running and not self._closed:
+        await self.outlet.drain()
+        if self._operations.get(id) is running and not self.is_closed:
             where = running.operation.name or running.operation.kind.value
             body = encode(result, where)
-            self._outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
+            self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
 
     # Ends of operations
 
@@ -447,10 +396,10 @@ class Socket:
 
     def _finish(self, id: str, running: "Running", errors: list[dict[str, Any]] | None) -> None:
         """The last word on an operation, unless the client had it."""
-        if self._operations.get(id) is running and not self._closed:
+        if self._operations.get(id) is running and not self.is_closed:
             del self._operations[id]
             if errors is None:
-                self._outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"complete"}')
+                self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"complete"}')
             else:
                 self._send_errors(id, errors)
 
@@ -458,16 +407,16 @@ class Socket:
         self._send_errors(id, [present(to_graphql_error(error), "")])
 
     def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
-        if not self._closed:
-            self._outlet.message(orjson.dumps({"id": id, "type": "error", "payload": errors}))
+        if not self.is_closed:
+            self.outlet.message(orjson.dumps({"id": id, "type": "error", "payload": errors}))
 
     def member_ended(self, member: Member, error: Shown | None) -> None:
         """See `Owner`."""
-        if self._operations.get(member.id) is not member or self._closed:
+        if self._operations.get(member.id) is not member or self.is_closed:
             return
         del self._operations[member.id]
         if error is None:
-            self._outlet.message(b'{"id":' + orjson.dumps(member.id) + b',"type":"complete"}')
+            self.outlet.message(b'{"id":' + orjson.dumps(member.id) + b',"type":"complete"}')
         elif error.ws_close is not None:
             self.closing(error.ws_close, error.body["message"])
         else:
@@ -492,7 +441,7 @@ class Socket:
             HubError: UNAVAILABLE, nobody can tell at present; nothing changes.
         """
         actor = self.known
-        if actor is None or self._closed:
+        if actor is None or self.is_closed:
             return
         gate = self._sockets.gate
         if not await gate.sessions.still_valid(actor):
@@ -512,46 +461,23 @@ class Socket:
 
     # Out
 
-    def _resumed(self) -> None:
+    def resumed(self) -> None:
+        """The reader has caught up."""
         for operation in list(self._operations.values()):
             if isinstance(operation, Member):
                 operation.resumed()
 
-    def stuck(self, now: float, limit_s: float) -> bool:
-        """Whether the reader has left what waits for it untouched for so long."""
-        taken = self._outlet.taken()
-        if taken is None or taken != self._taken:
-            self._taken, self._taken_at = taken, now
-            return False
-        return now - self._taken_at >= limit_s
-
-    def closing(self, code: int, reason: str) -> None:
-        """Close from where nothing can be awaited; at once nothing more is done or sent for this socket."""
-        if self._closed:
-            return
-        self._closed = True
-        if code >= 4400 or code == 1009:
-            log.info("socket closed", close=code)
-        self._stop_operations()
-        task = asyncio.get_running_loop().create_task(self._outlet.close(code, reason))
-        self._tasks.add(task)
-        task.add_done_callback(self._shut)
-
-    def _shut(self, task: asyncio.Task[None]) -> None:
-        """The close frame is out or given up: a server that does not say so is waited for no longer."""
-        self._tasks.discard(task)
-        if self._reader is not None:
-            self._grace = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._reader.cancel)
-
-    async def close(self, code: int, reason: str) -> None:
-        """As `closing`, and wait until the close frame is out or given up."""
-        self.closing(code, reason)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _stop_operations(self) -> None:
+    def leave(self) -> None:
+        """Stop what it asked for."""
         operations, self._operations = self._operations, {}
         for operation in operations.values():
             operation.leave()
+
+    async def ended(self) -> None:
+        """Wait for its operations, and until the close frame is out or given up."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await super().ended()
 
 
 class Running:

@@ -6,7 +6,6 @@ reconnects.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
@@ -22,10 +21,11 @@ from ofh.backends.mailbox import Mailbox
 from ofh.backends.ports import Interrupted
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event
-from ofh.domain.rates import Allowance
 from ofh.edges.auth import Origins
 from ofh.edges.handshake import Send, refuse, refuse_by
-from ofh.edges.outlet import CLOSE_TIMEOUT_S, Flusher, Outlet, PlainOutlet, RawOutlet
+from ofh.edges.outlet import Flusher
+from ofh.edges.sockets import Receive, Rounds, Scope
+from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.ws_protocol import EXTENSION
 from ofh.services.awareness import Awareness, Group
 from ofh.services.feed import Feed
@@ -39,9 +39,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 PATH = "/ws"
 LISTENING_WITHIN_S = 2.0
 """How long a handshake waits until nothing can be missed any more; longer where the bus is away would help nobody."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +126,9 @@ class PilotSockets:
         self._rooms: dict[int, _Open] = {}
         self._changes = 0
         """Words of changes so far: one that comes during a handshake must not be overlooked."""
-        self._tasks: list[asyncio.Task[None]] = []
-        self._looking: set[asyncio.Task[None]] = set()
+        self._rounds: Rounds[Socket] = Rounds(
+            lambda: self._sockets, self._look_again, unread_s=self.limits.unread_s, recheck_s=self.limits.recheck_s
+        )
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -141,15 +139,11 @@ class PilotSockets:
 
     async def start(self) -> None:
         """Begin to watch over readers and tokens."""
-        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._recheck())]
+        self._rounds.start()
 
     async def stop(self) -> None:
         """Close every socket with 1001, and end what they watched. Calling it twice does no harm."""
-        tasks = [*self._tasks, *self._looking]
-        self._tasks = []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._rounds.stop()
         await asyncio.gather(*(socket.close(1001, "the hub is shutting down") for socket in list(self._sockets)))
         rooms, self._rooms = self._rooms, {}
         for held in rooms.values():
@@ -179,9 +173,7 @@ class PilotSockets:
                 channel.keep_alive(ping_s=self.limits.ping_s, silence_s=self.limits.silence_s)
             await send({"type": "websocket.accept", "headers": []})
             socket = Socket(self.limits, pilot, token or "", address)
-            socket.outlet = (
-                RawOutlet(channel, self._flusher, socket.resumed) if channel else PlainOutlet(send, socket.resumed)
-            )
+            socket.open_outlet(scope, send, self._flusher)
             await self._serve(socket, held, changes, receive)
         except OSError:
             pass  # the peer went during the handshake
@@ -194,7 +186,7 @@ class PilotSockets:
         socket.join(held.room)
         try:
             if self._changes != changes:  # its token may have ended while it was shaking hands
-                self._look([socket])
+                self._rounds.look_soon([socket])
             self._opened(socket.pilot)
             await socket.serve(receive)
         finally:
@@ -257,76 +249,40 @@ class PilotSockets:
         match message["kind"]:
             case "connection":
                 id = message["connection_id"]
-                self._look([socket for socket in self._sockets if socket.pilot.connection_id == id])
+                self._rounds.look_soon([socket for socket in self._sockets if socket.pilot.connection_id == id])
             case "workspace":
                 id = message["workspace_id"]
-                self._look([socket for socket in self._sockets if socket.pilot.workspace_id == id])
+                self._rounds.look_soon([socket for socket in self._sockets if socket.pilot.workspace_id == id])
             case "interrupted":
-                self._look(list(self._sockets))
-
-    def _look(self, sockets: list["Socket"]) -> None:
-        async def look() -> None:
-            for socket in sockets:
-                await self._look_again(socket)
-
-        if sockets:
-            task = asyncio.create_task(look())
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
+                self._rounds.look_soon(self._sockets)
 
     async def _look_again(self, socket: "Socket") -> None:
-        """Close a socket whose token has ended. One socket's trouble must not keep others from being looked at."""
+        """Close a socket whose token has ended."""
         try:
             pilot = await self._links.authenticate(socket.token)
             has_ended = pilot.workspace_id != socket.pilot.workspace_id
         except HubError as error:
-            has_ended = error.code in (Code.UNAUTHENTICATED, Code.FORBIDDEN)
-            if not has_ended:
-                log.info("recheck put off", why=error.code.value)
-        except Exception:
-            log.exception("recheck failed")
-            return
+            if error.code not in (Code.UNAUTHENTICATED, Code.FORBIDDEN):
+                raise
+            has_ended = True
         if has_ended:
             socket.closing(4403, "the token has ended")
 
-    async def _recheck(self) -> None:
-        """Spread over the interval, so that a thousand sockets are no thousand questions at once."""
-        while True:
-            started = time.monotonic()
-            sockets = list(self._sockets)
-            for socket in sockets:
-                await asyncio.sleep(self.limits.recheck_s / (len(sockets) + 1))
-                await self._look_again(socket)
-            await asyncio.sleep(max(0.0, started + self.limits.recheck_s - time.monotonic()))
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self.limits.unread_s / 6)
-            now = time.monotonic()
-            for socket in list(self._sockets):
-                if socket.stuck(now, self.limits.unread_s):
-                    log.info("receiver takes nothing", address=socket.address)
-                    socket.closing(1013, "you do not read")
-
-
-class Socket:
-    """One connection. All that it writes goes through its outlet, in order."""
-
-    outlet: Outlet
+class Socket(AnySocket):
+    """One connection of a controller."""
 
     def __init__(self, limits: SocketLimits, pilot: Pilot, token: str, address: str) -> None:
+        super().__init__(
+            address,
+            message_bytes=limits.message_bytes,
+            messages_per_s=limits.messages_per_s,
+            messages_burst=limits.messages_burst,
+        )
         self.pilot = pilot
         self.token = token
-        self.address = address
-        self._limits = limits
         self._room: Room | None = None
         self._member: Member | None = None
-        self._allowance = Allowance(per_s=limits.messages_per_s, burst=limits.messages_burst)
-        self._reader: asyncio.Task[Any] | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._grace: asyncio.TimerHandle | None = None
-        self._taken: int | None = None
-        self._taken_at = 0.0
 
     def join(self, room: Room) -> None:
         """Be pushed what happens from now on."""
@@ -337,65 +293,15 @@ class Socket:
         if self._room is not None and self._member is not None:
             self._room.leave(self._member)
 
-    async def serve(self, receive: Receive) -> None:
-        """Read until either side closes; afterwards nothing of the socket is left."""
-        self._reader = asyncio.current_task()
-        try:
-            while (message := await receive())["type"] != "websocket.disconnect":
-                self._take(message)
-        except asyncio.CancelledError:
-            if self._grace is None:
-                raise
-        finally:
-            self._reader = None
-            self.closing(1000, "")
-            if self._closing is not None:
-                await asyncio.gather(self._closing, return_exceptions=True)
-            if self._grace is not None:
-                self._grace.cancel()
-
-    def _take(self, message: Mapping[str, Any]) -> None:
+    async def take(self, message: Mapping[str, Any]) -> None:
         """Forget what Pilot says, as long as it is not too much."""
         said = message.get("text")
-        size = len(said.encode()) if said is not None else len(message.get("bytes") or b"")
-        if size > self._limits.message_bytes:
-            self.closing(1009, "this message is too long")
-        elif not self._allowance.take(time.monotonic()):
-            self.closing(4400, "too many messages")
+        self.is_too_much(len(said.encode()) if said is not None else len(message.get("bytes") or b""))
 
     def resumed(self) -> None:
         """The reader has caught up."""
         if self._member is not None:
             self._member.resumed()
-
-    def stuck(self, now: float, limit_s: float) -> bool:
-        """Whether the reader has left what waits for it untouched for so long."""
-        taken = self.outlet.taken()
-        if taken is None or taken != self._taken:
-            self._taken, self._taken_at = taken, now
-            return False
-        return now - self._taken_at >= limit_s
-
-    def closing(self, code: int, reason: str) -> None:
-        """Close from where nothing can be awaited; at once nothing more is sent."""
-        if self._closing is not None:
-            return
-        if code >= 1009:
-            log.info("socket closed", close=code)
-        self.leave()
-        self._closing = asyncio.create_task(self.outlet.close(code, reason))
-        self._closing.add_done_callback(self._shut)
-
-    def _shut(self, _: "asyncio.Task[None]") -> None:
-        """The close frame is out or given up: a server that does not say so is waited for no longer."""
-        if self._reader is not None:
-            self._grace = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._reader.cancel)
-
-    async def close(self, code: int, reason: str) -> None:
-        """As `closing`, and wait until the close frame is out or given up."""
-        self.closing(code, reason)
-        if self._closing is not None:
-            await asyncio.gather(self._closing, return_exceptions=True)
 
 
 async def _kept(room: Room) -> None:
