@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ofh.domain.actors import Role
+from ofh.services import flights
 from ofh.store.models import Drone, Flight
 from tests.integration.rest.door import STRANGER, Door
 from tests.support.history import history_row, store
@@ -58,17 +59,12 @@ async def test_the_flight_under_way_has_neither_landing_nor_end(door: Door) -> N
     assert not shown.keys() & {"landed_at", "ended_at"}
 
 
-@pytest.mark.parametrize("path", ["/flight/{flight}", "/drone/{drone}/current-flight"])
+@pytest.mark.parametrize("path", ["/flight/{flight}", "/drone/{drone}/current-flight", "/drone/{drone}/flights"])
 async def test_whoever_may_not_see_it_learns_nothing(door: Door, path: str) -> None:
     flight = await fly(door, is_over=False)
     path = path.format(flight=flight.id, drone=flight.drone_id)
     assert (await door.ask("GET", path, who=STRANGER)).status_code == 410
     assert (await door.ask("GET", path, who=None)).status_code == 401
-
-
-async def test_a_malformed_id_is_bad_input(door: Door) -> None:
-    assert (await door.ask("GET", "/flight/0x1")).status_code == 400
-    assert (await door.ask("GET", "/drone/-1/current-flight")).status_code == 400
 
 
 async def test_an_eight_hour_track_at_one_hertz_is_thinned_and_whole(door: Door) -> None:
@@ -86,3 +82,44 @@ async def test_an_eight_hour_track_at_one_hertz_is_thinned_and_whole(door: Door)
         NOW.isoformat(),
         (NOW + timedelta(seconds=lasts)).isoformat(),
     ]
+
+
+async def test_a_list_of_flights_has_the_same_flights_with_the_same_tracks(door: Door) -> None:
+    flight = await fly(door, is_over=True)
+    open_flight = await Flight.create(
+        workspace_id=door.place.id,
+        drone_id=flight.drone_id,
+        open_drone_id=flight.drone_id,
+        phase="airborne",
+        started_at=NOW + timedelta(seconds=50),
+        last_at=NOW + timedelta(seconds=55),
+    )
+    listed = (await door.ask("GET", f"/drone/{flight.drone_id}/flights", who=Role.VIEWER)).json()
+    assert sorted(item["id"] for item in listed) == [flight.id, open_flight.id]
+    for item in listed:
+        assert item == (await door.ask("GET", f"/flight/{item['id']}")).json()
+
+
+async def test_many_long_flights_share_the_points_of_the_list(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each the ends, whatever else stays; read a few at a time."""
+    monkeypatch.setattr(flights, "LISTED_POINTS", 40)
+    monkeypatch.setattr(flights, "PIECE_POINTS", 12)
+    flight = await fly(door, is_over=True)
+    rest = [
+        Flight(
+            workspace_id=door.place.id,
+            drone_id=flight.drone_id,
+            phase="ended",
+            started_at=NOW + timedelta(seconds=10 * (number % 2)),
+            last_at=NOW + timedelta(seconds=60),
+            landed_at=NOW + timedelta(seconds=60),
+        )
+        for number in range(9)
+    ]
+    await Flight.bulk_create(rest)
+    listed = (await door.ask("GET", f"/drone/{flight.drone_id}/flights")).json()
+    assert len(listed) == len({item["id"] for item in listed}) == 10
+    for item in listed:
+        track = item["track"]
+        assert 3 <= len(track) <= 4
+        assert (track[0]["time"], track[-1]["time"]) == (item["started_at"], item["landed_at"])
