@@ -6,6 +6,7 @@ no semicolon in that line.
 
 from .accounts import AccessToken, AuditEntry, OneTimeToken, User, UserSession
 from .alerts import Alert, AlertRule
+from .coverage import Coverage, CoveredTile
 from .fleet import Binding, Drone, RemoteController
 from .flights import Flight, StoredEvent
 from .jobs import Job
@@ -20,6 +21,8 @@ __all__ = [
     "AuditEntry",
     "Binding",
     "Connection",
+    "Coverage",
+    "CoveredTile",
     "DiscardedObject",
     "Drone",
     "File",
