@@ -2,8 +2,10 @@
 id. The ways in are read from the schema: a new one without a row here fails.
 """
 
+import re
 import subprocess
 import sys
+from itertools import product
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -131,6 +133,7 @@ QUERIES = {
     "files": ("file", "query($id:ID!){files(ids:[$id]){name size url}}"),
     "alert": ("alert", "query($id:ID!){alert(id:$id){message evidence drone{id} rule{id} acknowledgedBy{id}}}"),
 }
+MARK = 'id:"3fa85f64-5717-4562-b3fc-2c963f66afa6"'
 MUTATIONS = {
     "updateUser": ("user", 'mutation($id:ID!){updateUser(id:$id,name:"x"){id}}'),
     "revokeAccessToken": ("token", "mutation($id:ID!){revokeAccessToken(id:$id)}"),
@@ -155,6 +158,16 @@ MUTATIONS = {
     "renameDrone": ("drone", 'mutation($id:ID!){renameDrone(id:$id,name:"x"){name}}'),
     "startStream": ("drone", 'mutation($id:ID!){startStream(droneId:$id,camera:"1/normal-0"){__typename}}'),
     "stopStream": ("drone", 'mutation($id:ID!){stopStream(droneId:$id,camera:"1/normal-0"){__typename}}'),
+    "createMapElement": (
+        "workspace",
+        'mutation($id:ID!){createMapElement(workspaceId:$id,name:"x",content:{type:"Feature",'
+        'geometry:{type:"Point",coordinates:[9,50]}}){id}}',
+    ),
+    "updateMapElement": (
+        "workspace",
+        f'mutation($id:ID!){{updateMapElement(workspaceId:$id,{MARK},name:"x"){{name}}}}',
+    ),
+    "deleteMapElement": ("workspace", f"mutation($id:ID!){{deleteMapElement(workspaceId:$id,{MARK})}}"),
     "acknowledgeAlert": ("alert", "mutation($id:ID!){acknowledgeAlert(id:$id){id}}"),
     "createAlertRule": (
         "workspace",
@@ -277,15 +290,35 @@ def test_a2_files_of_others_are_neither_given_out_nor_taken_in(
 
 
 REST = {
+    "GET /api/user/{user_id}": None,
+    "PATCH /api/user/{user_id}": {"name": "x"},
+    "GET /api/workspace/{workspace_id}": None,
+    "PATCH /api/workspace/{workspace_id}": {"name": "x"},
+    "DELETE /api/workspace/{workspace_id}": None,
+    "GET /api/workspace/{workspace_id}/connections": None,
+    "POST /api/workspace/{workspace_id}/connections": {"name": "x"},
+    "GET /api/connection/{connection_id}": None,
+    "DELETE /api/connection/{connection_id}": None,
+    "GET /api/remote-controller/{remote_controller_id}": None,
+    "GET /api/remote-controller/{remote_controller_id}/last-position": None,
     "PATCH /api/workspace/{workspace_id}/file/{file_id}": {"filename": "x"},
     "DELETE /api/workspace/{workspace_id}/file/{file_id}": None,
     "GET /api/workspace/{workspace_id}/files": None,
     "GET /api/file/{file_id}": None,
     "GET /api/file/thumbnail/{file_id}": None,
     "GET /api/flight/{flight_id}": None,
+    "GET /api/flight/{flight_id}/media": None,
+    "GET /api/media/{media_id}": None,
+    "GET /api/drone/{drone_id}": None,
+    "GET /api/drone/{drone_id}/last-position": None,
+    "GET /api/drone/{drone_id}/last-battery": None,
+    "GET /api/drone/{drone_id}/media": None,
+    "GET /api/drone/{drone_id}/flights": None,
     "GET /api/drone/{drone_id}/current-flight": None,
 }
 """Operations of the REST contract whose path has an id, and a body that they take."""
+KINDS = {"remote_controller_id": "controller"}
+"""What an id in a path names, where it is not called so."""
 
 
 def test_every_rest_operation_on_an_id_is_tried_here() -> None:
@@ -294,6 +327,8 @@ def test_every_rest_operation_on_an_id_is_tried_here() -> None:
     class Endpoints:
         def route(self, path: str, **operations: Any) -> None:
             made.update(f"{method} {path}" for method in operations)
+
+        open_route = route
 
     routes(cast(RestEndpoints, Endpoints()), cast(Services, Mock()))
     assert {operation for operation in made if "{" in operation} == REST.keys(), "say here how it is tried"
@@ -304,22 +339,21 @@ def test_a2_a_rest_operation_on_hidden_things_is_410(
     town: Town, us: Party, them: Party, hidden: dict[str, str], operation: str
 ) -> None:
     method, path = operation.split(" ")
+    names = re.findall(r"{(\w+)}", path)
 
-    kind = next((kind for kind in ("flight", "drone") if f"{{{kind}_id}}" in path), "file")
-
-    def ask(workspace: str, item: str, token: str | None) -> httpx2.Response:
+    def ask(ids: dict[str, str], token: str | None) -> httpx2.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        url = town.url + path.format(**{"workspace_id": workspace, f"{kind}_id": item})
-        return town.client.request(method, url, headers=headers, json=REST[operation])
+        return town.client.request(method, town.url + path.format(**ids), headers=headers, json=REST[operation])
 
     before = town.ask(WHOLE, us.token)
-    places = [(us.workspace, hidden[kind]), (MISSING, hidden[kind]), (us.workspace, MISSING), (MISSING, MISSING)]
-    if f"{kind}_id" in path:
-        places.append((them.workspace, hidden[kind]))
-    told = [ask(*place, them.token) for place in places]
+    ours = {name: hidden[KINDS.get(name, name.removesuffix("_id"))] for name in names}
+    places = [dict(zip(names, ids, strict=True)) for ids in product(*((ours[name], MISSING) for name in names))]
+    if len(names) > 1:
+        places.append({**ours, "workspace_id": them.workspace})
+    told = [ask(ids, them.token) for ids in places]
     assert {answer.status_code for answer in told} == {410}
     assert len({answer.content for answer in told}) == 1
-    strangers = [ask(*place, None) for place in (*places, ("x", "x"), ("0", "0"))]
+    strangers = [ask(ids, None) for ids in (*places, dict.fromkeys(names, "x"), dict.fromkeys(names, "0"))]
     assert {answer.status_code for answer in strangers} == {401}
     assert len({answer.content for answer in strangers}) == 1
     assert town.ask(WHOLE, us.token) == before
