@@ -79,7 +79,7 @@ class Flights:
             return await search.count()
 
         found = [rows[number] for number in ids if number in rows]
-        return page_of(found, size, key, lambda row: (micros(row.started_at), row.id), count)
+        return page_of(found, size, key, flight_key, count)
 
     async def of_drone(self, actor: Actor, drone_id: int, *, first: int | None, after: str | None) -> Page[Flight]:
         """A page of a drone's flights, the newest first.
@@ -119,6 +119,11 @@ class Flights:
         if row is None:
             raise gone("flight")
         return await self._fleet.track(actor, row.drone_id, row.started_at, end_of_track(row), max_points)
+
+
+def flight_key(row: Flight) -> tuple[int, int]:
+    """What a list of flights is sorted by."""
+    return micros(row.started_at), row.id
 
 
 def end_of_track(flight: Flight) -> datetime:

@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from tortoise.functions import Count
 
 from .database import Database
-from .models import Media
 from .statements import fetch, run_many
 
 _IS_HERE = "(media_id IS NOT NULL OR deleted_at IS NOT NULL)"
@@ -105,29 +103,3 @@ async def without_flight(database: Database, since: datetime, limit: int) -> lis
         limit,
     )
     return [row["id"] for row in rows]
-
-
-async def newest_of(drone_ids: Sequence[int], limit: int) -> dict[int, list[Media]]:
-    """What each of these drones took last, the newest first, so many of each at the most; in one statement."""
-    drones = ", ".join(f"{drone:d}" for drone in drone_ids)
-    rows: list[Media] = await Media.raw(
-        "SELECT media.* FROM media JOIN (SELECT id, row_number() OVER"  # noqa: S608, whole numbers alone
-        " (PARTITION BY drone_id ORDER BY created_at DESC, id DESC) AS place"
-        f" FROM media WHERE drone_id IN ({drones})) AS places ON places.id = media.id"
-        f" WHERE places.place <= {limit:d} ORDER BY media.created_at DESC, media.id DESC"
-    )
-    found: dict[int, list[Media]] = {drone: [] for drone in drone_ids}
-    for row in rows:
-        found[row.drone_id].append(row)
-    return found
-
-
-async def counts_of(drone_ids: Sequence[int]) -> dict[int, int]:
-    """How many media each of these drones took."""
-    rows = (
-        await Media.filter(drone_id__in=list(drone_ids))
-        .annotate(number=Count("id"))
-        .group_by("drone_id")
-        .values("drone_id", "number")
-    )
-    return {row["drone_id"]: row["number"] for row in rows}

@@ -1,16 +1,20 @@
 """How many SQL statements a query takes: a fixed number, however much there is (graphql.md, 'No N+1')."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 
-from ofh.store.models import Connection, Flight, Workspace
+from ofh.store.models import Connection, Drone, Flight, Workspace
 from tests.integration.graphql_api.world import NOW, Api, World, make_connection, make_drone
 
 FLEET = """query ($id: ID!) { workspace(id: $id) { name drones { id serialNumber name online
     position { longitude latitude height reportedAt } battery { capacityPercentLeft }
     telemetry { heading flightMode } lastConnection { id name remoteController { serialNumber } }
     currentFlight { id startedAt distance drone { name } } } } }"""
+
+FLIGHTS = """query ($id: ID!) { workspace(id: $id) { drones { name flights(first: 2) { totalCount
+    pageInfo { hasNextPage } edges { node { startedAt duration drone { name } } } } } } }"""
 
 EVERYTHING = """{ workspaces { name role members { user { name } email } connections { name drone { name } }
     remoteControllers { serialNumber } drones { lastConnection { workspace { name } } } } }"""
@@ -50,6 +54,47 @@ async def test_a_fleet_takes_the_same_statements_whatever_its_size(
     await grow(world.workspace, 1, 40)
     assert await statements(api, world, caplog, FLEET, **variables) == few
     assert 0 < few < 10
+
+
+async def test_the_last_flights_of_a_fleet_take_the_same_statements_whatever_its_size(
+    api: Api, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables = {"id": str(world.workspace.id)}
+    await grow(world.workspace, 0, 1)
+    few = await statements(api, world, caplog, FLIGHTS, **variables)
+    await grow(world.workspace, 1, 40)
+    assert await statements(api, world, caplog, FLIGHTS, **variables) == few
+    assert 0 < few < 8
+
+
+async def test_the_last_flights_of_drones_are_each_ones_own_the_newest_first(api: Api, world: World) -> None:
+    await grow(world.workspace, 0, 2)
+    drones = await Drone.filter(serial_number__startswith="GROWN").order_by("id")
+    expected: dict[str, list[str]] = {str(world.drone.id): []}
+    for drone in drones:
+        rows = [
+            await Flight.create(
+                workspace_id=drone.workspace_id,
+                drone_id=drone.id,
+                phase="ended",
+                started_at=NOW + timedelta(minutes=minutes),
+                last_at=NOW + timedelta(minutes=minutes),
+            )
+            for minutes in (2, 1, 2)
+        ]
+        expected[str(drone.id)] = [str(rows[2].id), str(rows[0].id)]
+    document = """query ($id: ID!) { workspace(id: $id) { drones { id
+        flights(first: 2) { totalCount pageInfo { hasNextPage endCursor } edges { node { id } } } } } }"""
+    answer = await api.ask(world.member, document, id=str(world.workspace.id))
+    assert answer.errors == []
+    for shown in answer.data["workspace"]["drones"]:
+        page = shown["flights"]
+        assert [edge["node"]["id"] for edge in page["edges"]] == expected[shown["id"]]
+        assert page["totalCount"] == (4 if expected[shown["id"]] else 0)
+        assert page["pageInfo"]["hasNextPage"] is bool(expected[shown["id"]])
+    more = "query ($id: ID!, $after: String) { drone(id: $id) { flights(after: $after) { edges { node { id } } } } }"
+    rest = await api.ask(world.member, more, id=shown["id"], after=page["pageInfo"]["endCursor"])
+    assert len(rest.data["drone"]["flights"]["edges"]) == 2
 
 
 async def test_all_of_all_workspaces_takes_the_same_statements_whatever_their_size(

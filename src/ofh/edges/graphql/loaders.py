@@ -14,10 +14,11 @@ from tortoise.models import Model
 from ofh.domain.errors import gone
 from ofh.store import models
 from ofh.store.devices import D, shown_of
-from ofh.store.media import counts_of, newest_of
+from ofh.store.of_drones import counts_of, newest_of
 from ofh.store.streams import Offer, offers_of
 
 M = TypeVar("M", bound=Model)
+F = TypeVar("F", models.Flight, models.Media)
 
 BATCH = 10_000
 """Keys in one statement; both databases take some 32,000 parameters."""
@@ -52,8 +53,13 @@ class Loaders:
         self.map_elements_of_workspace = _loader(_lists(models.MapElement, "workspace_id"))
 
         self.media_of_file = _loader(_by(models.Media, "file_id"))
-        self.media_count_of_drone = _loader(_media_counts)
-        self.newest_media: DataLoader[tuple[int, int], list[models.Media]] = DataLoader(load_fn=_newest_media)
+        self.media_count_of_drone = _loader(_counts(models.Media))
+        self.newest_media: DataLoader[tuple[int, int], list[models.Media]] = DataLoader(load_fn=_newest(models.Media))
+        """By drone and how many at the most."""
+        self.flight_count_of_drone = _loader(_counts(models.Flight))
+        self.newest_flights: DataLoader[tuple[int, int], list[models.Flight]] = DataLoader(
+            load_fn=_newest(models.Flight)
+        )
         """By drone and how many at the most."""
         self.current_flight = _loader(_by(models.Flight, "open_drone_id"))
         self.drone_of_connection = _loader(_shown(models.Drone))
@@ -118,18 +124,27 @@ def _lists(model: type[M], column: str) -> Callable[[list[int]], Awaitable[list[
     return load
 
 
-async def _newest_media(keys: list[tuple[int, int]]) -> list[list[models.Media]]:
-    """What drones took last; one statement, unless they are asked for by different numbers."""
-    found: dict[tuple[int, int], list[models.Media]] = {}
-    for size in sorted({size for _, size in keys}):
-        rows = await newest_of([drone for drone, wanted in keys if wanted == size], size)
-        found.update({(drone, size): listed for drone, listed in rows.items()})
-    return [found[key] for key in keys]
+def _newest(model: type[F]) -> Callable[[list[tuple[int, int]]], Awaitable[list[list[F]]]]:
+    """What drones have newest; one statement, unless they are asked for by different numbers."""
+
+    async def load(keys: list[tuple[int, int]]) -> list[list[F]]:
+        found: dict[tuple[int, int], list[F]] = {}
+        for size in sorted({size for _, size in keys}):
+            rows = await newest_of(model, [drone for drone, wanted in keys if wanted == size], size)
+            found.update({(drone, size): listed for drone, listed in rows.items()})
+        return [found[key] for key in keys]
+
+    return load
 
 
-async def _media_counts(keys: list[int]) -> list[int]:
-    counts = await counts_of(keys)
-    return [counts.get(key, 0) for key in keys]
+def _counts(model: type[F]) -> Callable[[list[int]], Awaitable[list[int]]]:
+    """How many drones have."""
+
+    async def load(keys: list[int]) -> list[int]:
+        counts = await counts_of(model, keys)
+        return [counts.get(key, 0) for key in keys]
+
+    return load
 
 
 def _shown(model: type[D]) -> Callable[[list[int]], Awaitable[list[D | None]]]:

@@ -19,6 +19,7 @@ from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import BigInt
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.services.flights import flight_key
 from ofh.services.media import media_key
 from ofh.services.pages import page_of, page_size
 from ofh.services.streams import streamable
@@ -243,9 +244,13 @@ class Drone(OfWorkspace):
         self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET
     ) -> FlightConnection:
         actor = info.context.require_actor()
-        page = await info.context.services.flights.of_drone(
-            actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
-        )
+        size, behind = page_size(chosen(first, None)), chosen(after, None)
+        if behind is not None:
+            page = await info.context.services.flights.of_drone(actor, self.row.id, first=size, after=behind)
+        else:  # of many drones in one statement
+            loaders, drone_id = info.context.loaders, self.row.id
+            found = await loaders.newest_flights.load((drone_id, size + 1))
+            page = page_of(found, size, None, flight_key, lambda: loaders.flight_count_of_drone.load(drone_id))
         return FlightConnection(page=page, list_of=self.workspace_id, sight=self.sight)
 
     @field("What it took, what came last first.")
