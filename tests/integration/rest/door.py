@@ -16,10 +16,11 @@ from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.rest.routes import Services, routes
 from ofh.services.accounts import Accounts
 from ofh.services.connections import Connections
-from ofh.services.mail import Letters, LogMail
+from ofh.services.mail import Letters
 from ofh.services.passwords import Passwords
 from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
+from tests.integration.accounts.house import KeptMail
 from tests.support.media import MediaBench, Place
 
 HUB = "https://hub.example.org"
@@ -35,7 +36,7 @@ class Door:
     bench: MediaBench
     rest: RestEndpoints
     services: Services
-    mail: LogMail
+    mail: KeptMail
     place: Place
     elsewhere: Place
     client: httpx2.AsyncClient
@@ -105,7 +106,7 @@ async def opened(
     connections = Connections(
         database=bench.database, access=bench.access, audit=bench.audit, control=bench.control, clock=bench.clock
     )
-    letters, mail = Letters(HUB), LogMail(bench.folder / "letters")
+    letters, mail = Letters(HUB), KeptMail()
     services = Services(
         sessions=sessions,
         accounts=Accounts(
