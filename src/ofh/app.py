@@ -89,6 +89,7 @@ class HubApp:
                 journal=hub.journal,
                 alerts=hub.alerts,
                 alert_rules=hub.alert_rules,
+                map_elements=hub.map_elements,
                 feed=hub.feed,
                 export_links=ExportLinks(hub.public_url),
                 file_links=FileLinks(hub.public_url),

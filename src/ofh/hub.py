@@ -410,7 +410,7 @@ class Hub:
         self.retention = retention_of(settings, self.database)
         self.feed = Feed(self.bus)
         self.awareness = Awareness(self.database)
-        self.map_elements = MapElements(self.database, self.bus, self.metrics, clock=now)
+        self.map_elements = MapElements(self.database, self.bus, self.people.access, self.metrics, clock=now)
         self.doctor = doctor_of(
             settings,
             self.database,

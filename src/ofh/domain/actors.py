@@ -21,6 +21,7 @@ class Action(StrEnum):
     LEAVE = "leave"
     EDIT_FILES = "edit files"
     NAME_DRONES = "name drones"
+    DRAW = "draw on the map"
     ACKNOWLEDGE_ALERTS = "acknowledge alerts"
     CONTROL_STREAMS = "control streams"
     MANAGE_CONNECTIONS = "manage connections"
@@ -32,7 +33,13 @@ class Action(StrEnum):
 
 
 _VIEWER = frozenset({Action.VIEW, Action.LEAVE})
-_MEMBER = _VIEWER | {Action.EDIT_FILES, Action.NAME_DRONES, Action.ACKNOWLEDGE_ALERTS, Action.CONTROL_STREAMS}
+_MEMBER = _VIEWER | {
+    Action.EDIT_FILES,
+    Action.NAME_DRONES,
+    Action.DRAW,
+    Action.ACKNOWLEDGE_ALERTS,
+    Action.CONTROL_STREAMS,
+}
 _ADMIN = _MEMBER | {Action.MANAGE_CONNECTIONS, Action.MANAGE_MEMBERS, Action.MANAGE_WORKSPACE}
 _OWNER = _ADMIN | {Action.MANAGE_OWNERS, Action.READ_AUDIT, Action.DELETE_WORKSPACE}
 

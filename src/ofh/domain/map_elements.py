@@ -60,12 +60,27 @@ def check_feature(value: Any) -> tuple[ElementType, dict[str, Any]]:
     if kind is None:
         raise bad_input(_FIELD, "The geometry is none of Point, LineString and Polygon.")
     coordinates = _coordinates(kind, geometry.get("coordinates"))
+    if _has_null(value):
+        raise bad_input(_FIELD, "A text in this feature has the character U+0000.")
     return kind, {
         **value,
         "type": "Feature",
         "properties": dict(properties or {}),
         "geometry": {**geometry, "coordinates": coordinates},
     }
+
+
+def _has_null(value: Any) -> bool:
+    """Whether any text in it has U+0000, which not every database can keep."""
+    match value:
+        case str():
+            return "\0" in value
+        case Mapping():
+            return any(_has_null(name) or _has_null(item) for name, item in value.items())
+        case list():
+            return any(_has_null(item) for item in value)
+        case _:
+            return False
 
 
 def _coordinates(kind: ElementType, value: Any) -> list[Any]:

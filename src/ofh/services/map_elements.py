@@ -1,8 +1,9 @@
-"""The map that the controllers of a workspace share: they draw on it, and all of them see it.
+"""The map that the controllers of a workspace and its members share: they draw on it, and all of them see it.
 
 Pilot makes an element's id, repeats what it is not sure of, and takes most refusals for trouble with the network. So
-making and deleting what is made or deleted already is no error; changing what is not there is one. Whoever adds to a
-workspace's map waits for others who do: of two processes one makes the shared group, and the limits hold.
+for a controller making and deleting what is made or deleted already is no error; changing what is not there is one.
+Members are told what is not there. Whoever adds to a workspace's map waits for others who do: of two processes one
+makes the shared group, and the limits hold.
 """
 
 from collections import defaultdict
@@ -15,13 +16,15 @@ from uuid import UUID, uuid4
 import orjson
 
 from ofh.backends.ports import Bus
+from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Event, MapChange, MapElementChanged
 from ofh.domain.map_elements import ElementType, GroupType, check_feature
 from ofh.store.database import Database
-from ofh.store.models import MapElement, MapGroup, Workspace
+from ofh.store.models import MapElement, MapGroup, User, Workspace
 from ofh.store.statements import fetch, lock_names
 
+from .access import Access
 from .announcing import publish
 from .counters import Counters
 from .names import check_name
@@ -45,7 +48,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """What a controller has drawn, checked."""
+    """What somebody has drawn, checked."""
 
     name: str
     type: ElementType
@@ -56,7 +59,7 @@ class Drawing:
         """Check it.
 
         Args:
-            type: what the controller says that it is; None where it does not.
+            type: what is said that it is; None where nothing is.
         Raises:
             HubError: BAD_INPUT.
         """
@@ -65,7 +68,11 @@ class Drawing:
         found, feature = check_feature(content)
         if type is not None and str(type) != str(found.value):  # numbers may come as text
             raise bad_input("type", "The geometry is of another type.")
-        if len(orjson.dumps(feature)) > MAX_CONTENT_BYTES:
+        try:
+            size = len(orjson.dumps(feature))
+        except orjson.JSONEncodeError:
+            raise bad_input("content", "This has a number or a text that cannot be kept.") from None
+        if size > MAX_CONTENT_BYTES:
             raise bad_input("content", f"An element has at most {MAX_CONTENT_BYTES // 1024} KiB.")
         return cls(name=check_name(name), type=found, content=feature)
 
@@ -81,14 +88,58 @@ class MapElements:
         self,
         database: Database,
         bus: Bus,
+        access: Access,
         counters: Counters,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._bus = bus
+        self._access = access
         self._counters = counters
         self._clock = clock
+
+    # Members
+
+    async def draw(self, actor: Actor, workspace_id: int, name: Any, content: Any) -> MapElement:
+        """Put an element on the map, where controllers draw too.
+
+        Raises:
+            HubError: BAD_INPUT; GONE, no such workspace; FORBIDDEN; CONFLICT, the map is full.
+        """
+        await self._access.require(actor, Action.DRAW, workspace_id)
+        drawing = Drawing.of(name, content)
+        user = await User.get(id=actor.user_id)
+        group = await self._shared(workspace_id)
+        element_id = uuid4()
+        await self.create(workspace_id, group.id, element_id, drawing, user_name=user.name)
+        return await self._element(workspace_id, element_id)
+
+    async def redraw(
+        self, actor: Actor, workspace_id: int, element_id: UUID, *, name: Any = None, content: Any = None
+    ) -> MapElement:
+        """Change an element, whoever drew it; what is None stays.
+
+        Raises:
+            HubError: BAD_INPUT; GONE, no such workspace or element; FORBIDDEN; CONFLICT, the map is full.
+        """
+        await self._access.require(actor, Action.DRAW, workspace_id)
+        row = await self._element(workspace_id, element_id)
+        drawing = Drawing.of(row.name if name is None else name, row.content if content is None else content)
+        await self.update(workspace_id, element_id, drawing)
+        return await self._element(workspace_id, element_id)
+
+    async def erase(self, actor: Actor, workspace_id: int, element_id: UUID) -> None:
+        """Take an element off the map, whoever drew it.
+
+        Raises:
+            HubError: GONE, no such workspace or element; FORBIDDEN.
+        """
+        await self._access.require(actor, Action.DRAW, workspace_id)
+        await self._element(workspace_id, element_id)
+        await self.delete(workspace_id, element_id)
+
+    # Controllers
 
     async def layers(self, workspace_id: int, *, group_id: UUID | None = None) -> list[Layer]:
         """Every group with its elements, or one group alone. The shared one is made where it is missing."""
@@ -167,8 +218,16 @@ class MapElements:
             await row.delete()
         await self._tell(row, MapChange.DELETED, self._clock())
 
+    # Inside
+
+    async def _element(self, workspace_id: int, element_id: UUID) -> MapElement:
+        row = await MapElement.get_or_none(workspace_id=workspace_id, element_id=element_id)
+        if row is None:
+            raise gone("element")
+        return row
+
     async def _shared(self, workspace_id: int) -> MapGroup:
-        """The group that is shared with Pilot.
+        """The group that is shared with Pilot, made where it is missing.
 
         Raises:
             HubError: GONE, the workspace has been deleted.

@@ -41,7 +41,7 @@ class Site:
         self.throttled: list[Pilot | None] = []
         self.opened: list[str] = []
         awareness = Awareness(bench.database)
-        self.elements = MapElements(bench.database, bench.bus, bench.counts)
+        self.elements = MapElements(bench.database, bench.bus, house.access, bench.counts)
         origins = Origins(public_url="https://hub.example.org", port=8000)
         shared = PilotEndpoints(house.links, address_of=_address, throttle=self._throttle)
         self.sockets = PilotSockets(

@@ -11,6 +11,8 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event, MapChange, MapElementChanged
 from ofh.domain.map_elements import ElementType, GroupType
 from ofh.services import map_elements
+from ofh.services.access import Access
+from ofh.services.audit import Audit
 from ofh.services.map_elements import Drawing, MapElements
 from ofh.store.database import Database
 from ofh.store.models import MapElement, MapGroup, Workspace
@@ -47,7 +49,8 @@ async def theirs(bench: FleetBench) -> int:
 
 @pytest.fixture
 def elements(bench: FleetBench) -> MapElements:
-    return MapElements(bench.database, bench.bus, bench.counts, clock=lambda: bench.now)
+    access = Access(Audit(clock=lambda: bench.now))
+    return MapElements(bench.database, bench.bus, access, bench.counts, clock=lambda: bench.now)
 
 
 def told(heard: list[Event]) -> list[MapElementChanged]:
@@ -160,6 +163,10 @@ async def test_a_map_is_full_at_some_size(elements: MapElements, ours: int, monk
         ("n" * 256, point(), 0),
         (["HUB"], point(), 0),
         ("HUB 1", point(note="x" * 65_536), 0),
+        ("HUB 1", point(note="a\0b"), 0),
+        ("HUB 1", point(note={"\0": 1}), 0),
+        ("HUB 1", point(note=2**70), 0),
+        ("HUB 1", point(note="\ud800"), 0),
         ("HUB 1", point(), 1),
         ("HUB 1", point(), True),
         ("HUB 1", point(), {}),

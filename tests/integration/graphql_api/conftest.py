@@ -31,6 +31,7 @@ from ofh.services.handed import Handed
 from ofh.services.incoming import Reception
 from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail
+from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
@@ -148,6 +149,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),
         export_links=ExportLinks("https://hub.example"),
         file_links=FileLinks("https://hub.example"),
+        map_elements=MapElements(database, bus, access, Counts(), clock=now),
         feed=feed,
         info=ServerInfo(
             name="Test hub", version="1.2.3", api_version="0.11.0", stream_view_url="https://video.example/live"

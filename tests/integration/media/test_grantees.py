@@ -1,7 +1,5 @@
 """How long credentials for uploads go on: no longer than the connection that they were given to, and its secret."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from ofh.domain.actors import Role
@@ -13,13 +11,13 @@ from tests.support.media import MediaBench, Place
 
 
 @pytest.fixture
-async def bearer(bench: MediaBench, place: Place) -> AsyncIterator[Bearer]:
+async def bearer(bench: MediaBench, place: Place) -> Bearer:
     """Whoever holds a grant of the place's connection, which has just been looked up."""
     mark = await bench.grantees.mark(place.connection.id)
     grant = await bench.uploads.grant(str(place.row.uuid), place.id, place.connection.id, mark)
     found = bench.uploads.verify(grant.access_key_id, grant.security_token)
     await bench.grantees.require(found)
-    yield found
+    return found
 
 
 async def refusal(bench: MediaBench, bearer: Bearer) -> Reason | Code | None:

@@ -10,6 +10,7 @@ TABLE: dict[Action, set[Role]] = {
     Action.LEAVE: {V, M, A, O},
     Action.EDIT_FILES: {M, A, O},
     Action.NAME_DRONES: {M, A, O},
+    Action.DRAW: {M, A, O},
     Action.ACKNOWLEDGE_ALERTS: {M, A, O},
     Action.CONTROL_STREAMS: {M, A, O},
     Action.MANAGE_CONNECTIONS: {A, O},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ofh.services.fleet import Fleet
     from ofh.services.flights import Flights
     from ofh.services.journal import Journal
+    from ofh.services.map_elements import MapElements
     from ofh.services.media import MediaItems
     from ofh.services.sessions import Sessions
     from ofh.services.streams import Streams
@@ -57,6 +58,7 @@ class Services:
     journal: "Journal"
     alerts: "Alerts"
     alert_rules: "AlertRules"
+    map_elements: "MapElements"
     feed: "Feed"
     export_links: "ExportLinks"
     file_links: "FileLinks"

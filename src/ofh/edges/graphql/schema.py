@@ -8,6 +8,7 @@ from .limits import Limits
 from .mutations.accounts import AccountMutations
 from .mutations.alerts import AlertMutations
 from .mutations.fleet import FleetMutations
+from .mutations.map_elements import MapElementMutations
 from .mutations.media import MediaMutations
 from .mutations.streams import StreamMutations
 from .mutations.workspaces import WorkspaceMutations
@@ -21,7 +22,15 @@ from .types.events import KINDS
     description="What can be changed. What does not exist and what the caller may not see is `GONE` alike; what their "
     "role does not allow is `FORBIDDEN`."
 )
-class Mutation(AccountMutations, WorkspaceMutations, FleetMutations, MediaMutations, AlertMutations, StreamMutations):
+class Mutation(
+    AccountMutations,
+    WorkspaceMutations,
+    FleetMutations,
+    MediaMutations,
+    AlertMutations,
+    StreamMutations,
+    MapElementMutations,
+):
     pass
 
 

@@ -1,8 +1,8 @@
 """`/ofh-media/…`: what S3 clients need to upload under a grant of the hub, and nothing else (dji-pilot-2.md, 3.4).
 
 A request goes through these gates: who says to have sent this (`signature.claim_of`)? Is that a grant of ours
-(`Uploads.verify`)? Did they really (`signature.check`)? Does their connection still stand (`Grantees`)? Is the key below
-their prefix? Only then does a body come in.
+(`Uploads.verify`)? Did they really (`signature.check`)? Does their connection still stand (`Grantees`)? Is the key
+below their prefix? Only then does a body come in.
 No reading, no deleting, no listing of objects.
 """
 

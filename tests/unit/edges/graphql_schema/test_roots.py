@@ -38,6 +38,8 @@ EXAMPLES = {
     "AlertKind": "HEIGHT",
     "DateTime": '"2026-05-01T12:00:00Z"',
     "Int": "1",
+    "UUID": '"3fa85f64-5717-4562-b3fc-2c963f66afa6"',
+    "JSON": "{}",
 }
 MALFORMED = ("", "0", "-1", "01", "1.0", "x", "9" * 19)
 

@@ -1,4 +1,4 @@
-"""What controllers have drawn on the map that they share. It is drawn and changed on controllers alone."""
+"""What is drawn on the map that a workspace's controllers and members share."""
 
 from datetime import datetime
 from uuid import UUID
@@ -23,7 +23,9 @@ describe(
 )
 
 
-@strawberry.type(description="A point, line or area that somebody drew on a controller, for all controllers to see.")
+@strawberry.type(
+    description="A point, line or area that somebody drew, on a controller or by this API, for all of them to see."
+)
 class MapElement(OfWorkspace):
     row: strawberry.Private[models.MapElement]
 
@@ -31,7 +33,7 @@ class MapElement(OfWorkspace):
     def workspace_id(self) -> int:
         return self.row.workspace_id
 
-    @field("As the controller made it; unique within the workspace.")
+    @field("As the hub or a controller made it; unique within the workspace.")
     def id(self) -> UUID:
         found: UUID = self.row.element_id
         return found
@@ -44,7 +46,7 @@ class MapElement(OfWorkspace):
     def type(self) -> ElementType:
         return ElementType(self.row.type)
 
-    @field("Who drew it, as the controller says.")
+    @field("Who drew it: a member's name, or what a controller says.")
     def drawn_by(self) -> str:
         return self.row.user_name
 

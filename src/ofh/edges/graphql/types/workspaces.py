@@ -236,7 +236,7 @@ class Workspace(OfWorkspace):
         )
         return AlertConnection(page=page, list_of=self.row.id, sight=self.sight)
 
-    @field("What its controllers have drawn on the map that they share, the oldest first; at most 1,000.")
+    @field("What its controllers and members have drawn on the map that they share, the oldest first; at most 1,000.")
     async def map_elements(self, info: Info) -> list[MapElement]:
         rows = await info.context.loaders.map_elements_of_workspace.load(self.row.id)
         return [MapElement(row=row, sight=self.sight) for row in rows]
