@@ -51,9 +51,10 @@ format: install ## bring the code into the form that `check` wants
 lock: ## write both lock files anew from pyproject.toml; newer versions only with ARGS=--upgrade
 	@sh scripts/lock.sh $(ARGS)
 
-generated: install ## docs/settings.md and schema.graphql anew from the code
+generated: install ## docs/settings.md and schema.graphql anew from the code, the served contracts from compat
 	$(BIN)/ofh settings > docs/settings.md
 	$(BIN)/ofh schema > schema.graphql
+	$(BIN)/python scripts/bundle_contracts.py
 
 migrations: install ## a migration from the changes of the models: make migrations NAME=what_changed
 	@test -n "$(NAME)" || { echo "Say what changes: make migrations NAME=what_changed" >&2; exit 2; }

@@ -14,6 +14,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkStepName
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
+from ofh.edges.docs.pages import Docs
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import ExportLinks
 from ofh.edges.exports.endpoint import ExportEndpoint
@@ -24,7 +25,7 @@ from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
 from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
 from ofh.edges.graphql.ide.page import Ide, IdeFiles
-from ofh.edges.graphql.schema import build_schema
+from ofh.edges.graphql.schema import build_schema, print_sdl
 from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
@@ -159,6 +160,7 @@ class HubApp:
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
+            *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
             *self._rest_routes(origins),
