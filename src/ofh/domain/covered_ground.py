@@ -19,7 +19,7 @@ from math import ceil, cos, floor, log2, radians
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely
+import shapely  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from .areas import Area

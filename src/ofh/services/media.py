@@ -16,6 +16,7 @@ from ofh.domain.errors import bad_input, gone
 from ofh.domain.media import Lens, MediaType
 from ofh.store.models import Flight, Media
 
+from . import shown_area
 from .access import Access
 from .fleet import Fleet
 from .names import is_id
@@ -33,7 +34,7 @@ class MediaFilter:
     """Those taken then or later; by the time that they came where the camera's is not known."""
     end: datetime | None = None
     area: Area | None = None
-    """Those whose camera was in it."""
+    """Those that show some of it; where what they show is not known, those whose camera was in it."""
     lens: Lens | None = None
 
 
@@ -63,9 +64,18 @@ class MediaItems:
             HubError: GONE; BAD_INPUT, no page of such a size, no such cursor, or an end before the start.
         """
         await self._access.require(actor, Action.VIEW, workspace_id)
+        return await _page(self.matching(workspace_id, wanted), first, after, wanted.area)
+
+    def matching(self, workspace_id: int, wanted: MediaFilter) -> QuerySet[Media]:
+        """The media of a workspace that a filter leaves, for services that have seen to the rights. Where the filter
+        has an area, `shown_area.showing` has to look at them too.
+
+        Raises:
+            HubError: BAD_INPUT, an end before the start.
+        """
         if wanted.start is not None and wanted.end is not None and wanted.end < wanted.start:
             raise bad_input("to", "Must not be before 'from'.")
-        return await _page(Media.filter(_matching(wanted), workspace_id=workspace_id), first, after)
+        return Media.filter(_matching(wanted), workspace_id=workspace_id)
 
     async def of_drone(self, actor: Actor, drone_id: int, *, first: int | None, after: str | None) -> Page[Media]:
         """A page of what a drone took, what came last first.
@@ -114,14 +124,29 @@ class MediaItems:
         return Media.filter(flight_id=flight_id)
 
 
-async def _page(media: QuerySet[Media], first: int | None, after: str | None) -> Page[Media]:
+async def _page(media: QuerySet[Media], first: int | None, after: str | None, area: Area | None = None) -> Page[Media]:
     size, key = page_size(first), read_cursor(after, 2)
-    found = await media.filter(behind(key, "created_at")).order_by("-created_at", "-id").limit(size + 1)
+    ordered = media.order_by("-created_at", "-id").limit(size + 1)
+    found = await ordered.filter(behind(key, "created_at"))
+    if area is not None:
+        found = await _of_area(ordered, found, size + 1, area)
 
     async def count() -> int:
-        return await media.count()
+        number = await media.count()
+        return number if area is None else number - await shown_area.not_showing(media, area)
 
     return page_of(found, size, key, media_key, count)
+
+
+async def _of_area(ordered: QuerySet[Media], found: list[Media], number: int, area: Area) -> list[Media]:
+    """So many of a list that really show an area, beginning with those that were found first."""
+    shown: list[Media] = []
+    while True:
+        showing = await shown_area.showing([row.id for row in found], area)
+        shown += [row for row in found if row.id in showing]
+        if len(shown) >= number or len(found) < number:
+            return shown[:number]
+        found = await ordered.filter(behind(media_key(found[-1]), "created_at"))
 
 
 def media_key(row: Media) -> tuple[int, int]:
@@ -144,11 +169,5 @@ def _matching(wanted: MediaFilter) -> Q:
     if wanted.end is not None:
         found &= Q(captured_at__lte=wanted.end) | Q(captured_at=None, created_at__lte=wanted.end)
     if wanted.area is not None:
-        found &= _within(wanted.area)
+        found &= shown_area.near(wanted.area)
     return found
-
-
-def _within(area: Area) -> Q:
-    east_of, west_of = Q(longitude__gte=area.west_deg), Q(longitude__lte=area.east_deg)
-    longitudes = east_of & west_of if area.west_deg <= area.east_deg else east_of | west_of
-    return longitudes & Q(latitude__gte=area.south_deg, latitude__lte=area.north_deg)
