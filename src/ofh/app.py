@@ -184,6 +184,8 @@ class HubApp:
                 Route("/", Ide(default_query=FIRST_SUBSCRIPTION)),
                 Route("/graphql/ide/{name}", IdeFiles()),
             ]
+        self.routes = routes
+        """Which path leads where; of two that fit, the first counts."""
         # The bare router: Starlette's application would answer faults itself, before the guard can.
         router = Router(routes=routes, redirect_slashes=False, default=self._unknown)
         self._asgi = Guard(_ByHost(storage, router), proxies=networks(settings.trusted_proxies), is_tls=is_tls)
