@@ -6,6 +6,7 @@ unchanged. Properties that this hub has no use for are skipped, `dongle_infos` (
 | of DJI | taken as |
 |---|---|
 | `longitude`, `latitude`, `height` | one fix; (0, 0) is none, and for an aircraft one without height neither |
+| a controller's `height` 0 | not known |
 | `attitude_head` -180 to 180 | heading 0 to 360 |
 | `wind_speed` in 0.1 m/s | m/s |
 | `wind_direction` 1 north to 8 north-west, 0 none | degrees |
@@ -134,7 +135,7 @@ def decode_aircraft(data: Mapping[str, Any]) -> dict[Property, Value]:
 def decode_controller(data: Mapping[str, Any]) -> dict[Property, Value]:
     """Read the `data` of a controller's osd or state.
 
-    A controller's position has height 0 where it does not know it, which is the usual case.
+    A controller says 0 where it does not know its height, which is the usual case; its fix then has none.
 
     Args:
         data: parsed JSON; keys that this hub does not know are skipped.
@@ -147,7 +148,9 @@ def decode_controller(data: Mapping[str, Any]) -> dict[Property, Value]:
     longitude, latitude = _coordinates(data, "longitude", "latitude")
     height = number(data, "height", -_HEIGHT_M, _HEIGHT_M)
     if longitude is not None and latitude is not None:
-        values[Property.FIX] = Fix(longitude_deg=longitude, latitude_deg=latitude, height_m=height or 0.0)
+        values[Property.FIX] = Fix(
+            longitude_deg=longitude, latitude_deg=latitude, height_m=height or 0.0, has_height=bool(height)
+        )
     _battery(data, values)
     _signal(data, values)
     firmware = text(data, "firmware_version")

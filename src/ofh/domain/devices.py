@@ -25,7 +25,9 @@ class Fix:
     longitude_deg: float
     latitude_deg: float
     height_m: float
-    """Above the WGS 84 ellipsoid; 0 where a remote controller does not know it."""
+    """Above the WGS 84 ellipsoid; 0 where it is not known."""
+    has_height: bool = True
+    """False for most remote controllers, which do not know their height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,7 @@ def _order(value: Value) -> bytes:
 def value_to_json(value: Value) -> Any:
     """A property's value as JSON."""
     if isinstance(value, Fix):
-        return [value.longitude_deg, value.latitude_deg, value.height_m]
+        return [value.longitude_deg, value.latitude_deg, value.height_m if value.has_height else None]
     if isinstance(value, Battery):
         return [value.capacity_percent, value.remaining_flight_time_s]
     return value
@@ -170,7 +172,14 @@ def value_to_json(value: Value) -> Any:
 def value_from_json(name: Property, value: Any) -> Value:
     """The inverse of `value_to_json`."""
     if name is Property.FIX:
-        return Fix(longitude_deg=value[0], latitude_deg=value[1], height_m=value[2])
+        longitude, latitude, height = value
+        is_known = height is not None
+        return Fix(
+            longitude_deg=longitude,
+            latitude_deg=latitude,
+            height_m=height if is_known else 0.0,
+            has_height=is_known,
+        )
     if name is Property.BATTERY:
         return Battery(capacity_percent=value[0], remaining_flight_time_s=value[1])
     result: Value = value

@@ -31,7 +31,7 @@ DRONE_POSITION = """subscription ($id: ID!) { dronePosition(droneId: $id) {
 DRONE_BATTERY = """subscription ($id: ID!) { droneBattery(droneId: $id) {
     droneId drone { id } battery { capacityPercentLeft reportedAt } } }"""
 CONTROLLER_POSITION = """subscription ($id: ID!) { remoteControllerPosition(remoteControllerId: $id) {
-    remoteControllerId remoteController { id serialNumber } position { longitude latitude height reportedAt } } }"""
+    remoteControllerId remoteController { id serialNumber } position { longitude latitude height hasHeight reportedAt } } }"""
 POSITIONS = """subscription ($id: ID!, $area: Area, $interval: Int) {
     workspacePositions(workspaceId: $id, area: $area, interval: $interval) { droneId position { latitude } } }"""
 BATTERIES = """subscription ($id: ID!, $interval: Int) {
@@ -187,10 +187,10 @@ async def test_a_controllers_position_comes_at_once_and_then_every_new_one(
         "remoteControllerPosition": {
             "remoteControllerId": str(world.controller.id),
             "remoteController": {"id": str(world.controller.id), "serialNumber": "RC1"},
-            "position": {"longitude": 8.5, "latitude": 47.25, "height": 512.5, "reportedAt": AT},
+            "position": {"longitude": 8.5, "latitude": 47.25, "height": 512.5, "hasHeight": True, "reportedAt": AT},
         }
     }
-    fix = Fix(longitude_deg=8, latitude_deg=46, height_m=0)
+    fix = Fix(longitude_deg=8, latitude_deg=46, height_m=0, has_height=False)
     await happen(
         api,
         world,
@@ -198,7 +198,8 @@ async def test_a_controllers_position_comes_at_once_and_then_every_new_one(
             workspace_id=world.workspace.id, remote_controller_id=world.controller.id, at=later(1), fix=fix
         ),
     )
-    assert (await reader.next())["remoteControllerPosition"]["position"]["latitude"] == 46.0
+    position = (await reader.next())["remoteControllerPosition"]["position"]
+    assert (position["latitude"], position["height"], position["hasHeight"]) == (46.0, 0.0, False)
 
 
 async def test_a_workspaces_positions_come_all_at_first_and_then_what_changed(

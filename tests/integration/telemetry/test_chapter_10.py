@@ -101,7 +101,7 @@ async def test_the_osd_of_each_aircraft_is_stored(bench: FleetBench, ours: int, 
 
 
 async def test_what_has_no_fix_has_no_position(bench: FleetBench, ours: int) -> None:
-    """Chapter 10: no-fix OSD gives no position; controller height 0 gives no height, for which the API has 0."""
+    """Chapter 10: no-fix OSD gives no position; controller height 0 gives no height."""
     await play(bench, "mqtt-osd-m300-h20n-no-fix")
     await play(bench, "mqtt-osd-rc-no-fix")
     aircraft = await bench.drone("1ZNXTESTM300001", ours)
@@ -111,7 +111,8 @@ async def test_what_has_no_fix_has_no_position(bench: FleetBench, ours: int) -> 
     assert await positions(bench, "1ZNXTESTM300001", ours) == [(None, None)]
     told = (await play(bench, "mqtt-osd-rc-plus"))["payload"]["data"]
     controller = await RemoteController.get(serial_number="5XTESTRCP00001")
-    assert controller.state["fix"][1] == [told["longitude"], told["latitude"], 0.0]
+    assert told["height"] == 0
+    assert controller.state["fix"][1] == [told["longitude"], told["latitude"], None]
 
 
 @pytest.mark.parametrize("end", ["empty topology", "silence", "MQTT loss"])

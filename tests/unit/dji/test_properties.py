@@ -21,8 +21,13 @@ def data_of(name: str) -> dict[str, Any]:
     return dict(envelope.decode(json.dumps(message["payload"]).encode()).data)
 
 
-def fix(longitude_deg: float, latitude_deg: float, height_m: float) -> Fix:
-    return Fix(longitude_deg=longitude_deg, latitude_deg=latitude_deg, height_m=height_m)
+def fix(longitude_deg: float, latitude_deg: float, height_m: float | None) -> Fix:
+    return Fix(
+        longitude_deg=longitude_deg,
+        latitude_deg=latitude_deg,
+        height_m=height_m or 0.0,
+        has_height=height_m is not None,
+    )
 
 
 def battery(percent: float, remaining_s: float | None = None) -> Battery:
@@ -199,15 +204,15 @@ AIRCRAFT: dict[str, dict[Property, Value]] = {
 
 CONTROLLERS: dict[str, dict[Property, Value]] = {
     "mqtt-osd-rc-plus": {
-        Property.FIX: fix(9.9539114, 50.497987, 0),
+        Property.FIX: fix(9.9539114, 50.497987, None),
         Property.BATTERY: battery(90),
         Property.SIGNAL: 5,
     },
     "mqtt-osd-rc-plus-minimal": {
-        Property.FIX: fix(9.95391333333332, 50.49798483333333, 0),
+        Property.FIX: fix(9.95391333333332, 50.49798483333333, None),
         Property.BATTERY: battery(78),
     },
-    "mqtt-osd-rc-pro": {Property.FIX: fix(9.952, 50.5001, 0), Property.BATTERY: battery(63), Property.SIGNAL: 4},
+    "mqtt-osd-rc-pro": {Property.FIX: fix(9.952, 50.5001, None), Property.BATTERY: battery(63), Property.SIGNAL: 4},
     "mqtt-osd-rc-plus-2-4g": {  # 4G fusion: 4, although the radio alone would be 5
         Property.FIX: fix(9.9541, 50.4969, 1001.3),
         Property.BATTERY: battery(55),
@@ -215,7 +220,7 @@ CONTROLLERS: dict[str, dict[Property, Value]] = {
     },
     "mqtt-osd-rc-no-fix": {Property.BATTERY: battery(41)},
     "mqtt-osd-rc-2022": {
-        Property.FIX: fix(9.954, 50.498, 0),
+        Property.FIX: fix(9.954, 50.498, None),
         Property.BATTERY: battery(88),
         Property.SIGNAL: 4,
         Property.LIVE_STATUS: {"live_time": 0, "live_trendline": 0, "video_id": "", "video_quality": 65535},
@@ -284,8 +289,13 @@ def test_an_aircraft_position_needs_all_three(missing: str, absent: bool) -> Non
     assert decode_aircraft(data) == {}
 
 
-def test_a_controller_without_height_is_at_height_zero() -> None:
-    assert decode_controller({"longitude": 9.9, "latitude": 50.4}) == {Property.FIX: fix(9.9, 50.4, 0)}
+@pytest.mark.parametrize("told", [{}, {"height": 0}, {"height": "0"}, {"height": None}])
+def test_a_controller_that_does_not_know_its_height_has_none(told: dict[str, Any]) -> None:
+    """0 in every capture: dji-pilot-2.md, 5.6."""
+    found = decode_controller({"longitude": 9.9, "latitude": 50.4, **told})
+    assert found == {Property.FIX: fix(9.9, 50.4, None)}
+    known = decode_controller({"longitude": 9.9, "latitude": 50.4, "height": 996.4})
+    assert known == {Property.FIX: fix(9.9, 50.4, 996.4)}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 _numbers = st.floats(allow_nan=False, allow_infinity=False)
 _ids = st.integers(1, 2**53)
 _times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
-_fixes = st.builds(Fix, longitude_deg=_numbers, latitude_deg=_numbers, height_m=_numbers)
+_fixes = st.one_of(
+    st.builds(Fix, longitude_deg=_numbers, latitude_deg=_numbers, height_m=_numbers),
+    st.builds(Fix, longitude_deg=_numbers, latitude_deg=_numbers, height_m=st.just(0.0), has_height=st.just(False)),
+)
 _batteries = st.builds(Battery, capacity_percent=_numbers, remaining_flight_time_s=st.none() | _numbers)
 _texts = st.text(st.characters(codec="utf-8"), max_size=8)
 

@@ -48,7 +48,7 @@ def aircraft_position(serial: str, fix: Fix, state: DeviceState, at: datetime) -
 
 
 def controller_position(serial: str, fix: Fix, at: datetime) -> bytes:
-    """Where a controller is; its height is 0 where it does not know it, as it says itself."""
+    """Where a controller is; its height is 0 where it is not known, as controllers say it themselves."""
     return _frame("device_osd", {"sn": serial, "host": _fix(fix)}, at)
 
 

@@ -45,8 +45,9 @@ TRACK_POINTS = 2_000
 class Position:
     longitude: float = strawberry.field(description="Degrees east of Greenwich (WGS 84), -180 to 180.")
     latitude: float = strawberry.field(description="Degrees north of the equator (WGS 84), -90 to 90.")
-    height: float = strawberry.field(
-        description="Metres above the WGS 84 ellipsoid; 0 where a remote controller does not know it."
+    height: float = strawberry.field(description="Metres above the WGS 84 ellipsoid; 0 where `hasHeight` is false.")
+    has_height: bool = strawberry.field(
+        description="Whether the height is known. A drone's always is; most remote controllers do not know theirs."
     )
     reported_at: datetime = strawberry.field(
         description="The device's clock where it is within 5 minutes of the hub's, else the hub's."
@@ -133,7 +134,13 @@ TELEMETRY = {
 
 def position_of(fix: devices.Fix, at: datetime) -> Position:
     """A fix as the API shows it."""
-    return Position(longitude=fix.longitude_deg, latitude=fix.latitude_deg, height=fix.height_m, reported_at=at)
+    return Position(
+        longitude=fix.longitude_deg,
+        latitude=fix.latitude_deg,
+        height=fix.height_m,
+        has_height=fix.has_height,
+        reported_at=at,
+    )
 
 
 def battery_of(battery: devices.Battery, at: datetime) -> Battery:
