@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import flat
+from . import flat, terrain
 from .coverage import COLUMNS, ROWS, Corners, Coverage, CoverageOptions, CoveragePoint, Ray
 from .frame import Frame, Rays, turned
 from .ground import FlatGround, Ground
@@ -24,15 +24,18 @@ def compute(pose: CameraPose, ground: Ground, options: CoverageOptions) -> Cover
     matrix = turned(pose.yaw, pose.pitch, pose.roll)
     frame = Frame(pose.lens, matrix, _PER_SIDE if pose.lens.distortion is None else _PER_SIDE_DISTORTED)
     grid = _Grid(pose, sight, matrix)
-    if not isinstance(ground, FlatGround):
-        raise NotImplementedError
-    distances = sight.distance(grid.bearings, grid.slopes, np.asarray(ground.elevation))
-    distances[distances > options.max_range_m] = np.inf
-    sectors = flat.sectors(sight, frame, ground.elevation, options.max_range_m)
+    if isinstance(ground, FlatGround):
+        distances = sight.distance(grid.bearings, grid.slopes, np.asarray(ground.elevation))
+        distances[distances > options.max_range_m] = np.inf
+        sectors = flat.sectors(sight, frame, ground.elevation, options.max_range_m)
+    else:
+        walked = terrain.Terrain(sight, ground, options.max_range_m)
+        distances = walked.reached(grid.bearings, grid.slopes)
+        sectors = terrain.sectors(sight, frame, walked, options.max_range_m)
     points = grid.points(ground, distances)
     corners = grid.corners(distances)
     rings = rings_of(sectors, is_round=frame.is_round, limit=options.max_range_m, corners=corners)
-    notes = [*pose.notes, "flat ground"]
+    notes = [*pose.notes, *(["flat ground"] if isinstance(ground, FlatGround) else [])]
     outer, holes = _ring(sight, ground, rings.outer), [_ring(sight, ground, hole) for hole in rings.holes]
     if outer and notes:
         first = outer[0]

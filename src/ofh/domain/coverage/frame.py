@@ -82,10 +82,10 @@ class Frame:
         unrolled = self.bearings[0] + np.concatenate([[0], np.cumsum(self._turns)[:-1]])
         return float(unrolled.min()), float(unrolled.max())
 
-    def nodes(self, more: "Floats") -> "Floats":
-        """The bearings of the border's positions and more of them, in order over the span, each once."""
+    def nodes(self, more: "Floats", *, stride: int = 1) -> "Floats":
+        """The bearings of every so manieth of the border's positions and more, in order over the span, each once."""
         low, high = self.span()
-        inside = low + np.mod(np.concatenate([self.bearings, more]) - low, 2 * np.pi)
+        inside = low + np.mod(np.concatenate([self.bearings[::stride], more]) - low, 2 * np.pi)
         inside = inside[inside <= high]
         low, high = (low, high) if self.is_round else (low + _ASIDE, high - _ASIDE)
         nodes = np.unique(np.concatenate([np.clip(inside, low, high), [low, high]]))

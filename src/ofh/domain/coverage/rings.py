@@ -141,7 +141,7 @@ def _thinned(ring: "Floats", fixed: "list[int]", most: int) -> "Floats":
     """The ring with fewer points, by Douglas and Peucker's method: as exact as promised, or as few as may be."""
     import shapely
 
-    factor = 1.0
+    factor = 0.25
     if len(fixed) < 2:
         farthest = int(np.hypot(*(ring - ring[fixed[0] if fixed else 0]).T).argmax())
         fixed = sorted({fixed[0] if fixed else 0, farthest})

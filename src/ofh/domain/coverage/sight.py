@@ -37,7 +37,8 @@ class Sight:
 
     def radius(self, bearing: "Floats") -> "Floats":
         """The ellipsoid's radius of curvature at the foot point in a direction."""
-        return 1 / (np.cos(bearing) ** 2 / self._meridian + np.sin(bearing) ** 2 / self._parallel)
+        east = np.sin(bearing)
+        return 1 / (1 / self._meridian + (east * east) * (1 / self._parallel - 1 / self._meridian))
 
     def place(self, bearing: "Floats", distance: "Floats", elevation: "Floats") -> "tuple[Floats, Floats]":
         """How far away and how high above the camera a point of the ground is seen."""
@@ -87,11 +88,13 @@ class Sight:
         east, north = along * np.sin(bearing), along * np.cos(bearing)
         outward = self._axis_distance - self._sin * north + self._cos * up
         axial = self._axis_height + self._cos * north + self._sin * up
-        from_axis = np.hypot(outward, east)
-        # Bowring's formula, exact for a point on the ellipsoid
-        reduced = np.arctan2(axial * SEMI_MAJOR_AXIS_M, from_axis * _SEMI_MINOR_AXIS_M)
+        from_axis = np.sqrt(outward * outward + east * east)
+        # Bowring's formula, exact for a point on the ellipsoid; the reduced latitude by its sine and cosine
+        sine, cosine = axial * SEMI_MAJOR_AXIS_M, from_axis * _SEMI_MINOR_AXIS_M
+        scale = 1 / np.sqrt(sine * sine + cosine * cosine)
+        sine, cosine = sine * scale, cosine * scale
         latitude = np.arctan2(
-            axial + _SECOND_ECCENTRICITY_SQUARED * _SEMI_MINOR_AXIS_M * np.sin(reduced) ** 3,
-            from_axis - ECCENTRICITY_SQUARED * SEMI_MAJOR_AXIS_M * np.cos(reduced) ** 3,
+            axial + (_SECOND_ECCENTRICITY_SQUARED * _SEMI_MINOR_AXIS_M) * (sine * sine * sine),
+            from_axis - (ECCENTRICITY_SQUARED * SEMI_MAJOR_AXIS_M) * (cosine * cosine * cosine),
         )
         return self.longitude + np.degrees(np.arctan2(east, outward)), np.degrees(latitude)
