@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
@@ -212,6 +213,55 @@ def test_any_rest_request(town: Town, us: Party, path: str, method: str, id: str
         headers={"content-type": "application/json", "authorization": f"Bearer {us.token}"},
     )
     fair(answer.status_code, answer.text)
+
+
+def without_nulls(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What is not known is left out."""
+    assert all(value is not None for _, value in members)
+    return dict(members)
+
+
+@pytest.fixture(scope="module")
+def anybody(town: Town) -> Party:
+    """Somebody whose account and workspace may come out of it in any state."""
+    return town.party("anybody@example.org")
+
+
+ACCOUNT = st.sampled_from(
+    [
+        *(f"auth/{name}" for name in ("login", "login-with-token", "check", "password-change", "password-reset")),
+        *(f"auth/{name}" for name in ("password-set-initial", "password-set-new", "register", "stream-token")),
+        *("user/self", "user/{user}", "workspace", "workspace/{workspace}", "workspace/{workspace}/connections"),
+        *("workspace/my-workspaces", "connection/{connection}", "remote-controller/1/last-position", "drone/1/media"),
+    ]
+)
+WORDS_OF_ACCOUNTS = st.sampled_from(
+    ["username", "password", "token", "current_password", "new_password", "code", "email", "name", "locale", "ids"]
+)
+
+
+@BOUNDED
+@given(
+    path=ACCOUNT,
+    method=st.sampled_from(["GET", "POST", "PATCH", "PUT", "HEAD", "OPTIONS"]),
+    body=st.dictionaries(WORDS_OF_ACCOUNTS, VALUES, max_size=6).map(sendable) | VALUES.map(sendable) | st.binary(),
+    kind=st.sampled_from(["application/json", "application/json", "text/plain", "application/json;x=\xff", ""]),
+    is_known=st.booleans(),
+)
+def test_any_word_about_an_account(
+    town: Town, anybody: Party, path: str, method: str, body: bytes, kind: str, is_known: bool
+) -> None:
+    where = path.format(user=anybody.user, workspace=anybody.workspace, connection=anybody.connection)
+    headers = {"content-type": kind.encode("latin-1")}
+    headers |= {"authorization": f"Bearer {anybody.token}".encode()} if is_known else {}
+    town.client.cookies.clear()
+    answer = town.client.request(method, f"{town.url}/api/{where}", content=body, headers=headers)
+    fair(answer.status_code, answer.text)
+    assert answer.status_code not in (404, 409)
+    if answer.status_code >= 400 and method != "HEAD":
+        assert answer.json().keys() <= {"error", "code", "fields"}
+    if answer.content:
+        json.loads(answer.content, object_pairs_hook=without_nulls)
 
 
 TYPES = st.sampled_from(["connection_init", "subscribe", "complete", "ping", "pong", "next", "error", ""])
