@@ -1,8 +1,8 @@
 """What a picture shows of ground that is not flat: a walk outwards on many bearings.
 
-On one bearing M(s), the steepest slope of all ground up to the distance s, never falls. Ground is in sight where its own
-slope is M, and in the picture while M is within an opening of the border: from where M comes to the lower end until it
-passes the upper one. What lies between a crest and the ground that comes to the crest's slope again is a shadow.
+On one bearing M(s), the steepest slope of all ground up to the distance s, never falls. Ground is in sight where its
+own slope is M, and in the picture while M is within an opening of the border: from where M comes to the lower end until
+it passes the upper one. What lies between a crest and the ground that comes to the crest's slope again is a shadow.
 Crossings are found between samples by bisection, crests by the golden section, and bearings are added where neighbours
 differ.
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BEARINGS = 220
 _BORDER_STRIDE = 4
 _STEPS = 400
+_LEAST_IN_VIEW = 160
+"""Samples between the nearest and the farthest ground that is seen; a long lens sees little of what is sampled first."""
 _GROWTH = 1.03
 """From one distance to the next near the foot point."""
 _BLOCK, _BLOCK_POSITIONS = 96, 24_000
@@ -87,6 +89,19 @@ class Terrain:
             some = bearings[start : start + per_turn]
             found += self._sectors(some, *frame.openings(some))
         return found
+
+    def look_closer(self, found: list[Sector]) -> bool:
+        """Sample more densely where ground was found to be seen; whether that was needed."""
+        nearest = min((sector.first for sector in found if sector.visible), default=0.0)
+        farthest = max((sector.last for sector in found if sector.visible), default=0.0)
+        known = self._distances
+        low, high = known.searchsorted(nearest) - 2, known.searchsorted(farthest) + 2
+        if high - low >= _LEAST_IN_VIEW or farthest <= nearest:
+            return False
+        start, end = known[max(low, 0)], known[min(high, len(known) - 1)]
+        within = np.linspace(start, end, _LEAST_IN_VIEW)
+        self._distances = np.unique(np.concatenate([known, within]))
+        return True
 
     def _sampled(self, bearings: "Floats", distances: "Floats") -> "Floats":
         """Slopes at all distances on all bearings."""
@@ -241,6 +256,8 @@ def sectors(sight: Sight, frame: Frame, terrain: Terrain, max_range: float) -> l
     low, high = frame.span()
     bearings = frame.nodes(np.linspace(low, high, _BEARINGS), stride=_BORDER_STRIDE)
     found = terrain.sectors(frame, bearings)
+    if terrain.look_closer(found):
+        found = terrain.sectors(frame, bearings)
     differ = _Differences(max_range)
     for turn in range(_REFINEMENTS + _EDGE_ROUNDS):
         added = differ.between(found, only_edges=turn >= _REFINEMENTS)
