@@ -40,6 +40,42 @@ class FlatGround:
         return np.full(np.shape(longitudes), self.elevation)
 
 
+class ElevationModel(Protocol):
+    """Elevations of the terrain above the geoid, where they are known."""
+
+    def elevation(self, longitude: float, latitude: float) -> float | None:
+        """Metres at one position; None where the model does not know it."""
+        ...
+
+    def around(self, longitude: float, latitude: float, radius_m: float) -> Ground | None:
+        """The surface within a distance of a position, the sea being 0; None where too little of it is known."""
+        ...
+
+
+class Geoid(Protocol):
+    """How high the geoid is above the ellipsoid."""
+
+    def undulation(self, longitude: float, latitude: float) -> float:
+        """Metres."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedGround:
+    """A surface in another datum."""
+
+    ground: Ground
+    offset: float
+    """Metres that its elevations are raised by."""
+
+    @property
+    def post_m(self) -> float | None:
+        return self.ground.post_m
+
+    def elevations(self, longitudes: "Floats", latitudes: "Floats") -> "Floats":
+        return self.ground.elevations(longitudes, latitudes) + self.offset
+
+
 def elevation_at(ground: Ground, longitude: float, latitude: float) -> float:
     """The surface's elevation at one position, metres."""
     import numpy as np

@@ -94,13 +94,17 @@ def camera_of(facts: PhotoFacts) -> CameraReadings:
     )
 
 
-def pose_of(facts: PhotoFacts, ground: Ground | None = None) -> CameraPose:
+def pose_of(
+    facts: PhotoFacts, ground: Ground | None = None, *, altitude: float | None = None, notes: tuple[str, ...] = ()
+) -> CameraPose:
     """The pose of a photo's camera.
 
     Args:
         facts: all that is known of the photo.
         ground: the surface in use, in the datum of the absolute altitude; None for flat ground at the take-off point's
             height, which needs the height above it.
+        altitude: the camera's, metres, in the datum of the ground; None for the absolute altitude that the photo tells.
+        notes: what is to be said of the ground.
 
     Raises:
         NoCoverage: position, height, direction or lens cannot be had, or the file is no picture of one place.
@@ -112,7 +116,10 @@ def pose_of(facts: PhotoFacts, ground: Ground | None = None) -> CameraPose:
         missing["position"] = "neither the file nor the controller tells where the camera was"
     elif abs(place.latitude) > POLAR_DEG:
         missing["position"] = "too near to a pole"
-    absolute, relative, notes = _heights(facts, place, ground)
+    absolute, relative, said = _heights(facts, ground)
+    if altitude is not None:
+        absolute, said = altitude, ()
+    notes = (*notes, *said)
     if relative is None and (ground is None or absolute is None):
         missing["relative_altitude"] = "neither the file nor the controller tells the height above the take-off point"
     attitude: Attitude | None = None
@@ -198,9 +205,7 @@ def _check_is_picture(facts: PhotoFacts) -> None:
         raise NoCoverage("A panorama shows more than one view.", {"file": "a panorama"})
 
 
-def _heights(
-    facts: PhotoFacts, place: Place | None, ground: Ground | None
-) -> tuple[float | None, float | None, tuple[str, ...]]:
+def _heights(facts: PhotoFacts, ground: Ground | None) -> tuple[float | None, float | None, tuple[str, ...]]:
     """The camera's absolute and relative altitude, and what is to be said of them.
 
     Without an absolute altitude elevations count from the take-off point, or from what a flat ground says of itself.

@@ -25,7 +25,7 @@ _BEARINGS = 220
 _BORDER_STRIDE = 4
 _STEPS = 400
 _LEAST_IN_VIEW = 160
-"""Samples between the nearest and the farthest ground that is seen; a long lens sees little of what is sampled first."""
+"""Samples between the nearest and the farthest ground in view, of which a long lens gets few at first."""
 _GROWTH = 1.03
 """From one distance to the next near the foot point."""
 _BLOCK, _BLOCK_POSITIONS = 96, 24_000
