@@ -179,7 +179,7 @@ def area_m2(shape: Shape) -> float:
 
 
 def _height(level: int) -> float:
-    return 360 / 2**level
+    return 360 / (1 << level)
 
 
 def _columns(level: int, row: int) -> int:

@@ -1,9 +1,13 @@
 """Where exports are found: the one place that writes these URLs, for every edge that gives them out."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from ofh.domain.exports.about import ExportFormat
+from ofh.services.media import MediaFilter
+
+from . import media_selection
 
 PATH = "/export"
 
@@ -24,10 +28,10 @@ class ExportLinks:
 
     def drone(self, drone_id: int, start: datetime, end: datetime, format: ExportFormat) -> str:
         """The file of where a drone was from one time to another."""
-        span = urlencode({"from": _time(start), "to": _time(end)})
+        span = urlencode({"from": media_selection.write_time(start), "to": media_selection.write_time(end)})
         return f"{self._base}/drone/{drone_id}.{format.suffix}?{span}"
 
-
-def _time(at: datetime) -> str:
-    """With `Z` for UTC: a `+` would have to be escaped, and is easily lost when people copy it."""
-    return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    def media(self, workspace_id: int, wanted: MediaFilter, ids: Sequence[int] | None = None) -> str:
+        """The archive of a selection of a workspace's media."""
+        said = urlencode(media_selection.write(wanted, ids), safe=",")
+        return f"{self._base}/workspace/{workspace_id}/media.zip" + (f"?{said}" if said else "")

@@ -61,6 +61,16 @@ class Export:
         """The time of the last of them."""
 
     @property
+    def media_type(self) -> str:
+        """Of the file."""
+        return self.format.media_type
+
+    @property
+    def done(self) -> int:
+        """How many points have been handed out."""
+        return self.points
+
+    @property
     def file_name(self) -> str:
         """With the drone's name, as people wrote it, as far as file systems take it."""
         kept = "".join("_" if c in '\\/:*?"<>|' or not c.isprintable() else c for c in self.about.name)
@@ -149,7 +159,7 @@ class Exports:
             ended_at=row.ended_at,
             distance=None if row.west is None else row.distance,
         )
-        with self._turn(actor):
+        with self.turn(actor):
             yield Export(self, actor, drone, about, format)
 
     @asynccontextmanager
@@ -166,7 +176,7 @@ class Exports:
         if row is None:
             raise gone("drone")
         about = About(serial_number=row.serial_number, name=row.name, model=_model(row), start=start, end=end)
-        with self._turn(actor):
+        with self.turn(actor):
             yield Export(self, actor, row, about, format)
 
     async def read(self, actor: Actor, drone: Drone, about: About) -> AsyncGenerator[list[TrackPoint], None]:
@@ -190,8 +200,12 @@ class Exports:
                 yield chunk
 
     @contextmanager
-    def _turn(self, actor: Actor) -> Iterator[None]:
-        """One of the exports that may be under way."""
+    def turn(self, actor: Actor) -> Iterator[None]:
+        """One of the exports that may be under way, of whatever kind.
+
+        Raises:
+            HubError: RATE_LIMITED, too many are.
+        """
         who = actor.user_id
         if self._running[who] >= self._rules.per_user or self._running.total() >= self._rules.in_all:
             raise HubError(Code.RATE_LIMITED, "Too many exports at the same time.", retry_after_s=5)

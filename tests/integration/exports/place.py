@@ -5,24 +5,27 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
 from starlette.routing import Router
 
+from ofh.backends.ports import MAX_CHUNK_BYTES, ObjectStore
 from ofh.domain.actors import Actor, Role
-from ofh.domain.errors import Code, HubError
+from ofh.domain.errors import Code, HubError, gone
 from ofh.domain.tracks import TrackPoint
 from ofh.edges.exports.endpoint import ExportEndpoint
 from ofh.edges.guard import Guard
 from ofh.services.access import Access
+from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes
 from ofh.services.control import Control
 from ofh.services.exports import ExportRules, Exports
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
+from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
@@ -103,6 +106,38 @@ class Sender:
         return bool(self.messages) and not self.messages[-1].get("more_body", self.messages[-1]["type"][-1] == "t")
 
 
+class Shelf:
+    """Objects in memory, which can break off or be away as a store's do."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.breaks_at: dict[str, list[int]] = {}
+        """Of an object: the places where a reader is left without more, each once."""
+        self.pieces = 0
+        """How many were handed out."""
+        self.endless: set[str] = set()
+
+    async def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """See `ObjectStore`; in small pieces."""
+        if key in self.endless:
+            while True:
+                self.pieces += 1
+                await asyncio.sleep(0)
+                yield bytes(MAX_CHUNK_BYTES)
+        if key not in self.objects:
+            raise gone("object")
+        content = self.objects[key]
+        breaks = self.breaks_at.get(key, [])
+        while start < len(content):
+            if breaks and start >= breaks[0]:
+                breaks.pop(0)
+                raise HubError(Code.UNAVAILABLE, "The object store is away.")
+            self.pieces += 1
+            await asyncio.sleep(0)
+            yield content[start : start + 1_000]
+            start += 1_000
+
+
 @dataclass
 class Place:
     """All of it."""
@@ -111,6 +146,8 @@ class Place:
     access: Access
     sessions: Sessions
     exports: Exports
+    archives: Archives
+    shelf: "Shelf"
     app: Any
     workspace: Workspace
     drone: Drone
@@ -222,15 +259,20 @@ async def build(database: Database, *, rules: ExportRules | None = None, stuck_s
         if place.is_busy:
             raise HubError(Code.RATE_LIMITED, "Too many requests.", retry_after_s=7)
 
+    shelf = Shelf()
+    archives = Archives(
+        access, MediaItems(access, fleet), cast(ObjectStore, shelf), sessions.still_valid, exports.turn, now, most=30
+    )
     endpoint = ExportEndpoint(
         exports,
+        archives,
         sessions,
         address_of=lambda scope: str(scope["client"][0]),
         throttle=throttle,
         stuck_s=stuck_s,
     )
     app = Guard(Router(routes=endpoint.routes(), redirect_slashes=False), proxies=(), is_tls=False)
-    place = Place(database, access, sessions, exports, app, workspace, drone, flight, users)
+    place = Place(database, access, sessions, exports, archives, shelf, app, workspace, drone, flight, users)
     for name, user in users.items():
         login = await sessions.login_with_token(await sessions.issue_login_token(user.id))
         place.tokens[name] = login.token

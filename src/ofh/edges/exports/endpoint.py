@@ -1,4 +1,5 @@
-"""`GET /export/flight/{id}.{format}` and `GET /export/drone/{id}.{format}?from=…&to=…`: tracks as files.
+"""`GET /export/flight/{id}.{format}` and `GET /export/drone/{id}.{format}?from=…&to=…`: tracks as files;
+`GET /export/workspace/{id}/media.zip?…`: a selection of media as one.
 
 A file is streamed, so its status goes out before its last byte is known. What goes wrong after that raises: the server
 then cuts the connection, and no client takes the part that it has for the whole. A client that goes away, or takes
@@ -7,10 +8,10 @@ nothing for too long, ends the work at once.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, aclosing
-from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote
 
 import structlog
@@ -19,17 +20,17 @@ from starlette.routing import BaseRoute, Route
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.exports.about import ExportFormat
-from ofh.domain.times import read_time
+from ofh.edges import media_selection
 from ofh.edges.auth import Credentials, actor_of
 from ofh.edges.export_links import PATH
 from ofh.edges.rest_errors import refuse
-from ofh.services.exports import Export, Exports
+from ofh.services.archives import Archives
+from ofh.services.exports import Exports
 from ofh.services.sessions import Sessions
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Opened = AbstractAsyncContextManager[Export]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -39,9 +40,28 @@ MAX_BODY = 65_536
 """Bytes that a client has to take before the time for it begins anew."""
 
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_LOST_PLUS = re.compile(r".*\d \d\d:?\d\d", re.ASCII)
 _UNRESERVED = "!#$&+-.^_`|~"
 """What may stand in `filename*` beside letters and digits (RFC 8187)."""
+
+
+class Download(Protocol):
+    """A file in the making."""
+
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def plain_file_name(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def done(self) -> int:
+        """How many of its parts have been handed out, for the log."""
+
+    def pieces(self) -> AsyncGenerator[bytes, None]: ...
+
+
+Opened = AbstractAsyncContextManager[Download]
+Opening = Callable[[Actor, int, Scope], Opened]
 
 
 class ExportEndpoint:
@@ -56,6 +76,7 @@ class ExportEndpoint:
     def __init__(
         self,
         exports: Exports,
+        archives: Archives,
         sessions: Sessions,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
@@ -63,6 +84,7 @@ class ExportEndpoint:
         stuck_s: float,
     ) -> None:
         self._exports = exports
+        self._archives = archives
         self._sessions = sessions
         self._address_of = address_of
         self._throttle = throttle
@@ -70,20 +92,14 @@ class ExportEndpoint:
 
     def routes(self) -> list[BaseRoute]:
         """A route for each format: another ending is no path of ours."""
-        return [
-            Route(f"{PATH}/{kind}/{{id}}.{format.suffix}", _Download(self, opened, format))
+        tracks = [
+            Route(f"{PATH}/{kind}/{{id}}.{format.suffix}", _Download(self, partial(opened, format)))
             for kind, opened in (("flight", self._flight), ("drone", self._drone))
             for format in ExportFormat
         ]
+        return [*tracks, Route(f"{PATH}/workspace/{{id}}/media.zip", _Download(self, self._media))]
 
-    async def answer(
-        self,
-        opened: Callable[[Actor, int, Scope, ExportFormat], Opened],
-        format: ExportFormat,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def answer(self, opened: Opening, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its headers to its last byte."""
         if scope["method"] not in ("GET", "HEAD"):
             await refuse(send, HubError(Code.BAD_INPUT, "Use GET or HEAD."), (b"allow", b"GET, HEAD"), status=405)
@@ -91,7 +107,7 @@ class ExportEndpoint:
         begun = False
         try:
             actor = await self._actor(scope)
-            async with opened(actor, _number(scope["path_params"]["id"]), scope, format) as export:
+            async with opened(actor, _number(scope["path_params"]["id"]), scope) as export:
                 begun = True
                 await send({"type": "http.response.start", "status": 200, "headers": _headers(export)})
                 if scope["method"] == "HEAD":
@@ -117,38 +133,43 @@ class ExportEndpoint:
             raise HubError(Code.UNAUTHENTICATED, "Log in first.")
         return actor
 
-    def _flight(self, actor: Actor, id: int, scope: Scope, format: ExportFormat) -> Opened:
-        _parameters(scope, ())
+    def _flight(self, format: ExportFormat, actor: Actor, id: int, scope: Scope) -> Opened:
+        _parameters(scope)
         return self._exports.flight(actor, id, format)
 
-    def _drone(self, actor: Actor, id: int, scope: Scope, format: ExportFormat) -> Opened:
-        given = _parameters(scope, ("from", "to"))
-        return self._exports.drone(actor, id, _time("from", given["from"]), _time("to", given["to"]), format)
+    def _drone(self, format: ExportFormat, actor: Actor, id: int, scope: Scope) -> Opened:
+        given = _parameters(scope, needed=("from", "to"))
+        start, end = (media_selection.time_of(name, given[name]) for name in ("from", "to"))
+        return self._exports.drone(actor, id, start, end, format)
 
-    async def _stream(self, export: Export, receive: Receive, send: Send) -> None:
+    def _media(self, actor: Actor, id: int, scope: Scope) -> Opened:
+        wanted, ids = media_selection.read(_parameters(scope, possible=media_selection.NAMES))
+        return self._archives.of_workspace(actor, id, wanted, ids)
+
+    async def _stream(self, export: Download, receive: Receive, send: Send) -> None:
         """Send the file for as long as somebody takes it."""
         sending = asyncio.create_task(self._send(export, send))
         leaving = asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
-                log.info("a client left its export", points=export.points)
+                log.info("a client left its export", done=export.done)
                 return
             await sending
         except _Stuck:
-            log.info("a client took no data of its export", points=export.points)
+            log.info("a client took no data of its export", done=export.done)
         finally:
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
 
-    async def _send(self, export: Export, send: Send) -> None:
+    async def _send(self, export: Download, send: Send) -> None:
         async with aclosing(export.pieces()) as pieces:
             async for piece in pieces:
                 for first in range(0, len(piece), MAX_BODY):
                     await self._put(send, piece[first : first + MAX_BODY], is_last=False)
         await self._put(send, b"", is_last=True)
-        log.info("exported", format=export.format.value, points=export.points)
+        log.info("exported", kind=export.media_type, done=export.done)
 
     async def _put(self, send: Send, body: bytes, *, is_last: bool) -> None:
         try:
@@ -163,15 +184,14 @@ class _Stuck(Exception):
 
 
 class _Download:
-    """A route of one kind and format; an object, since Starlette takes functions for something else."""
+    """A route of one kind; an object, since Starlette takes functions for something else."""
 
-    def __init__(self, endpoint: ExportEndpoint, opened: Callable[..., Opened], format: ExportFormat) -> None:
+    def __init__(self, endpoint: ExportEndpoint, opened: Opening) -> None:
         self._endpoint = endpoint
         self._opened = opened
-        self._format = format
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._endpoint.answer(self._opened, self._format, scope, receive, send)
+        await self._endpoint.answer(self._opened, scope, receive, send)
 
 
 async def _gone(receive: Receive) -> None:
@@ -186,8 +206,8 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _parameters(scope: Scope, names: tuple[str, ...]) -> dict[str, str]:
-    """The query string's parameters: exactly these, each once.
+def _parameters(scope: Scope, *, needed: tuple[str, ...] = (), possible: tuple[str, ...] = ()) -> dict[str, str]:
+    """The query string's parameters: no others than these, each once.
 
     Raises:
         HubError: BAD_INPUT.
@@ -200,36 +220,22 @@ def _parameters(scope: Scope, names: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     wrong: dict[str, str] = {}
     for name, value in pairs:
-        if name not in names:
+        if name not in needed and name not in possible:
             wrong[name] = "There is no such parameter."
         elif name in found:
             wrong[name] = "This stands twice in the query string."
         found[name] = value
-    wrong |= {name: "This is needed." for name in names if name not in found}
+    wrong |= {name: "This is needed." for name in needed if name not in found}
     if wrong:
         raise HubError(Code.BAD_INPUT, "The query string is wrong.", fields=wrong)
     return found
 
 
-def _time(name: str, text: str) -> datetime:
-    """An aware UTC time of its text.
-
-    Raises:
-        HubError: BAD_INPUT.
-    """
-    at = read_time(text)
-    if at is not None:
-        return at
-    if _LOST_PLUS.fullmatch(text):
-        raise bad_input(name, "Write the + of an offset as %2B in a URL, or give the time in UTC with Z.")
-    raise bad_input(name, "This is no time in ISO 8601 with an offset, such as 2026-05-01T12:00:00Z.")
-
-
-def _headers(export: Export) -> list[tuple[bytes, bytes]]:
+def _headers(export: Download) -> list[tuple[bytes, bytes]]:
     name = quote(export.file_name, safe=_UNRESERVED)
     disposition = f"attachment; filename=\"{export.plain_file_name}\"; filename*=UTF-8''{name}"
     return [
-        (b"content-type", export.format.media_type.encode()),
+        (b"content-type", export.media_type.encode()),
         (b"content-disposition", disposition.encode()),
         (b"cache-control", b"no-store"),
         (b"content-security-policy", POLICY),
