@@ -34,7 +34,10 @@ def compute(pose: CameraPose, ground: Ground, options: CoverageOptions) -> Cover
         sectors = terrain.sectors(sight, frame, walked, options.max_range_m)
     points = grid.points(ground, distances)
     corners = grid.corners(distances)
-    rings = rings_of(sectors, is_round=frame.is_round, limit=options.max_range_m, corners=corners)
+    is_terrain = not isinstance(ground, FlatGround)
+    rings = rings_of(
+        sectors, is_terrain=is_terrain, is_round=frame.is_round, limit=options.max_range_m, corners=corners
+    )
     notes = [*pose.notes, *(["flat ground"] if isinstance(ground, FlatGround) else [])]
     outer, holes = _ring(sight, ground, rings.outer), [_ring(sight, ground, hole) for hole in rings.holes]
     if outer and notes:

@@ -25,7 +25,15 @@ LEAST_HOLE_SHARE, LEAST_HOLE_M2 = 0.001, 1.0
 _ARC_STEP_DEG = 1.95
 _NEAR_M, _NEAR_SHARE = 0.05, 0.0002
 """How far thinning may move a line: metres, and of its distance."""
+_COARSEST = 1e6
+_MOST_CUTS = 64
 _SAME_M = 1e-6
+_THIN = 1e-6
+"""Where so little is seen on a bearing, over the distance, what is on both sides of it hangs together by nothing."""
+_SLIVER, _BODY = 0.05, 0.01
+"""Neighbours that see nothing at the same distance are apart where they are as close, over the distance between, as the
+first, and each sees as much as the second.
+"""
 _ON_CORNER_M = 0.05
 
 
@@ -36,16 +44,17 @@ class Rings(NamedTuple):
     holes: "list[Floats]"
 
 
-def rings_of(sectors: Sequence[Sector], *, is_round: bool, limit: float, corners: "Floats") -> Rings:
+def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, limit: float, corners: "Floats") -> Rings:
     """The rings of the largest connected part.
 
     Args:
         sectors: in order of their bearings; where the view is round, the last one repeats the first.
+        is_terrain: whether one part of the ground may stand before another.
         is_round: whether it goes all the way round.
         limit: the range, metres; the outline along it is an arc.
         corners: where the picture's corners meet the ground, shape (n, 2); the outline gets a vertex there.
     """
-    chains = _chains(sectors)
+    chains = _chains(sectors, is_terrain=is_terrain, is_round=is_round)
     if not chains:
         return Rings(np.empty((0, 2)), [])
     outlines = [_outline(chain, is_round=is_round and len(chain) == len(sectors)) for chain in chains]
@@ -71,15 +80,31 @@ def _point(bearing: float, distance: float) -> tuple[float, float]:
     return distance * np.sin(bearing), distance * np.cos(bearing)
 
 
-def _chains(sectors: Sequence[Sector]) -> list[list[Sector]]:
+def _chains(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool = False) -> list[list[Sector]]:
     """The runs of neighbouring bearings on which something is seen."""
     chains: list[list[Sector]] = [[]]
     for sector in sectors:
-        if sector.visible:
-            chains[-1].append(sector)
-        elif chains[-1]:
+        chain = chains[-1]
+        if not sector.visible:
             chains.append([])
-    return [chain for chain in chains if chain]
+            continue
+        if chain and is_terrain and _is_apart(chain[-1], sector):
+            chains.append([])
+        chains[-1].append(sector)
+        if len(chains[-1]) > 1 and is_terrain and sector.last - sector.first < _THIN * sector.last:
+            chains.append([sector])
+    if is_round and len(chains) > 1:
+        # what reaches the bearing of the seam from both sides is one
+        chains[0] = chains.pop() + chains[0][1:]
+    return [chain for chain in chains if len(chain) > 1]
+
+
+def _is_apart(one: Sector, other: Sector) -> bool:
+    """Whether neighbours show different parts of the ground, one behind the other."""
+    gap = max(one.first, other.first) - min(one.last, other.last)
+    if gap <= 0 or min(one.last - one.first, other.last - other.first) < _BODY * gap:
+        return False
+    return (other.bearing - one.bearing) * max(one.first, other.first) < _SLIVER * gap
 
 
 def _outline(chain: Sequence[Sector], *, is_round: bool) -> "Floats":
@@ -88,6 +113,8 @@ def _outline(chain: Sequence[Sector], *, is_round: bool) -> "Floats":
     firsts = [_point(sector.bearing, sector.first) for sector in reversed(chain)]
     if is_round and all(sector.first == 0 for sector in chain):
         return np.array(lasts)
+    if is_round:  # looked at from below, as it were: a ring, which is cut open by the width of one bearing
+        lasts, firsts = lasts[:-1], firsts[1:]
     return np.array(lasts + firsts)
 
 
@@ -145,18 +172,31 @@ def _thinned(ring: "Floats", fixed: "list[int]", most: int) -> "Floats":
     if len(fixed) < 2:
         farthest = int(np.hypot(*(ring - ring[fixed[0] if fixed else 0]).T).argmax())
         fixed = sorted({fixed[0] if fixed else 0, farthest})
-    for _ in range(24):
-        kept = _kept(ring, fixed, factor)
-        if len(kept) > most:
-            factor *= 1.6
-            continue
-        thin = ring[kept]
-        if len(kept) >= 3 and shapely.Polygon(thin).is_valid:
-            return thin
-        if factor <= 1 / 64:
-            break
-        factor /= 4
-    return ring if len(ring) <= most else ring[_kept(ring, fixed, 1.0)]
+    if len(ring) <= 4:
+        return ring
+    while len(kept := _kept(ring, fixed, factor)) > most and factor < _COARSEST:
+        factor *= 1.6
+    thin = ring[kept]
+    if 3 <= len(kept) <= most and shapely.Polygon(thin).is_valid:
+        return thin
+    return _mended(ring, factor, most)
+
+
+def _mended(ring: "Floats", factor: float, most: int) -> "Floats":
+    """The ring thinned so that it stays simple, where the ordinary way makes it touch itself."""
+    import shapely
+
+    whole = shapely.make_valid(shapely.Polygon(ring))
+    tolerance = factor * (_NEAR_M + _NEAR_SHARE * float(np.hypot(*ring.T).max()))
+    while True:
+        parts = [part for part in shapely.get_parts(whole.simplify(tolerance)) if part.geom_type == "Polygon"]
+        largest = max(parts, key=lambda part: float(part.area), default=None)
+        if largest is None:
+            return ring[:0]
+        found = np.array(largest.exterior.coords)[:-1]
+        if len(found) <= most:
+            return found if area(found) * area(ring) > 0 else found[::-1]
+        tolerance *= 1.6
 
 
 def _kept(ring: "Floats", fixed: "list[int]", factor: float) -> "list[int]":
@@ -216,12 +256,54 @@ def _shadows(chain: Sequence[Sector], outer: "Floats", least: float) -> "list[Fl
                     )
     if not pieces:
         return []
-    merged = shapely.unary_union(pieces)
+    room = shapely.Polygon(outer)
     rings = []
-    for polygon in shapely.get_parts(merged):
-        if polygon.geom_type == "Polygon" and polygon.area >= least:
-            ring = np.array(polygon.exterior.coords)[:-1]
-            if area(ring) > 0:
-                ring = ring[::-1]
-            rings.append(_thinned(ring, [], MOST_HOLE - 1))
+    for shadow in _polygons(shapely.unary_union(pieces)):
+        if shadow.area < least:
+            continue
+        for part in _without_islands(shadow, least):
+            thin = shapely.Polygon(_thinned(np.array(part.exterior.coords)[:-1], [], MOST_HOLE - 1))
+            # thinned by itself it may stick out of an outline that was thinned by itself
+            inside = thin if room.covers(thin) else thin.intersection(room)
+            for piece in _polygons(inside):
+                if piece.area < least / 2:
+                    continue
+                ring = np.array(piece.exterior.coords)[:-1]
+                if len(ring) > MOST_HOLE - 1:
+                    ring = _thinned(ring, [], MOST_HOLE - 1)
+                rings.append(ring[::-1] if area(ring) > 0 else ring)
     return rings
+
+
+def _polygons(shape: "Polygon") -> "list[Polygon]":
+    import shapely
+
+    return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+
+
+def _without_islands(shadow: "Polygon", least: float) -> "list[Polygon]":
+    """A shadow as polygons without holes of their own: what is seen in the middle of it is cut open along a bearing.
+
+    Islands smaller than the least shadow are left out.
+    """
+    import shapely
+    from shapely.ops import split  # type: ignore[import-untyped]
+
+    waiting, found = [shadow], []
+    while waiting:
+        polygon = waiting.pop()
+        island = max(
+            (shapely.Polygon(ring) for ring in polygon.interiors), key=lambda ring: float(ring.area), default=None
+        )
+        if island is None or island.area < least or len(found) + len(waiting) > _MOST_CUTS:
+            found.append(shapely.Polygon(polygon.exterior))
+            continue
+        middle = island.representative_point()
+        far = 3 * float(np.abs(polygon.bounds).max()) / float(np.hypot(middle.x, middle.y))
+        cut = shapely.LineString([(0, 0), (middle.x * far, middle.y * far)])
+        parts = [part for part in split(polygon, cut).geoms if part.area > 0]
+        if len(parts) < 2:
+            found.append(shapely.Polygon(polygon.exterior))
+        else:
+            waiting += parts
+    return found

@@ -39,8 +39,12 @@ _REFINEMENTS, _PARTS = 3, 4
 """How often pairs of bearings that differ are looked at again, and into how many they are cut then."""
 _MOST_CUT = 40
 """Pairs cut in one refinement."""
-_EDGE_ROUNDS, _EDGE_PARTS = 4, 12
+_EDGE_ROUNDS, _EDGE_PARTS = 2, 12
 """Afterwards, for pairs with an edge between them alone."""
+_EDGE_WIDTH, _EDGE_M = 1e-4, 0.02
+"""How well an edge is to be known: radians, or metres where that is more."""
+_MATTERS = 2e-5
+"""What share of the whole may be wrong between two bearings."""
 _FOOT_M = 1e-3
 
 
@@ -98,7 +102,7 @@ class Terrain:
         low, high = known.searchsorted(nearest) - 2, known.searchsorted(farthest) + 2
         if high - low >= _LEAST_IN_VIEW or farthest <= nearest:
             return False
-        start, end = known[max(low, 0)], known[min(high, len(known) - 1)]
+        start, end = known[max(int(low), 0)], known[min(int(high), len(known) - 1)]
         within = np.linspace(start, end, _LEAST_IN_VIEW)
         self._distances = np.unique(np.concatenate([known, within]))
         return True
@@ -288,9 +292,11 @@ class _Differences:
             if known is None:
                 known = self._known[pair] = _stake(one, other, self._range)
             stake, is_edge = known
+            farther = max(sector.last for sector in (one, other) if sector.visible)
             # an edge is followed to where a vertex belongs, a difference only as far as it matters
-            if stake * width > (1e-9 if is_edge else 2e-5) * whole and (is_edge or not only_edges):
-                wanted.append((stake * width, pair))
+            is_astray = is_edge and width > max(_EDGE_WIDTH, _EDGE_M / farther) and farther > 0.01 * farthest
+            if is_astray or (not only_edges and stake * width > _MATTERS * whole):
+                wanted.append((stake * width + (1e-4 * farther * farther * width if is_edge else 0), pair))
         wanted.sort(reverse=True)
         parts = _EDGE_PARTS if only_edges else _PARTS
         return np.array(
@@ -304,7 +310,7 @@ def _stake(one: Sector, other: Sector, max_range: float) -> tuple[float, bool]:
     """How much ground may be wrongly told between two bearings, m2 per radian; whether an edge is between them."""
     if not (one.visible and other.visible):
         seen = one if one.visible else other
-        return (seen.last**2 - seen.first**2) / 2 + 1e-3 * seen.last**2, True
+        return (seen.last**2 - seen.first**2) / 2, True
     stake = abs(one.last**2 - other.last**2) / 2 + abs(one.first**2 - other.first**2) / 2
     stake -= _along(one.last, other.last, other.bearing - one.bearing)
     stake -= _along(one.first, other.first, other.bearing - one.bearing)
@@ -317,7 +323,7 @@ def _stake(one: Sector, other: Sector, max_range: float) -> tuple[float, bool]:
             stake -= _along(far, far_2, other.bearing - one.bearing)
     else:
         stake += sum((far**2 - near**2) / 2 for near, far in (*one.gaps, *other.gaps))
-    return max(stake, 1e-3 * max(one.last, other.last) ** 2 if is_apart else 0.0), is_edge or is_apart
+    return stake, is_edge or is_apart
 
 
 def _along(one: float, other: float, width: float) -> float:
