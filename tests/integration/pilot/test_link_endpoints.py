@@ -108,7 +108,7 @@ async def test_c1_a_login_sets_the_cookie_with_its_attributes(house: LinkHouse, 
     assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Lax")
     assert (cookie["path"], cookie["domain"], cookie["max-age"]) == ("/", "", str(90 * 86_400))
     assert house.made.secret not in answer.headers["set-cookie"]
-    assert answer.json() == {"remote_controller_bound": None}
+    assert answer.json() == {}
     assert (await asking.get("/auth/check")).status_code == 200
 
 

@@ -151,7 +151,8 @@ class LinkEndpoints:
         self._note(login.pilot.public_id, LinkStepName.PAGE_FETCHED, None, "")
         self._note(login.pilot.public_id, LinkStepName.CREDENTIALS, None, "")
         cookie = session_cookie(login.cookie, lifetime=login.lifetime, secure=self._is_tls, name=LINK_COOKIE)
-        return _Answer(body={"remote_controller_bound": login.is_bound}, cookie=cookie)
+        shown = {} if login.is_bound is None else {"remote_controller_bound": login.is_bound}
+        return _Answer(body=shown, cookie=cookie)
 
     async def _check(self, ask: _Ask) -> _Answer:
         session = await self._session(ask)
