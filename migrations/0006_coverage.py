@@ -7,7 +7,7 @@ from tortoise import fields
 from tortoise.indexes import Index
 
 class Migration(migrations.Migration):
-    dependencies = [('ofh', '0004_analysis')]
+    dependencies = [('ofh', '0005_traffic')]
 
     initial = False
 

@@ -1,6 +1,7 @@
 """The ASGI application: which path leads to which edge."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,9 @@ from ofh.edges.graphql.socket import SocketLimits, Sockets
 from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
+from ofh.edges.live.socket import LiveSockets
+from ofh.edges.live.socket import SocketLimits as LiveSocketLimits
+from ofh.edges.live.topics import Topics
 from ofh.edges.media_server.endpoint import MediaServerEndpoint
 from ofh.edges.mqtt.socket import MqttSocket
 from ofh.edges.pilot import map_elements, media, topologies
@@ -113,6 +117,7 @@ class HubApp:
 
         schema = build_schema(introspection=settings.introspection)
         self.fanout = Fanout(contexts, operation_s=settings.operation_s)
+        users: Counter[int] = Counter()  # a user's sockets are counted together, whichever edge they are of
         self.sockets = Sockets(
             schema,
             contexts,
@@ -128,7 +133,9 @@ class HubApp:
                 recheck_s=settings.socket_recheck_s,
                 operation_s=settings.operation_s,
             ),
+            users=users,
         )
+        self.live = self._live_sockets(origins, users)
         ide = Ide() if settings.ide else None
         self._graphql = GraphQLHttp(
             schema,
@@ -171,6 +178,7 @@ class HubApp:
             *map_elements.routes(pilot, hub.map_elements),
             *media.routes(pilot, hub.pilot_media, hub.uploads, hub.grantees, hub.doctor.note),
             self.pilot_sockets.route(),
+            self.live.route(),
             *self._media_server_routes(),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
@@ -201,9 +209,12 @@ class HubApp:
         """Begin to watch over sockets and their rights."""
         await self.sockets.start()
         await self.pilot_sockets.start()
+        await self.live.start()
         self._counting = asyncio.create_task(self._keep_counting())
         self._ends = [
             self._hub.people.sessions.on_end(lambda ended: self.sockets.end_sessions(ended.concerns)),
+            self._hub.people.sessions.on_end(self.live.end_sessions),
+            self._hub.people.control.subscribe(self.live.told),
             self._hub.people.control.subscribe(self._told),
             self._hub.people.control.subscribe(self.pilot_sockets.told),
         ]
@@ -215,7 +226,7 @@ class HubApp:
         self._ends = []
         if self._counting is not None:
             self._counting.cancel()
-        await asyncio.gather(self.sockets.stop(), self.pilot_sockets.stop(), self._graphql.stop())
+        await asyncio.gather(self.sockets.stop(), self.pilot_sockets.stop(), self.live.stop(), self._graphql.stop())
         await self.fanout.stop()
 
     def _told(self, message: Mapping[str, Any]) -> None:
@@ -345,6 +356,25 @@ class HubApp:
             throttle=self._throttle_pilot,
         )
 
+    def _live_sockets(self, origins: Origins, users: Counter[int]) -> LiveSockets:
+        hub, settings = self._hub, self._hub.settings
+        return LiveSockets(
+            hub.people.sessions,
+            Topics(hub.people.access, hub.fleet, hub.feed, hub.rows, hub.traffic),
+            origins=origins,
+            address_of=_address_of,
+            throttle=self._throttle,
+            users=users,
+            limits=LiveSocketLimits(
+                messages_per_s=settings.socket_messages_per_s,
+                messages_burst=2 * settings.socket_messages_per_s,
+                subscriptions=settings.live_subscriptions,
+                per_user=settings.sockets_per_user,
+                unread_s=settings.socket_stuck_s,
+                recheck_s=settings.socket_recheck_s,
+            ),
+        )
+
     def _pilot_sockets(self, origins: Origins) -> PilotSockets:
         hub, settings = self._hub, self._hub.settings
         return PilotSockets(
@@ -397,6 +427,9 @@ class HubApp:
         hub, metrics = self._hub, self._hub.metrics
         metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
         metrics.gauge("ofh_pilot_sockets", "Open websockets of controllers.", lambda: len(self.pilot_sockets))
+        metrics.gauge("ofh_live_sockets", "Open websockets at /api/live.", lambda: len(self.live))
+        metrics.gauge("ofh_traffic_aircraft", "Aircraft in the picture of the traffic.", lambda: len(hub.traffic))
+        metrics.counts("ofh_adsb_events", "What receivers of ADS-B have counted.", "event", hub.adsb_counts)
         metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
         metrics.gauge(
             "ofh_broker_locked_out",

@@ -19,6 +19,7 @@ import hmac
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from ofh.backends.adsb import Receiver
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.objects_local import LocalStore
 from ofh.backends.ports import Broker, Bus, ObjectStore, StoreRoles
@@ -44,6 +46,7 @@ from ofh.services.access import Access
 from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
+from ofh.services.announcing import RowNews
 from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
@@ -76,10 +79,12 @@ from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCount
 from ofh.services.recorder import Recorder, RecorderRules
 from ofh.services.registration import Registration
 from ofh.services.retention import Retention, RetentionRules
+from ofh.services.rows import Rows
 from ofh.services.sessions import Sessions
 from ofh.services.streams import Streams
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
+from ofh.services.traffic import Traffic
 from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadRules, Uploads
 from ofh.services.workspaces import Workspaces
 from ofh.settings import Settings, StorageUrl
@@ -149,6 +154,7 @@ class AccountServices:
     Args:
         bus: None at the command line: a running hub finds out by looking again.
         broker: None likewise.
+        news: None likewise.
     """
 
     def __init__(
@@ -159,6 +165,7 @@ class AccountServices:
         public_url: str,
         bus: Bus | None = None,
         broker: Broker | None = None,
+        news: RowNews | None = None,
     ) -> None:
         self.audit = Audit(clock=now)
         self.control = Control(bus)
@@ -213,10 +220,17 @@ class AccountServices:
             mail=self.mail,
             letters=self.letters,
             broker=broker,
+            news=news,
             clock=now,
         )
         self.connections = Connections(
-            database=database, access=self.access, audit=self.audit, control=self.control, broker=broker, clock=now
+            database=database,
+            access=self.access,
+            audit=self.audit,
+            control=self.control,
+            broker=broker,
+            news=news,
+            clock=now,
         )
 
 
@@ -345,7 +359,10 @@ class Hub:
         self.bus: Bus = _bus(settings)
         self.bindings = Bindings(time.monotonic)
         self.broker: Broker = self._broker(settings, instance)
-        self.people = AccountServices(settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker)
+        news = RowNews(self.bus, self.metrics, now)
+        self.people = AccountServices(
+            settings, self.database, public_url=public_url, bus=self.bus, broker=self.broker, news=news
+        )
         self.objects = object_store(settings)
         self.reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
         self.discarding = Discarding(
@@ -363,7 +380,7 @@ class Hub:
             rules=_upload_rules(settings),
         )
         self.grantees = Grantees(time.monotonic)
-        self.fleet = Fleet(self.database, self.people.access, now)
+        self.fleet = Fleet(self.database, self.people.access, now, news)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
             self.database,
@@ -385,6 +402,7 @@ class Hub:
             FileRules(
                 max_bytes=settings.file_mib * MIB, in_all=settings.uploads, per_session=settings.uploads_per_session
             ),
+            news,
         )
         self.media = MediaItems(self.people.access, self.fleet)
         self.pilot_media = PilotMedia(
@@ -409,6 +427,20 @@ class Hub:
         )
         self.retention = retention_of(settings, self.database)
         self.feed = Feed(self.bus)
+        self.rows = Rows(
+            self.feed,
+            self.people.control,
+            accounts=self.people.accounts,
+            workspaces=self.people.workspaces,
+            connections=self.people.connections,
+            fleet=self.fleet,
+            flights=self.flights,
+            media=self.media,
+            files=self.files,
+        )
+        self.traffic = Traffic(self.bus, self.feed, self.metrics, now, key=signing_key(settings, "traffic"))
+        # One process of each machine listens; the others have it from the bus.
+        self.receivers = [Receiver(url, self.traffic.heard, now) for url in settings.adsb_urls] if not instance else []
         self.awareness = Awareness(self.database)
         self.map_elements = MapElements(self.database, self.bus, self.people.access, self.metrics, clock=now)
         self.doctor = doctor_of(
@@ -540,6 +572,7 @@ class Hub:
             stack.push_async_callback(self.people.mail.stop)
             stack.callback(self.people.control.subscribe(self._told))
             stack.callback(self.people.control.subscribe(self.commands.told))
+            stack.callback(self.people.control.subscribe(self.traffic.told))
             stack.callback(self.people.control.subscribe(self.grantees.told))
             self._run(stack, "control", self.people.control.run)
 
@@ -547,6 +580,10 @@ class Hub:
             self._run(stack, "uploads that wait", self.pilot_media.run)
             await self.bindings.load()
             stack.push_async_callback(self.feed.stop)
+            stack.push_async_callback(self.traffic.stop)
+            self._run(stack, "traffic", self.traffic.run)
+            for receiver in self.receivers:
+                self._run(stack, "receiver of ADS-B", receiver.run)
             self._run(stack, "recorder", self.recorder.run)
             self._run(stack, "telemetry", self.telemetry.run)
             self._run(stack, "presence", self.presence.run)
@@ -567,6 +604,13 @@ class Hub:
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
         await self._stack.aclose()
+
+    def adsb_counts(self) -> Mapping[str, float]:
+        """What the receivers of this process have counted together."""
+        counts: Counter[str] = Counter()
+        for receiver in self.receivers:
+            counts.update(receiver.counts())
+        return counts
 
     async def first_login(self) -> str | None:
         """The code that logs the first user in once, made with them on a hub without users.

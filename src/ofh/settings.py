@@ -261,6 +261,12 @@ class Settings(BaseSettings):
         description="MiB that uploads leave free on the data folder's disk; beyond it they are refused.",
     )
 
+    adsb_urls: Texts = Field(
+        default=(),
+        description="Receivers of ADS-B whose aircraft are shown as traffic, separated by commas: sbs://host:30003"
+        " (SBS-1, BaseStation), or the address of an aircraft.json, such as http://host/tar1090/data/aircraft.json.",
+    )
+
     smtp_url: SecretStr | None = Field(
         default=None,
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Without it letters are laid into the"
@@ -371,6 +377,7 @@ class Settings(BaseSettings):
     sockets_per_address: int = Field(
         default=100, ge=1, description="Websockets of one address that have not shown who they are, in one process."
     )
+    live_subscriptions: int = Field(default=200, ge=1, description="Subscriptions on one websocket at /api/live.")
     socket_messages_per_s: float = Field(default=100, gt=0, description="Messages a second from one websocket.")
     socket_stuck_s: float = Field(
         default=30, gt=0, le=3_600, description="Seconds after which a websocket or a download that takes no data ends."
@@ -401,7 +408,7 @@ class Settings(BaseSettings):
     exports: int = Field(default=32, ge=1, le=1_000, description="Exports under way at once, of one process.")
     exports_per_user: int = Field(default=4, ge=1, le=1_000, description="Exports of one user under way at once.")
 
-    @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", mode="before")
+    @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", "adsb_urls", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -423,6 +430,19 @@ class Settings(BaseSettings):
             parts = urlsplit(item)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
                 raise ValueError(f"{item!r} is not an origin such as https://map.example.org")
+        return value
+
+    @field_validator("adsb_urls")
+    @classmethod
+    def _receivers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            try:
+                parts = urlsplit(item)
+                is_one = parts.scheme in ("sbs", "http", "https") and parts.hostname and parts.port != 0
+            except ValueError:
+                is_one = False
+            if not is_one:
+                raise ValueError(f"{item!r} is no receiver such as sbs://host:30003 or http://host/data/aircraft.json")
         return value
 
     @field_validator(*_SCHEMES)

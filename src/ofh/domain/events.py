@@ -227,6 +227,39 @@ class LinkStepChanged:
         return ("link_step", self.connection_id)
 
 
+class Table(StrEnum):
+    """The kinds of rows that can be read by REST and of whose changes listeners can be told."""
+
+    USER = "user"
+    WORKSPACE = "workspace"
+    CONNECTION = "connection"
+    REMOTE_CONTROLLER = "remote_controller"
+    DRONE = "drone"
+    FLIGHT = "flight"
+    MEDIA = "media"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChanged:
+    """A row of a workspace is not what it was, or is no more; whoever wants to know reads it."""
+
+    workspace_id: int
+    table: Table
+    row_id: int
+    at: datetime
+
+    @property
+    def key(self) -> Hashable:
+        """Which row it is; each change counts all the same."""
+        return self.key_of(self.table, self.row_id)
+
+    @staticmethod
+    def key_of(table: Table, row_id: int) -> Hashable:
+        """The key of a row's changes."""
+        return ("row", table, row_id)
+
+
 KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded
 """What stands in the workspace's journal."""
 Event = (
@@ -237,6 +270,7 @@ Event = (
     | TopologyChanged
     | MapElementChanged
     | LinkStepChanged
+    | RowChanged
     | KeptEvent
 )
 
@@ -271,6 +305,8 @@ def _to_json(event: Event) -> list[Any]:
             return ["map", event.workspace_id, micros(event.at), event.element_id, drawn]
         case LinkStepChanged():
             return ["link_step", event.workspace_id, micros(event.at), event.connection_id, None]
+        case RowChanged():
+            return ["row", event.workspace_id, micros(event.at), event.row_id, event.table]
         case PresenceChanged():
             return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online, event.seq]
         case FlightChanged():
@@ -308,6 +344,8 @@ def _from_json(item: list[Any]) -> Event | None:
             return ControllerPositioned(workspace_id=workspace_id, remote_controller_id=device_id, at=when, fix=fix)
         case "link_step":
             return LinkStepChanged(workspace_id=workspace_id, connection_id=device_id, at=when)
+        case "row":
+            return RowChanged(workspace_id=workspace_id, table=Table(body), row_id=device_id, at=when)
         case "controller_presence":
             return ControllerPresenceChanged(
                 workspace_id=workspace_id, remote_controller_id=device_id, at=when, online=body
@@ -350,4 +388,13 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
 
 
 _KEPT_KINDS = frozenset({"presence", "flight", "alert", "media"})
-_KINDS = _KEPT_KINDS | {"position", "battery", "controller", "controller_presence", "topology", "map", "link_step"}
+_KINDS = _KEPT_KINDS | {
+    "position",
+    "battery",
+    "controller",
+    "controller_presence",
+    "topology",
+    "map",
+    "link_step",
+    "row",
+}

@@ -221,6 +221,8 @@ class Accounts:
                 changes["pending_email"] = None
             if changes:
                 await User.filter(id=user.id).update(**changes)
+        if changes or new_email is not None:
+            await self._control.publish("user", user_id=user.id)
         return await self._myself(actor)
 
     async def confirm_email(self, code: str, *, address: str = "") -> None:
@@ -244,6 +246,7 @@ class Accounts:
         if old is None:
             await self._limits.code_failed(address)
             raise _wrong_code()
+        await self._control.publish("user", user_id=user_id)
         self._post(self._letters.address_changing(old))
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:

@@ -1,11 +1,12 @@
 """Telling every process what happened, after it was committed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from ofh.backends.ports import Bus
 from ofh.domain.errors import HubError
-from ofh.domain.events import Event, encode
+from ofh.domain.events import Event, RowChanged, Table, encode
 
 from .counters import Counters
 from .feed import channel
@@ -24,3 +25,24 @@ async def publish(bus: Bus, events: Mapping[int, list[Event]], counters: Counter
             counters.dropped("bus_away", len(happened))
 
     await asyncio.gather(*(tell(workspace_id, happened) for workspace_id, happened in events.items() if happened))
+
+
+class RowNews:
+    """Tells that rows of a workspace are not what they were; for what has no event of its own.
+
+    Args:
+        clock: the hub's time, UTC.
+    """
+
+    def __init__(self, bus: Bus, counters: Counters, clock: Callable[[], datetime]) -> None:
+        self._bus = bus
+        self._counters = counters
+        self._clock = clock
+
+    async def changed(self, workspace_id: int, *rows: tuple[Table, int]) -> None:
+        """These rows were changed or deleted, and that is committed."""
+        at = self._clock()
+        events: list[Event] = [
+            RowChanged(workspace_id=workspace_id, table=table, row_id=row_id, at=at) for table, row_id in rows
+        ]
+        await publish(self._bus, {workspace_id: events}, self._counters)

@@ -42,6 +42,7 @@ class Event(StrEnum):
     ROLE_CHANGED = "role changed"
     WORKSPACE_CREATED = "workspace created"
     WORKSPACE_RENAMED = "workspace renamed"
+    WORKSPACE_SHARING_CHANGED = "workspace sharing changed"
     WORKSPACE_HISTORY_CHANGED = "workspace history changed"
     WORKSPACE_UUID_RESET = "workspace uuid reset"
     WORKSPACE_DELETED = "workspace deleted"

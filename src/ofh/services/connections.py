@@ -17,11 +17,13 @@ import structlog
 from ofh.backends.ports import Broker, BrokerAccount
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import HubError, gone
+from ofh.domain.events import Table
 from ofh.store.database import Database
 from ofh.store.devices import shown_of
 from ofh.store.models import Binding, Connection, Drone, LinkToken, RemoteController, Workspace
 
 from .access import Access
+from .announcing import RowNews
 from .audit import Audit, Event
 from .codes import digest, new_token
 from .control import Control
@@ -54,6 +56,7 @@ class Connections:
 
     Args:
         broker: None at the command line, where the running hub sees to it.
+        news: None there too.
         clock: the hub's time, UTC.
     """
 
@@ -65,8 +68,10 @@ class Connections:
         audit: Audit,
         control: Control,
         broker: Broker | None = None,
+        news: RowNews | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._news = news
         self._database = database
         self._access = access
         self._audit = audit
@@ -220,6 +225,8 @@ class Connections:
             public_id=row.public_id,
             change=change,
         )
+        if self._news is not None:
+            await self._news.changed(row.workspace_id, (Table.CONNECTION, row.id))
 
     async def _put_account(self, row: Connection, secret: str) -> None:
         if self._broker is None:

@@ -16,7 +16,18 @@ from ofh.backends.ports import Bus, Interrupted
 from ofh.domain.errors import HubError
 
 CHANNEL = "control"
-Kind = Literal["session", "membership", "workspace", "connection", "bindings", "alert_rules", "answer", "interrupted"]
+Kind = Literal[
+    "session",
+    "membership",
+    "workspace",
+    "sharing",
+    "user",
+    "connection",
+    "bindings",
+    "alert_rules",
+    "answer",
+    "interrupted",
+]
 """`interrupted`: messages may have been lost; whoever keeps a right at hand checks it now."""
 Callback = Callable[[Mapping[str, Any]], None]
 

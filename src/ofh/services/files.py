@@ -20,11 +20,13 @@ from ofh.backends.ports import ObjectStore
 from ofh.domain.actors import Action, Actor
 from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.events import Table
 from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
 from ofh.store.database import Database
 from ofh.store.models import File, Fingerprint, Media
 
 from .access import Access
+from .announcing import RowNews
 from .audit import Audit, Event
 from .discarding import Discarding
 from .incoming import Incoming, Reception
@@ -88,6 +90,7 @@ class Files:
         discarding: Discarding,
         clock: Callable[[], datetime],
         rules: FileRules | None = None,
+        news: RowNews | None = None,
     ) -> None:
         self._database = database
         self._access = access
@@ -97,6 +100,7 @@ class Files:
         self._discarding = discarding
         self._clock = clock
         self._rules = rules or FileRules()
+        self._news = news
         self._running: Counter[str] = Counter()
         """Session or token → uploads under way."""
 
@@ -236,6 +240,7 @@ class Files:
         if not await File.filter(id=row.id).update(name=name):
             raise gone("file")
         row.name = name
+        await self._tell(row, await Media.get_or_none(file_id=row.id))
         return row
 
     async def delete(self, actor: Actor, file_id: int, *, workspace_id: int | None = None) -> None:
@@ -279,7 +284,14 @@ class Files:
             await self._audit.by(
                 actor, Event.FILE_DELETED, workspace_id=row.workspace_id, object=f"file:{row.id} {row.name}"
             )
+        await self._tell(row, media)
         await self._discarding.now([row.object_key])
+
+    async def _tell(self, row: File, media: Media | None) -> None:
+        """The file has changed or is no more, and so has the media item that shows its name."""
+        if self._news is not None:
+            item = [] if media is None else [(Table.MEDIA, int(media.id))]
+            await self._news.changed(row.workspace_id, (Table.FILE, row.id), *item)
 
 
 def _head(path: Path) -> bytes:

@@ -1,12 +1,13 @@
 """The drones and controllers of a workspace, and where they have been."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
+from ofh.domain.events import Table
 from ofh.domain.tracks import PathPoint, TrackPoint
 from ofh.store import history
 from ofh.store.database import Database
@@ -14,6 +15,7 @@ from ofh.store.models import Drone, RemoteController
 from ofh.store.outlines import Span, outlines
 
 from .access import Access
+from .announcing import RowNews
 from .names import check_name, is_id
 
 MAX_TRACK_POINTS = 10_000
@@ -25,10 +27,13 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 class Fleet:
     """What members may know and do about the devices of their workspaces."""
 
-    def __init__(self, database: Database, access: Access, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, access: Access, clock: Callable[[], datetime], news: RowNews | None = None
+    ) -> None:
         self._database = database
         self._access = access
         self._clock = clock
+        self._news = news
         self._readers = asyncio.Semaphore(TRACKS_AT_ONCE)
 
     async def drone(self, actor: Actor, drone_id: int) -> Drone | None:
@@ -65,7 +70,14 @@ class Fleet:
         await self._access.require(actor, Action.NAME_DRONES, row.workspace_id, what="drone")
         row.name = checked
         await row.save(update_fields=["name"])
+        if self._news is not None:
+            await self._news.changed(row.workspace_id, (Table.DRONE, row.id))
         return row
+
+    async def serials(self, drone_ids: Iterable[int]) -> dict[int, str]:
+        """The serial numbers of drones, which never change; the caller knows that they may be seen."""
+        rows = await Drone.filter(id__in=list(drone_ids)).values_list("id", "serial_number")
+        return {int(id): str(serial) for id, serial in rows}
 
     def check_span(self, start: datetime, end: datetime) -> None:
         """Refuse a span of time that no history can have.

@@ -27,7 +27,7 @@ from ofh.dji.errors import DecodeError
 from ofh.dji.media import FileNamed, GroupUploaded, Uploaded, decode_uploaded
 from ofh.dji.topology import UNKNOWN_TYPE
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import Event, MediaUploaded
+from ofh.domain.events import Event, MediaUploaded, RowChanged, Table
 from ofh.domain.media import (
     FLIGHT_TOLERANCE,
     SNIFFED_BYTES,
@@ -219,11 +219,16 @@ class PilotMedia:
         attached = 0
         ids = await media.without_flight(self._database, self._clock() - ATTACHED_WITHIN, BATCH)
         for row in await Media.filter(id__in=ids).order_by("id"):
+            changed = 0
             async with self._database.transaction():
                 await Drone.filter(id=row.drone_id).select_for_update(no_key=True).first()
                 flight_id = await _flight_of(row.drone_id, row.captured_at, row.group_id)
                 if flight_id is not None:
-                    attached += await Media.filter(id=row.id, flight_id=None).update(flight_id=flight_id)
+                    changed = await Media.filter(id=row.id, flight_id=None).update(flight_id=flight_id)
+            if changed:
+                attached += 1
+                event = RowChanged(workspace_id=row.workspace_id, table=Table.MEDIA, row_id=row.id, at=self._clock())
+                await publish(self._bus, {row.workspace_id: [event]}, self._counters)
         return attached
 
     async def prune(self) -> None:

@@ -22,6 +22,8 @@ from ofh.domain.events import (
     ControllerPresenceChanged,
     DronePositioned,
     PresenceChanged,
+    RowChanged,
+    Table,
 )
 from ofh.domain.flights import sample_of
 from ofh.store import bulk, journal
@@ -206,7 +208,14 @@ class Recorder:
         if not self._counts(row, item):
             self._counters.dropped("other_controller")
             return
-        row.connection_id = item.bound.connection_id
+        if row.connection_id != item.bound.connection_id:
+            rows = [(Table.DRONE, row.id), (Table.CONNECTION, item.bound.connection_id)]
+            rows += [] if row.connection_id is None else [(Table.CONNECTION, row.connection_id)]
+            events[row.workspace_id] += [
+                RowChanged(workspace_id=row.workspace_id, table=table, row_id=id, at=item.received_at)
+                for table, id in rows
+            ]
+            row.connection_id = item.bound.connection_id
         before, row.state = row.state, row.state.merge(item.report)
         if (sample := sample_of(item.report, item.digest)) is not None:
             heard.append(Heard(gateway=item.bound.gateway_serial, sample=sample))

@@ -22,7 +22,14 @@ from ofh.dji.products import CONTROLLER
 from ofh.dji.topology import UNKNOWN_TYPE, DeviceKind, Topology
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError
-from ofh.domain.events import ControllerPresenceChanged, Event, PresenceChanged, TopologyChanged
+from ofh.domain.events import (
+    ControllerPresenceChanged,
+    Event,
+    PresenceChanged,
+    RowChanged,
+    Table,
+    TopologyChanged,
+)
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.store import journal
 from ofh.store.database import Database
@@ -67,6 +74,12 @@ class _Outcome:
 
     def add(self, event: Event) -> None:
         self.events[event.workspace_id].append(event)
+
+    def row_changed(self, workspace_id: int, table: Table, row_id: int) -> None:
+        """What REST says of a row is not what it was."""
+        event = RowChanged(workspace_id=workspace_id, table=table, row_id=row_id, at=self.at)
+        if event not in self.events[workspace_id]:
+            self.add(event)
 
     def topology_changed(self, workspace_id: int, gateway: str) -> None:
         """A controller has other aircraft, or another connection, than before."""
@@ -256,7 +269,7 @@ class Topologies:
         online = RemoteController.filter(workspace_id=connection.workspace_id, serial_number=gateway, online=True)
         if await online.exists():
             return
-        controller = await _device(RemoteController, connection, gateway, _NAMED_BY_NOBODY, received_at)
+        controller = await _device(RemoteController, connection, gateway, _NAMED_BY_NOBODY, received_at, outcome)
         await controller.save(update_fields=["connection_id"])
         await _ensure_binding(connection, gateway, gateway, controller.id, received_at, outcome)
 
@@ -270,7 +283,7 @@ class Topologies:
         received_at: datetime,
         outcome: _Outcome,
     ) -> None:
-        controller = await _device(RemoteController, connection, gateway, topology.gateway, received_at)
+        controller = await _device(RemoteController, connection, gateway, topology.gateway, received_at, outcome)
         await _ensure_binding(connection, gateway, gateway, controller.id, received_at, outcome)
         # By the device's clock, which may have been put right meanwhile: so an older one still binds what it names.
         is_newest = controller.topology_at is None or at >= controller.topology_at
@@ -291,7 +304,7 @@ class Topologies:
 
         linked = [sub for sub in topology.sub_devices if sub.serial not in taken]
         for sub in sorted(linked, key=lambda sub: sub.serial):
-            drone = await _device(Drone, connection, sub.serial, sub.kind, received_at)
+            drone = await _device(Drone, connection, sub.serial, sub.kind, received_at, outcome)
             await _ensure_binding(connection, sub.serial, gateway, drone.id, received_at, outcome)
             if is_newest and not drone.online:
                 outcome.add(_presence(drone, received_at, online=True))
@@ -333,12 +346,19 @@ class Topologies:
             outcome.departed.append(drone.id)
 
 
+_TABLES: dict[type[RemoteController | Drone], Table] = {
+    RemoteController: Table.REMOTE_CONTROLLER,
+    Drone: Table.DRONE,
+}
+
+
 async def _device(
-    model: type[DeviceModel], connection: Connection, serial: str, kind: _Kind, now: datetime
+    model: type[DeviceModel], connection: Connection, serial: str, kind: _Kind, now: datetime, outcome: _Outcome
 ) -> DeviceModel:
     """The row of a device in the connection's workspace, locked, with what the topology says it is."""
     row = await model.filter(workspace_id=connection.workspace_id, serial_number=serial).select_for_update().first()
     if row is None:
+        outcome.row_changed(connection.workspace_id, Table.CONNECTION, connection.id)
         return await model.create(
             workspace_id=connection.workspace_id,
             connection_id=connection.id,
@@ -350,6 +370,11 @@ async def _device(
     if (row.type, row.sub_type) != (kind.type, kind.sub_type) and kind.type >= 0:
         row.type, row.sub_type = kind.type, kind.sub_type
         await row.save(update_fields=["type", "sub_type"])
+        outcome.row_changed(connection.workspace_id, _TABLES[model], row.id)
+    if row.connection_id != connection.id:
+        outcome.row_changed(connection.workspace_id, _TABLES[model], row.id)
+        for id in {row.connection_id, connection.id} - {None}:
+            outcome.row_changed(connection.workspace_id, Table.CONNECTION, id)
     row.connection_id = connection.id
     return row
 

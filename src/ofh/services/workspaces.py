@@ -15,6 +15,7 @@ from tortoise.exceptions import IntegrityError
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.events import Table
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
 from ofh.store.history import delete_history
@@ -23,6 +24,7 @@ from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
 from .alert_rules import give_defaults
+from .announcing import RowNews
 from .audit import Audit, Event
 from .codes import Codes, Purpose
 from .connections import dismiss
@@ -40,6 +42,7 @@ class Workspaces:
 
     Args:
         broker: where the accounts of a deleted workspace's connections end; None at the command line.
+        news: None there too.
         clock: the hub's time, UTC.
     """
 
@@ -55,8 +58,10 @@ class Workspaces:
         mail: Mail,
         letters: Letters,
         broker: Broker | None = None,
+        news: RowNews | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._news = news
         self._database = database
         self._access = access
         self._audit = audit
@@ -131,17 +136,22 @@ class Workspaces:
         *,
         name: str | UnsetType | None = UNSET,
         history_days: int | UnsetType | None = UNSET,
+        share_position: bool | UnsetType | None = UNSET,
     ) -> Workspace:
         """Change a workspace; what is left out stays.
 
         Args:
             history_days: how long its history is kept; None: as the hub's setting says.
+            share_position: whether every user of the hub sees its aircraft as traffic.
         Raises:
             HubError: BAD_INPUT, GONE, FORBIDDEN.
         """
         checked = None if name is UNSET else check_name(name)
         if isinstance(history_days, int) and not 1 <= history_days <= MAX_HISTORY_DAYS:
             raise bad_input("historyDays", f"Must be from 1 to {MAX_HISTORY_DAYS}.")
+        if share_position is None:
+            raise bad_input("sharePosition", "This cannot be empty.")
+        shares = None
         async with self._holding(actor, Action.MANAGE_WORKSPACE, workspace_id) as workspace:
             if checked is not None and checked != workspace.name:
                 workspace.name = checked
@@ -159,6 +169,18 @@ class Workspaces:
                     workspace_id=workspace.id,
                     object=f"workspace:{workspace.id} {change}",
                 )
+            if share_position is not UNSET and share_position != workspace.share_position:
+                workspace.share_position = shares = share_position
+                await workspace.save(update_fields=["share_position"])
+                await self._audit.by(
+                    actor,
+                    Event.WORKSPACE_SHARING_CHANGED,
+                    workspace_id=workspace.id,
+                    object=f"workspace:{workspace.id} {'shares' if shares else 'does not share'} positions",
+                )
+        if shares is not None:
+            await self._control.publish("sharing", workspace_id=workspace.id, shares=shares)
+        await self._tell(workspace)
         return workspace
 
     async def reset_uuid(self, actor: Actor, workspace_id: int) -> Workspace:
@@ -174,6 +196,7 @@ class Workspaces:
                 actor, Event.WORKSPACE_UUID_RESET, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
             )
         await self._control.publish("workspace", workspace_id=workspace.id, deleted=False)
+        await self._tell(workspace)
         return workspace
 
     async def delete(self, actor: Actor, workspace_id: int) -> None:
@@ -311,6 +334,10 @@ class Workspaces:
             await Membership.filter(workspace_id=connection.workspace_id, role=Role.OWNER.value).order_by("id").first()
         )
         return None if owner is None else owner.user_id
+
+    async def _tell(self, workspace: Workspace) -> None:
+        if self._news is not None:
+            await self._news.changed(workspace.id, (Table.WORKSPACE, workspace.id))
 
     @asynccontextmanager
     async def _holding(

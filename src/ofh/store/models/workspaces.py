@@ -22,6 +22,8 @@ class Workspace(Model):
     """The number of its newest event."""
     history_days = fields.IntField(null=True)
     """How long its history is kept; null: as the hub's setting says."""
+    share_position = fields.BooleanField(default=False)
+    """Whether every user of the hub sees where its aircraft are, as traffic."""
 
     class Meta:
         table = "workspaces"

@@ -42,9 +42,21 @@ class WorkspaceMutations:
                 " hub's operator has set. What is older is deleted within about an hour."
             ),
         ] = strawberry.UNSET,
+        share_position: Annotated[
+            bool | None,
+            strawberry.argument(
+                description="Whether every user of the hub sees where its aircraft are, as traffic; not null. Switched"
+                " off, that ends at once."
+            ),
+        ] = strawberry.UNSET,
     ) -> Workspace:
         actor = info.context.require_actor()
-        changes = given(clearable=frozenset({"history_days"}), name=name, history_days=history_days)
+        changes = given(
+            clearable=frozenset({"history_days"}),
+            name=name,
+            history_days=history_days,
+            share_position=share_position,
+        )
         row = await info.context.services.workspaces.update(actor, number(id, "id"), **changes)
         return await shown_or_gone(info, Workspace, row, "workspace")
 

@@ -148,6 +148,13 @@ class Workspace(OfWorkspace):
     def history_days(self) -> int | None:
         return self.row.history_days
 
+    @field(
+        "Whether every user of the hub sees where its aircraft are, as traffic: position and time, under a name that"
+        " tells nothing of aircraft or workspace. Off unless an administrator has switched it on."
+    )
+    def share_position(self) -> bool:
+        return self.row.share_position
+
     @field("The caller's role in it.")
     def role(self) -> Role:
         return self.sight.role
