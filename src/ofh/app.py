@@ -36,7 +36,7 @@ from ofh.edges.live.socket import SocketLimits as LiveSocketLimits
 from ofh.edges.live.topics import Topics
 from ofh.edges.media_server.endpoint import MediaServerEndpoint
 from ofh.edges.mqtt.socket import MqttSocket
-from ofh.edges.pilot import map_elements, media, topologies
+from ofh.edges.pilot import map_elements, media, topologies, waylines
 from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
 from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
@@ -96,6 +96,9 @@ class HubApp:
                 alert_rules=hub.alert_rules,
                 map_elements=hub.map_elements,
                 feed=hub.feed,
+                coverages=hub.coverages,
+                covered_ground=hub.covered_ground,
+                archives=hub.archives,
                 export_links=ExportLinks(hub.public_url),
                 file_links=FileLinks(hub.public_url),
                 info=ServerInfo(
@@ -147,6 +150,7 @@ class HubApp:
         )
         exports = ExportEndpoint(
             hub.exports,
+            hub.archives,
             people.sessions,
             address_of=_address_of,
             throttle=self._throttle,
@@ -176,7 +180,8 @@ class HubApp:
             *PilotPage(hub.public_url).routes(),
             *topologies.routes(pilot, hub.awareness),
             *map_elements.routes(pilot, hub.map_elements),
-            *media.routes(pilot, hub.pilot_media, hub.uploads, hub.grantees, hub.doctor.note),
+            *media.routes(pilot, hub.pilot_media, hub.grantees, hub.doctor.note),
+            *waylines.routes(pilot),
             self.pilot_sockets.route(),
             self.live.route(),
             *self._media_server_routes(),
@@ -196,7 +201,12 @@ class HubApp:
         """Which path leads where; of two that fit, the first counts."""
         # The bare router: Starlette's application would answer faults itself, before the guard can.
         router = Router(routes=routes, redirect_slashes=False, default=self._unknown)
-        self._asgi = Guard(_ByHost(storage, router), proxies=networks(settings.trusted_proxies), is_tls=is_tls)
+        self._asgi = Guard(
+            _ByHost(storage, router),
+            proxies=networks(settings.trusted_proxies),
+            is_tls=is_tls,
+            other_origins=settings.allowed_origins,
+        )
         self._ends: list[Any] = []
         self._background: set[asyncio.Task[None]] = set()
         self._counting: asyncio.Task[None] | None = None
@@ -332,6 +342,7 @@ class HubApp:
                 files=hub.files,
                 flights=hub.flights,
                 media=hub.media,
+                coverages=hub.coverages,
             ),
         )
 

@@ -38,6 +38,7 @@ from ofh.backends.objects_local import LocalStore
 from ofh.backends.ports import Broker, Bus, ObjectStore, StoreRoles
 from ofh.dji.errors import DecodeError
 from ofh.dji.topics import parse
+from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.domain.errors import Code, HubError
 from ofh.domain.flights import FlightRules
 from ofh.edges.ingest.consumer import Consumer
@@ -47,6 +48,7 @@ from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.announcing import RowNews
+from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
@@ -55,6 +57,8 @@ from ofh.services.commands import Commands
 from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.counters import Counters
+from ofh.services.coverage import COVERAGE, Coverages, Surface
+from ofh.services.covered_ground import CoveredGround
 from ofh.services.derivation import Derivation
 from ofh.services.discarding import Discarding
 from ofh.services.doctor import Doctor, DoctorRules
@@ -66,6 +70,7 @@ from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
 from ofh.services.handed import Handed
 from ofh.services.incoming import Reception
+from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
@@ -90,6 +95,7 @@ from ofh.services.workspaces import Workspaces
 from ofh.settings import Settings, StorageUrl
 from ofh.store.database import Database, away
 from ofh.store.models import User, UserSession
+from ofh.workshop import Workshop
 
 if TYPE_CHECKING:
     from ofh.backends.broker_remote import RemoteBroker
@@ -314,6 +320,20 @@ def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
     )
 
 
+def surface_of(settings: Settings) -> Surface:
+    """The ground that photos are looked at on. Not for the event loop."""
+    options = CoverageOptions(max_range_m=settings.coverage_range_m, refraction=settings.coverage_refraction)
+    identity = f"{options.max_range_m!r} {options.refraction!r} flat"
+    return Surface(options=options, identity=hashlib.sha256(identity.encode()).hexdigest())
+
+
+def coverages_of(
+    settings: Settings, database: Database, bus: Bus, access: Access, fleet: Fleet, jobs: JobQueue, counters: Counters
+) -> Coverages:
+    """What finds out which ground photos show, for the hub and for `ofh worker` alike."""
+    return Coverages(database, bus, MediaItems(access, fleet), jobs, counters, lambda: surface_of(settings), now)
+
+
 def doctor_of(
     settings: Settings,
     database: Database,
@@ -379,7 +399,7 @@ class Hub:
             clock=now,
             rules=_upload_rules(settings),
         )
-        self.grantees = Grantees(time.monotonic)
+        self.grantees = Grantees(self.uploads, time.monotonic)
         self.fleet = Fleet(self.database, self.people.access, now, news)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
@@ -391,6 +411,7 @@ class Hub:
             ExportRules(in_all=settings.exports, per_user=settings.exports_per_user),
         )
         self.journal = Journal(self.people.access)
+        self.jobs = JobQueue(self.database, now)
         self.files = Files(
             self.database,
             self.people.access,
@@ -398,6 +419,7 @@ class Hub:
             self.objects,
             self.reception,
             self.discarding,
+            self.jobs,
             now,
             FileRules(
                 max_bytes=settings.file_mib * MIB, in_all=settings.uploads, per_session=settings.uploads_per_session
@@ -405,15 +427,42 @@ class Hub:
             news,
         )
         self.media = MediaItems(self.people.access, self.fleet)
+        self.coverages = coverages_of(
+            settings, self.database, self.bus, self.people.access, self.fleet, self.jobs, self.metrics
+        )
+        self.covered_ground = CoveredGround(self.database, self.people.access, self.media)
+        self.archives = Archives(
+            self.people.access,
+            self.media,
+            self.objects,
+            self.people.sessions.still_valid,
+            self.exports.turn,
+            now,
+            most=settings.archive_files,
+        )
         self.pilot_media = PilotMedia(
             self.database,
             self.bus,
             self.objects,
             self.discarding,
+            self.jobs,
             self.people.audit,
             self.metrics,
             now,
             holds=self.uploads.holds,
+        )
+        self.workshop = Workshop(
+            settings,
+            self.database,
+            self.bus,
+            self.objects,
+            self.reception,
+            self.discarding,
+            self.jobs,
+            self.metrics,
+            now,
+            processes=settings.workers,
+            more={COVERAGE: self.coverages},
         )
         self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
         self.alert_rules = AlertRules(
@@ -532,6 +581,7 @@ class Hub:
             self.people.audit,
             self.doctor,
             self.commands,
+            self.grantees,
             self.metrics,
             now,
             time.monotonic,
@@ -597,6 +647,10 @@ class Hub:
             self._run(stack, "broker accounts", self._compare)
             if self.database.dialect == "sqlite":
                 self._run(stack, "database watch", self._watch_database)
+            self._run(stack, "coverages", self.coverages.catch_up)
+            if self.settings.jobs:
+                self._run(stack, "jobs", self.workshop.run)
+            self._run(stack, "numbers of jobs", self.jobs.keep_looking)
             self._run(stack, "housekeeping", self._housekeep)
             self._run(stack, "storage", self._keep_storage)
             self._stack = stack.pop_all()

@@ -407,6 +407,39 @@ class Settings(BaseSettings):
     address_requests_burst: int = Field(default=60, ge=1, description="Such requests at once.")
     exports: int = Field(default=32, ge=1, le=1_000, description="Exports under way at once, of one process.")
     exports_per_user: int = Field(default=4, ge=1, le=1_000, description="Exports of one user under way at once.")
+    coverage_range_m: float = Field(
+        default=5_000,
+        ge=100,
+        le=50_000,
+        description="Metres up to which ground counts as shown by a photo, along the ellipsoid from below the camera.",
+    )
+    coverage_refraction: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        description="How much of the earth's curvature the bending of light makes up for in what photos show: 0 none,"
+        " 0.13 the mean by day.",
+    )
+    archive_files: int = Field(
+        default=20_000, ge=1, le=1_000_000, description="Files of one ZIP that a selection of media is downloaded as."
+    )
+
+    jobs: bool = Field(
+        default=True,
+        description="Whether hub processes look into photos and files themselves (thumbnails, metadata); false where"
+        " `ofh worker` does it for them.",
+    )
+    jobs_at_once: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Files that one process looks into at once; never more than its share of the machine's cores.",
+    )
+    ffmpeg: str = Field(
+        default="ffmpeg",
+        description="The program ffmpeg, by its name or path, for thumbnails of videos. Where it is not installed,"
+        " videos have none.",
+    )
 
     @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", "adsb_urls", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from ofh.backends.objects_local import LocalStore
 from ofh.backends.ports import ObjectInfo, ObjectStore
 from ofh.dji.media import decode_uploaded
 from ofh.domain.actors import Actor, Role
+from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event, decode
 from ofh.services.access import Access
@@ -20,6 +21,7 @@ from ofh.services.audit import Audit
 from ofh.services.codes import Codes, digest
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.coverage import Coverages, Surface
 from ofh.services.discarding import Discarding
 from ofh.services.feed import Feed, channel
 from ofh.services.files import FileRules, Files
@@ -27,6 +29,7 @@ from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
 from ofh.services.incoming import Reception
+from ofh.services.jobs import JobQueue
 from ofh.services.link import Links, Pilot, Purpose
 from ofh.services.mail import Letters, LogMail
 from ofh.services.media import MediaItems
@@ -126,10 +129,14 @@ class MediaBench:
         self.reception = Reception(folder / "incoming")
         self.discarding = Discarding(database, self.store, self.clock)
         self.fleet = Fleet(database, self.access, self.clock)
+        self.jobs = JobQueue(database, self.clock)
         self.files = Files(
-            database, self.access, self.audit, self.store, self.reception, self.discarding, self.clock, rules
+            database, self.access, self.audit, self.store, self.reception, self.discarding, self.jobs, self.clock, rules
         )
         self.media = MediaItems(self.access, self.fleet)
+        self.surface = Surface(options=CoverageOptions(), identity="flat")
+        """What photos are looked at on; of coverages made from now on by `new_coverages`."""
+        self.coverages = self.new_coverages()
         self.flights = Flights(database, self.access, self.fleet)
         self.uploads = Uploads(
             self.store,
@@ -144,7 +151,7 @@ class MediaBench:
         self.pilots = self.pilots_with(self.store, self.discarding)
         self.control = Control(self.bus)
         self.seconds = 0.0
-        self.grantees = Grantees(lambda: self.seconds)
+        self.grantees = Grantees(self.uploads, lambda: self.seconds)
         self.control.subscribe(self.grantees.told)
         self.codes = Codes(database, clock=self.clock)
         self.limits = RateLimits(MemoryCounters())
@@ -177,6 +184,11 @@ class MediaBench:
     def clock(self) -> datetime:
         return self.now
 
+    def new_coverages(self) -> Coverages:
+        """The service as it is after a start with the present surface."""
+        surface = self.surface
+        return Coverages(self.database, self.bus, self.media, self.jobs, self.counts, lambda: surface, self.clock)
+
     def pilots_with(self, store: ObjectStore, discarding: Discarding) -> PilotMedia:
         """The service that takes controllers' words, over a store."""
         return PilotMedia(
@@ -184,6 +196,7 @@ class MediaBench:
             self.bus,
             store,
             discarding,
+            self.jobs,
             self.audit,
             self.counts,
             self.clock,

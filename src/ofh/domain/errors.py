@@ -19,6 +19,8 @@ class Code(StrEnum):
     """The caller sees the item, but the role does not allow the act."""
     GONE = "GONE"
     """No such item, or none that the caller may know of: the two are answered alike."""
+    NO_COVERAGE = "NO_COVERAGE"
+    """The item is there, but what it shows of the ground cannot be known; `fields` names what is missing."""
     CONFLICT = "CONFLICT"
     """Contradicts the present state."""
     RATE_LIMITED = "RATE_LIMITED"
@@ -37,7 +39,7 @@ class HubError(Exception):
     Args:
         code: the kind of refusal.
         message: a sentence that the caller can act on; no names of libraries, paths or other people's items.
-        fields: for BAD_INPUT, what is wrong with which argument.
+        fields: for BAD_INPUT, what is wrong with which argument; for NO_COVERAGE, what is missing.
         retry_after_s: for RATE_LIMITED and UNAVAILABLE, seconds to wait.
     """
 

@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     ALERT_RAISED = "ALERT_RAISED"
     ALERT_CLEARED = "ALERT_CLEARED"
     MEDIA_UPLOADED = "MEDIA_UPLOADED"
+    MEDIA_ANALYSED = "MEDIA_ANALYSED"
+    COVERAGE_CHANGED = "COVERAGE_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,49 @@ class MediaUploaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaAnalysed:
+    """The hub has looked into a media item's file: what it says of itself is known, and whether it has a thumbnail."""
+
+    workspace_id: int
+    drone_id: int
+    media_id: int
+    at: datetime
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.MEDIA_ANALYSED
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("media_analysed", self.media_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageChanged:
+    """What a media item shows of the ground is known now, or is not what it was."""
+
+    workspace_id: int
+    drone_id: int
+    media_id: int
+    at: datetime
+    """When it was computed."""
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.COVERAGE_CHANGED
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("coverage", self.media_id, self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerPresenceChanged:
     """A remote controller came online or went offline."""
 
@@ -260,7 +305,7 @@ class RowChanged:
         return ("row", table, row_id)
 
 
-KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded
+KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded | MediaAnalysed | CoverageChanged
 """What stands in the workspace's journal."""
 Event = (
     DronePositioned
@@ -318,6 +363,10 @@ def _to_json(event: Event) -> list[Any]:
         case MediaUploaded():
             numbers = [event.media_id, event.flight_id]
             return ["media", event.workspace_id, micros(event.at), event.drone_id, numbers, event.seq]
+        case MediaAnalysed():
+            return ["analysed", event.workspace_id, micros(event.at), event.drone_id, event.media_id, event.seq]
+        case CoverageChanged():
+            return ["coverage", event.workspace_id, micros(event.at), event.drone_id, event.media_id, event.seq]
 
 
 def _from_json(item: list[Any]) -> Event | None:
@@ -380,6 +429,10 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
             return MediaUploaded(
                 workspace_id=workspace_id, drone_id=drone_id, media_id=number, flight_id=flight_id, at=at, seq=seq
             )
+        case "analysed":
+            return MediaAnalysed(workspace_id=workspace_id, drone_id=drone_id, media_id=body, at=at, seq=seq)
+        case "coverage":
+            return CoverageChanged(workspace_id=workspace_id, drone_id=drone_id, media_id=body, at=at, seq=seq)
         case _:
             number, kind = body
             return AlertChanged(
@@ -387,7 +440,7 @@ def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, 
             )
 
 
-_KEPT_KINDS = frozenset({"presence", "flight", "alert", "media"})
+_KEPT_KINDS = frozenset({"presence", "flight", "alert", "media", "analysed", "coverage"})
 _KINDS = _KEPT_KINDS | {
     "position",
     "battery",

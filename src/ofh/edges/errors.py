@@ -36,6 +36,7 @@ WIRE: dict[Code, Wire] = {
     Code.UNAUTHENTICATED: Wire(http=401, ws_close=4403),
     Code.FORBIDDEN: Wire(http=403),
     Code.GONE: Wire(http=410),
+    Code.NO_COVERAGE: Wire(http=410),
     Code.CONFLICT: Wire(http=409),
     Code.RATE_LIMITED: Wire(http=429, graphql=429),
     Code.TOO_COMPLEX: Wire(http=400),

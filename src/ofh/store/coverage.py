@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -100,7 +101,8 @@ async def replace(database: Database, client: Any, values: Mapping[str, Any]) ->
     Args:
         values: by column, all but the id.
     """
-    media = await fetch(database, client, "SELECT id FROM media WHERE id = $1", values["media_id"])
+    lock = " FOR NO KEY UPDATE" if database.dialect == "postgresql" else ""
+    media = await fetch(database, client, f"SELECT id FROM media WHERE id = $1{lock}", values["media_id"])  # noqa: S608, ours
     if not media:
         return False
     await run_many(database, client, "DELETE FROM coverages WHERE media_id = $1", [(values["media_id"],)])
@@ -113,3 +115,21 @@ async def replace(database: Database, client: Any, values: Mapping[str, Any]) ->
         [tuple(values.values())],
     )
     return True
+
+
+async def outdated(database: Database, kind: str, version: int, surface: str, now: datetime) -> int:
+    """Have the coverage computed of all media that were looked into and have none, or one of another making."""
+    rows = await fetch(
+        database,
+        database.connection,
+        "INSERT INTO jobs (kind, workspace_id, subject_id, due_at, created_at, lease, attempts, wanted, problem)"
+        " SELECT $1::varchar, m.workspace_id, m.id, $2::timestamptz, $2::timestamptz, '', 0, 1, '' FROM media m"
+        " JOIN files f ON f.id = m.file_id WHERE f.analysed_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM coverages c"
+        " WHERE c.media_id = m.id AND c.version = $3 AND c.surface = $4)"
+        " ON CONFLICT (kind, subject_id) DO NOTHING RETURNING id",
+        kind,
+        now,
+        version,
+        surface,
+    )
+    return len(rows)

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ofh.domain.events import AlertChanged, Event, FlightChanged, KeptEvent, MediaUploaded, PresenceChanged
+from ofh.domain.events import (
+    AlertChanged,
+    CoverageChanged,
+    Event,
+    FlightChanged,
+    KeptEvent,
+    MediaAnalysed,
+    MediaUploaded,
+    PresenceChanged,
+)
 
 from .database import Database
 from .statements import fetch, run_many
@@ -56,5 +65,6 @@ def _row(event: KeptEvent) -> tuple[Any, ...]:
             return event.kind.value, event.at, event.drone_id, event.flight_id, None, None
         case AlertChanged():
             return event.kind.value, event.at, event.drone_id, None, event.alert_id, None
-        case MediaUploaded():  # without its flight, which may become known later, or go before it
+        case MediaUploaded() | MediaAnalysed() | CoverageChanged():
+            # without its flight, which may become known later, or go before it
             return event.kind.value, event.at, event.drone_id, None, None, event.media_id

@@ -9,6 +9,7 @@ import pytest
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.objects_local import LocalStore
 from ofh.domain.actors import Role
+from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.edges.export_links import ExportLinks
 from ofh.edges.file_links import FileLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
@@ -16,19 +17,24 @@ from ofh.services.access import Access
 from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
+from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes
 from ofh.services.commands import Commands
 from ofh.services.connections import Connections
 from ofh.services.control import Control
+from ofh.services.coverage import Coverages, Surface
+from ofh.services.covered_ground import CoveredGround
 from ofh.services.discarding import Discarding
 from ofh.services.doctor import Doctor
+from ofh.services.exports import Exports
 from ofh.services.feed import Feed
 from ofh.services.files import Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.handed import Handed
 from ofh.services.incoming import Reception
+from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
 from ofh.services.mail import Letters, LogMail
 from ofh.services.map_elements import MapElements
@@ -85,6 +91,8 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
     await objects.start()
     reception = Reception(tmp_path / "incoming")
     discarding = Discarding(database, objects, now)
+    jobs, media, flights = JobQueue(database, now), MediaItems(access, fleet), Flights(database, access, fleet)
+    exports = Exports(database, access, fleet, flights, sessions.still_valid)
     services = Services(
         access=access,
         sessions=sessions,
@@ -141,9 +149,20 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
             rules=StreamRules(answer_s=0.05),
         ),
         fleet=fleet,
-        flights=Flights(database, access, fleet),
-        media=MediaItems(access, fleet),
-        files=Files(database, access, audit, objects, reception, discarding, now),
+        flights=flights,
+        media=media,
+        coverages=Coverages(
+            database,
+            bus,
+            media,
+            jobs,
+            Counts(),
+            lambda: Surface(options=CoverageOptions(), identity="flat"),
+            now,
+        ),
+        covered_ground=CoveredGround(database, access, media),
+        archives=Archives(access, media, objects, sessions.still_valid, exports.turn, now),
+        files=Files(database, access, audit, objects, reception, discarding, jobs, now),
         journal=Journal(access),
         alerts=Alerts(database, access, control, clock=now),
         alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),

@@ -140,6 +140,7 @@ async def opened(
         files=bench.files,
         flights=bench.flights,
         media=bench.media,
+        coverages=bench.coverages,
     )
     door = Door(bench, rest, services, mail, place, elsewhere, httpx2.AsyncClient(), tokens)
     app = door.app(*(route(rest) for route in more))

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from ofh.services.accounts import Accounts
     from ofh.services.alert_rules import AlertRules
     from ofh.services.alerts import Alerts
+    from ofh.services.archives import Archives
     from ofh.services.connections import Connections
+    from ofh.services.coverage import Coverages
+    from ofh.services.covered_ground import CoveredGround
     from ofh.services.doctor import Doctor
     from ofh.services.feed import Feed
     from ofh.services.files import Files
@@ -54,6 +57,9 @@ class Services:
     fleet: "Fleet"
     flights: "Flights"
     media: "MediaItems"
+    coverages: "Coverages"
+    covered_ground: "CoveredGround"
+    archives: "Archives"
     files: "Files"
     journal: "Journal"
     alerts: "Alerts"
@@ -124,7 +130,7 @@ class Context:
     def loaders(self) -> Loaders:
         """Made when first asked for: a shared execution often needs none."""
         if self._loaders is None:
-            self._loaders = Loaders()
+            self._loaders = Loaders(self.services)
         return self._loaders
 
     def require_http(self) -> None:

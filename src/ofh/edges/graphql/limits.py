@@ -43,6 +43,22 @@ CEILING = 10**9
 """Where counting stops: nothing overflows, whatever the document."""
 
 
+LONG: Mapping[str, int] = {
+    "GroundCoverage.all": 200,
+    "GroundCoverage.outer": 200,
+    "GroundCoverage.holes": 2,
+}
+"""What lists count as that are known to be longer, or shorter, than others that are not paged."""
+DEAR: Mapping[str, int] = {
+    "Media.groundCoverage": 10,
+    "Flight.coverage": 50,
+    "Flight.mediaArchive": 50,
+    "Workspace.coverage": 200,
+    "Workspace.mediaArchive": 200,
+}
+"""What fields count for themselves that take a multiple of the work of others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The numbers of security.md, section 5; each is a setting."""
@@ -213,7 +229,7 @@ class _Walk:
             below.depth + 1,
             min(aliases + below.aliases, CEILING),
             min(1 + below.fields, CEILING),
-            min(1 + times * below.cost, CEILING),
+            min(DEAR.get(_name(parent, node), 1) + times * below.cost, CEILING),
         )
 
     def _times(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None) -> int:
@@ -223,7 +239,7 @@ class _Walk:
         kind = field.type.of_type if is_non_null_type(field.type) else field.type
         if not is_list_type(kind) or (parent is not None and parent.name in self._pages):
             return 1  # the list of a page was counted with the page
-        return self._limits.plain_list
+        return LONG.get(_name(parent, node), self._limits.plain_list)
 
     def _page(self, node: FieldNode) -> int:
         size: Any = None
@@ -243,6 +259,10 @@ class _Walk:
             given = self._variables.get(value.name.value)
             return int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 20 else given
         return int(value.value) if isinstance(value, IntValueNode) and len(value.value) < 20 else None
+
+
+def _name(parent: GraphQLNamedType | None, node: FieldNode) -> str:
+    return f"{parent.name if parent else ''}.{node.name.value}"
 
 
 class _Counter(Visitor):

@@ -6,7 +6,7 @@ would show old rows. It knows nothing of the reader: whether a row may be shown 
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 from tortoise.models import Model
@@ -16,6 +16,9 @@ from ofh.store import models
 from ofh.store.devices import D, shown_of
 from ofh.store.of_drones import counts_of, newest_of
 from ofh.store.streams import Offer, offers_of
+
+if TYPE_CHECKING:
+    from .context import Services
 
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", models.Flight, models.Media)
@@ -27,7 +30,7 @@ BATCH = 10_000
 class Loaders:
     """The loaders of one operation, by what they give and for what key."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: "Services") -> None:
         self.users = _loader(_rows(models.User))
         self.workspaces = _loader(_rows(models.Workspace))
         self.connections = _loader(_rows(models.Connection))
@@ -52,6 +55,7 @@ class Loaders:
         self.alert_rules_of_workspace = _loader(_lists(models.AlertRule, "workspace_id"))
         self.map_elements_of_workspace = _loader(_lists(models.MapElement, "workspace_id"))
 
+        self.coverage_of_media = _loader(_answers(services))
         self.media_of_file = _loader(_by(models.Media, "file_id"))
         self.media_count_of_drone = _loader(_counts(models.Media))
         self.newest_media: DataLoader[tuple[int, int], list[models.Media]] = DataLoader(load_fn=_newest(models.Media))
@@ -74,6 +78,16 @@ class Loaders:
 async def _stream_offers(keys: list[int]) -> list[list[Offer]]:
     found = await offers_of(keys)
     return [found[key] for key in keys]
+
+
+def _answers(services: "Services") -> Callable[[list[int]], Awaitable[list[str | None]]]:
+    """What media items show of the ground, as JSON; None where it cannot be known. Computed where nobody has yet."""
+
+    async def load(keys: list[int]) -> list[str | None]:
+        found = await services.coverages.of_ids(keys)
+        return [found[key] for key in keys]
+
+    return load
 
 
 async def existing(loader: DataLoader[int, Any], key: int, what: str) -> Any:

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from ofh.services.accounts import Accounts
 from ofh.services.connections import Connections
+from ofh.services.coverage import Coverages
 from ofh.services.files import Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
@@ -15,7 +16,7 @@ from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
 from ofh.services.workspaces import Workspaces
 
-from . import auth, connections, drones, files, flights, media, remote_controllers, users, workspaces
+from . import auth, connections, coverage, drones, files, flights, media, remote_controllers, users, workspaces
 from .endpoint import RestEndpoints
 
 
@@ -33,6 +34,7 @@ class Services:
     files: Files
     flights: Flights
     media: MediaItems
+    coverages: Coverages
 
 
 def routes(rest: RestEndpoints, services: Services) -> list[BaseRoute]:
@@ -45,6 +47,7 @@ def routes(rest: RestEndpoints, services: Services) -> list[BaseRoute]:
         *remote_controllers.routes(rest, services.fleet),
         *drones.routes(rest, services.fleet),
         *flights.routes(rest, services.flights),
+        *coverage.routes(rest, services.coverages),  # before what might take it for an id
         *media.routes(rest, services.media),
         *files.routes(rest, services.files),
     ]

@@ -63,6 +63,7 @@ CODES: dict[Code, _Wire] = {
     Code.UNAUTHENTICATED: _Wire("AccessDenied", 403),
     Code.FORBIDDEN: _Wire("AccessDenied", 403),
     Code.GONE: _Wire("NoSuchKey", 404),
+    Code.NO_COVERAGE: _Wire("InvalidRequest", 400),
     Code.CONFLICT: _Wire("OperationAborted", 409),
     Code.RATE_LIMITED: _Wire("SlowDown", 503),
     Code.TOO_COMPLEX: _Wire("InvalidRequest", 400),

@@ -33,6 +33,8 @@ describe(
         EventKind.ALERT_RAISED: "There is something to look at.",
         EventKind.ALERT_CLEARED: "What an alert was raised for has passed.",
         EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
+        EventKind.COVERAGE_CHANGED: "What one of them shows of the ground is known, or is not what it was.",
+        EventKind.MEDIA_ANALYSED: "The hub has looked into one of them: its thumbnail and what it says are known.",
     },
 )
 
@@ -73,6 +75,12 @@ async def _alert(info: Info, event: FleetEvent) -> Alert:
     assert event.row.alert_id is not None
     row = await existing(info.context.loaders.alerts, event.row.alert_id, "alert")
     return Alert(row=row, sight=event.sight)
+
+
+async def _media(info: Info, event: FleetEvent) -> Media:
+    assert event.row.media_id is not None
+    row = await existing(info.context.loaders.media, event.row.media_id, "media item")
+    return Media(row=row, sight=event.sight)
 
 
 @strawberry.type(description="A drone came online.")
@@ -128,9 +136,27 @@ class AlertCleared(FleetEvent):
 class MediaUploaded(FleetEvent):
     @field("The media item, as it is now.")
     async def media(self, info: Info) -> Media:
-        assert self.row.media_id is not None
-        row = await existing(info.context.loaders.media, self.row.media_id, "media item")
-        return Media(row=row, sight=self.sight)
+        return await _media(info, self)
+
+
+@strawberry.type(
+    description="The hub has looked into a photo, a video or a side file: whether it has a thumbnail and what its file "
+    "says of itself are known. Comes once after each upload, and again if a file's bytes were replaced."
+)
+class MediaAnalysed(FleetEvent):
+    @field("The media item, as it is now.")
+    async def media(self, info: Info) -> Media:
+        return await _media(info, self)
+
+
+@strawberry.type(
+    description="What a photo or a video shows of the ground is known now, or is not what it was. The ground that its "
+    "flight and its workspace show may have changed with it."
+)
+class CoverageChanged(FleetEvent):
+    @field("The media item, as it is now.")
+    async def media(self, info: Info) -> Media:
+        return await _media(info, self)
 
 
 KINDS: dict[EventKind, Callable[..., Any]] = {
@@ -142,6 +168,8 @@ KINDS: dict[EventKind, Callable[..., Any]] = {
     EventKind.ALERT_RAISED: AlertRaised,
     EventKind.ALERT_CLEARED: AlertCleared,
     EventKind.MEDIA_UPLOADED: MediaUploaded,
+    EventKind.MEDIA_ANALYSED: MediaAnalysed,
+    EventKind.COVERAGE_CHANGED: CoverageChanged,
 }
 """The type that shows each kind; the schema names them, since nothing but the interface refers to them."""
 

@@ -12,8 +12,10 @@ from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.flights import FlightFilter as Wanted
 from ofh.services.flights import end_of_track
+from ofh.services.media import MediaFilter as WantedMedia
 from ofh.store import models
 
+from .coverage import CoveredGround, MediaArchive
 from .exports import Export
 from .media import MediaConnection
 from .pages import After, First, OfPage
@@ -123,6 +125,20 @@ class Flight(OfWorkspace):
             actor, self.row.id, first=chosen(first, None), after=chosen(after, None)
         )
         return MediaConnection(page=page, list_of=self.workspace_id, sight=self.sight)
+
+    @field("The ground that the photos and videos which were taken on it show together; it grows while they come.")
+    async def coverage(self, info: Info) -> CoveredGround:
+        services, actor = info.context.services, info.context.require_actor()
+        return CoveredGround(ground=await services.covered_ground.of_flight(actor, self.row.id))
+
+    @field("What was taken on it as one ZIP.")
+    async def media_archive(self, info: Info) -> MediaArchive:
+        services, actor = info.context.services, info.context.require_actor()
+        wanted = WantedMedia(flight_id=self.row.id)
+        return MediaArchive(
+            address=services.export_links.media(self.workspace_id, wanted),
+            measure=await services.archives.measure(actor, self.workspace_id, wanted),
+        )
 
     @field("Its whole track as files: every report with a fix from take-off to landing, one for each format.")
     def exports(self, info: Info) -> list[Export]:

@@ -17,6 +17,7 @@ from ofh.services.media import MediaFilter as Wanted
 from ofh.store import models
 
 from .accounts import User
+from .coverage import GroundCoverage
 from .pages import OfPage
 
 if TYPE_CHECKING:
@@ -71,9 +72,18 @@ class File(OfWorkspace):
     def url(self, info: Info) -> str:
         return info.context.services.file_links.data(self.row.id)
 
-    @field("Where to download a small JPEG of it; null if there is none.")
-    def thumbnail_url(self) -> str | None:
-        return None
+    @field(
+        "Where to download a small JPEG of it, upright and at most 512 pixels a side, as `url` is downloaded; null if "
+        "there is none, or none yet."
+    )
+    def thumbnail_url(self, info: Info) -> str | None:
+        if self.row.thumbnail_key is None:
+            return None
+        return info.context.services.file_links.thumbnail(self.row.id)
+
+    @field("When the hub had looked into it: after that its thumbnail is there, or there is none; null before.")
+    def analysed_at(self) -> datetime | None:
+        return self.row.analysed_at
 
     @field("The member who uploaded it; null for what a controller did, and if their account is gone.")
     async def uploaded_by(self, info: Info) -> User | None:
@@ -88,7 +98,9 @@ class File(OfWorkspace):
         return Media(row=row, sight=self.sight) if row else None
 
 
-@strawberry.type(description="Where a camera was and looked, as the controller says.")
+@strawberry.type(
+    description="Where a camera was and looked, as the file says, and where that says nothing its controller."
+)
 class CameraPlace:
     longitude: float = strawberry.field(description="Degrees east of Greenwich (WGS 84), -180 to 180.")
     latitude: float = strawberry.field(description="Degrees north of the equator (WGS 84), -90 to 90.")
@@ -97,6 +109,8 @@ class CameraPlace:
     )
     relative_altitude: float | None = strawberry.field(description="Metres above the take-off point.")
     gimbal_yaw: float | None = strawberry.field(description="Degrees clockwise from true north, -180 to 180.")
+    gimbal_pitch: float | None = strawberry.field(description="Degrees; 0 is level, -90 straight down.")
+    gimbal_roll: float | None = strawberry.field(description="Degrees, positive clockwise as the camera looks.")
 
 
 @strawberry.type(description="The files of one task, as its controller counts them.")
@@ -162,7 +176,7 @@ class Media(OfWorkspace):
     def type(self) -> MediaType:
         return MediaType(self.row.type)
 
-    @field(f"What it was taken through, or which band it shows, where its name tells: {LENSES}; else null.")
+    @field(f"What it was taken through, or which band it shows, where its name or its file tells: {LENSES}; else null.")
     def lens(self) -> str | None:
         return self.row.lens
 
@@ -170,6 +184,11 @@ class Media(OfWorkspace):
     async def file(self, info: Info) -> File:
         row = await existing(info.context.loaders.files, self.row.file_id, "file")
         return File(row=row, sight=self.sight)
+
+    @field("Where to download a small JPEG of it; that of its file. Null if there is none, or none yet.")
+    async def thumbnail_url(self, info: Info) -> str | None:
+        row = await existing(info.context.loaders.files, self.row.file_id, "file")
+        return File(row=row, sight=self.sight).thumbnail_url(info)
 
     @field("Its file's name.")
     async def file_name(self, info: Info) -> str:
@@ -181,7 +200,7 @@ class Media(OfWorkspace):
     def created_at(self) -> datetime:
         return self.row.created_at
 
-    @field("When it was taken; null if the controller said nothing, or a local time without an offset.")
+    @field("When it was taken; null if neither controller nor file says more than a local time without an offset.")
     def captured_at(self) -> datetime | None:
         return self.row.captured_at
 
@@ -195,7 +214,21 @@ class Media(OfWorkspace):
             absolute_altitude=self.row.absolute_altitude,
             relative_altitude=self.row.relative_altitude,
             gimbal_yaw=self.row.gimbal_yaw,
+            gimbal_pitch=self.row.gimbal_pitch,
+            gimbal_roll=self.row.gimbal_roll,
         )
+
+    @field("The camera's model as the file names it, such as 'M30T'; null if it names none, or has not been read.")
+    def camera_model(self) -> str | None:
+        return self.row.camera_model or None
+
+    @field("Pixels of the picture as it is stored, before it is turned upright; null if not known.")
+    def width(self) -> int | None:
+        return self.row.width
+
+    @field("The same, from its top to its bottom.")
+    def height(self) -> int | None:
+        return self.row.height
 
     @field("What took it: the name that its key gives, such as 'Matrice 30T camera', else the key; null if not told.")
     def payload(self) -> str | None:
@@ -220,9 +253,20 @@ class Media(OfWorkspace):
         row = await info.context.loaders.media_groups.load(self.row.group_id)
         return MediaGroup(row=row, sight=self.sight) if row else None
 
-    @field("What the file says of itself; null if it has not been read, or says nothing.")
+    @field(
+        "What the file says of itself: `exif` by the names of EXIF, `xmp` by DJI's own names, others behind a prefix; "
+        "null if it has not been read."
+    )
     def meta(self) -> Json | None:
         return None if self.row.meta is None else Json(self.row.meta)
+
+    @field(
+        "The ground that it shows, of a video its first frame; null where that cannot be known, or not yet: nothing is "
+        "guessed. `GET /api/media/ground-coverage/{id}` says why."
+    )
+    async def ground_coverage(self, info: Info) -> GroundCoverage | None:
+        answer = await info.context.loaders.coverage_of_media.load(self.row.id)
+        return None if answer is None else GroundCoverage(answer=answer)
 
 
 @strawberry.type(description="A media item at its place in a list.")
@@ -268,7 +312,10 @@ class MediaFilter:
         description="Taken at this time or later; where that is not known, the time that it came counts.",
     )
     to: datetime | None = strawberry.field(default=strawberry.UNSET, description="Taken by this time.")
-    area: Area | None = strawberry.field(default=strawberry.UNSET, description="With its camera in this area.")
+    area: Area | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Showing some of this area; where it cannot be known what it shows, with its camera in it.",
+    )
     lens: str | None = strawberry.field(default=strawberry.UNSET, description=f"Taken through this lens: {LENSES}.")
 
     def checked(self) -> Wanted:

@@ -9,7 +9,7 @@ import strawberry
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Role
 from ofh.domain.events import EventKind
-from ofh.edges.graphql.arguments import chosen
+from ofh.edges.graphql.arguments import chosen, number
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
@@ -21,6 +21,7 @@ from ofh.store import models
 
 from .accounts import User
 from .alerts import AlertConnection, AlertFilter, AlertRule
+from .coverage import CoveredGround, MediaArchive
 from .doctor import ConnectionDoctor
 from .events import FleetEventConnection
 from .fleet import Drone, RemoteController
@@ -212,6 +213,42 @@ class Workspace(OfWorkspace):
             actor, self.row.id, wanted, first=chosen(first, None), after=chosen(after, None)
         )
         return MediaConnection(page=page, list_of=self.row.id, sight=self.sight)
+
+    @field(
+        "The ground that its photos and videos show together, or those that a filter leaves; it grows while they come. "
+        "With an area it is all that those show which show some of the area."
+    )
+    async def coverage(
+        self,
+        info: Info,
+        filter: Annotated[
+            MediaFilter | None, strawberry.argument(description="Of which media; of all of them if left out.")
+        ] = strawberry.UNSET,
+    ) -> CoveredGround:
+        services, actor = info.context.services, info.context.require_actor()
+        wanted = filter.checked() if filter else None
+        return CoveredGround(ground=await services.covered_ground.of_workspace(actor, self.row.id, wanted))
+
+    @field("Its media, or a selection of them, as one ZIP. A link to it works for whoever may see the workspace.")
+    async def media_archive(
+        self,
+        info: Info,
+        filter: Annotated[
+            MediaFilter | None, strawberry.argument(description="Which ones; all of them if left out.")
+        ] = strawberry.UNSET,
+        ids: Annotated[
+            list[strawberry.ID] | None,
+            strawberry.argument(description="Of these only the ones with these ids, at most 200; all if left out."),
+        ] = strawberry.UNSET,
+    ) -> MediaArchive:
+        services, actor = info.context.services, info.context.require_actor()
+        wanted = filter.checked() if filter else WantedMedia()
+        chosen_ids = chosen(ids, None)
+        numbers = None if chosen_ids is None else [number(value, "ids") for value in chosen_ids]
+        return MediaArchive(
+            address=services.export_links.media(self.row.id, wanted, numbers),
+            measure=await services.archives.measure(actor, self.row.id, wanted, numbers),
+        )
 
     @field("All its files, those of its media too, the newest first.")
     async def files(
