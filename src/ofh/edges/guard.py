@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from .cross_origin import CrossOrigin
 from .errors import report
 from .handshake import refuse
 
@@ -54,10 +55,14 @@ class Guard:
     Args:
         proxies: networks whose `X-Forwarded-For` is believed (H7).
         is_tls: whether the public URL is https: browsers are then told to stay with it.
+        other_origins: whose pages may read answers beside the hub's own.
     """
 
-    def __init__(self, app: Any, *, proxies: tuple[Network, ...], is_tls: bool) -> None:
+    def __init__(
+        self, app: Any, *, proxies: tuple[Network, ...], is_tls: bool, other_origins: Iterable[str] = ()
+    ) -> None:
         self._app = app
+        self._cross_origin = CrossOrigin(other_origins)
         self._proxies = proxies
         self._always = HEADERS + (((b"strict-transport-security", b"max-age=31536000"),) if is_tls else ())
 
@@ -77,7 +82,8 @@ class Guard:
             match message["type"]:
                 case "http.response.start" | "websocket.http.response.start":
                     started = True
-                    message = {**message, "headers": self._headers(message.get("headers", ()), request_id)}
+                    given = [*message.get("headers", ()), *self._cross_origin.headers(headers)]
+                    message = {**message, "headers": self._headers(given, request_id)}
                 case "websocket.accept":
                     started = True
                     given = message.get("headers", ())
@@ -97,6 +103,10 @@ class Guard:
             return
         if len(headers) > MAX_HEADERS or _size(scope) > MAX_HEADER_BYTES:
             await _plain(scope, answer, 431, "The headers are too many, or they and the path are too long.")
+            return
+        if scope["type"] == "http" and (told := self._cross_origin.preflight(scope)) is not None:
+            await answer({"type": "http.response.start", "status": 204, "headers": told})
+            await answer({"type": "http.response.body", "body": b""})
             return
         try:
             await self._app(scope, receive, answer)

@@ -27,7 +27,11 @@ ATTRIBUTES = "Max-Age=7776000; Path=/; HttpOnly; SameSite=Lax"
 async def hub(tmp_path: Path) -> AsyncIterator[HubProcess]:
     port = free_port()
     way = Way("embedded", {**base_environment(tmp_path), "OFH_MQTT_PORT": "0"}, 0, tmp_path)
-    settings = {"OFH_REGISTRATION": "open", "OFH_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    settings = {
+        "OFH_REGISTRATION": "open",
+        "OFH_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "OFH_ALLOWED_ORIGINS": "https://map.example",
+    }
     async with hub_process(way, port=port, **settings) as started:
         yield started
 
@@ -183,6 +187,12 @@ async def test_a_logout_ends_sockets_and_a_flood_is_429(hub: HubProcess) -> None
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4403
         assert (await client.get("/auth/check", headers=headers)).status_code == 401
+
+        page = {"origin": "https://map.example"}
+        asked = await client.options("/user/self", headers=page | {"access-control-request-method": "GET"})
+        assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, page["origin"])
+        shown = await client.get("/auth/check", headers=page)
+        assert (shown.status_code, shown.headers["access-control-allow-origin"]) == (401, page["origin"])
 
         for method, path, status in (
             ("GET", "/auth/check/", 404),

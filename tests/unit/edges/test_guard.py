@@ -43,6 +43,8 @@ async def ask(
     client: tuple[str, int] | None = ("192.0.2.7", 5000),
     path: str = "/",
     query: bytes = b"",
+    method: str = "GET",
+    others: tuple[str, ...] = (),
 ) -> Answer:
     sent: list[dict[str, Any]] = []
 
@@ -52,10 +54,10 @@ async def ask(
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    guard = Guard(app, proxies=networks(proxies), is_tls=is_tls)
+    guard = Guard(app, proxies=networks(proxies), is_tls=is_tls, other_origins=others)
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": query,
