@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "metrics": {"domain", "services"},
     "settings": {"domain"},
-    "hub": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings"},
+    "workshop": {"domain", "store", "backends", "services", "metrics", "settings"},
+    "hub": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings", "workshop"},
     "app": {"domain", "dji", "services", "edges", "logs", "metrics", "settings", "hub"},
     "cli": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings", "hub", "app"}
-    | {"simulator"},
+    | {"simulator", "workshop"},
     "simulator": {"domain", "dji"},
     "migrations": set(),
 }

@@ -1,8 +1,9 @@
 """Files of a workspace: taken in, listed, given out, renamed, deleted.
 
-A file is seen once its last byte is stored and has a row. A row and its object go together: see `discarding.py`. A
-photo's file is a file like any other; deleted here, its media item goes with it, and what its controller calls it
-stays known, or it would be sent again for ever.
+A file is seen once its last byte is stored and has a row. A row and its objects, the thumbnail's among them, go
+together: see `discarding.py`; that it is looked into begins with its row (`analysis.py`). A photo's file is a file like
+any other; deleted here, its media item goes with it, and what its controller calls it stays known, or it would be sent
+again for ever.
 """
 
 import asyncio
@@ -26,10 +27,12 @@ from ofh.store.database import Database
 from ofh.store.models import File, Fingerprint, Media
 
 from .access import Access
+from .analysis import ANALYSIS
 from .announcing import RowNews
 from .audit import Audit, Event
 from .discarding import Discarding
 from .incoming import Incoming, Reception
+from .jobs import JobQueue
 from .names import UNSET, UnsetType, check_name, is_id
 from .pages import MAX_PAGE, PIECE, Page, behind, page_of, page_size, pieces, read_cursor
 
@@ -88,6 +91,7 @@ class Files:
         store: ObjectStore,
         reception: Reception,
         discarding: Discarding,
+        jobs: JobQueue,
         clock: Callable[[], datetime],
         rules: FileRules | None = None,
         news: RowNews | None = None,
@@ -98,6 +102,7 @@ class Files:
         self._store = store
         self._reception = reception
         self._discarding = discarding
+        self._jobs = jobs
         self._clock = clock
         self._rules = rules or FileRules()
         self._news = news
@@ -111,8 +116,7 @@ class Files:
 
     async def file(self, actor: Actor, file_id: int) -> File | None:
         """A file that the actor may see; None also where it is hidden."""
-        row = await File.get_or_none(id=file_id) if is_id(file_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, File, file_id)
 
     async def files(self, actor: Actor, file_ids: Sequence[int], *, most: int = MAX_PAGE) -> list[File]:
         """Those of these files that the actor may see, in the order asked for.
@@ -169,6 +173,16 @@ class Files:
         """
         return self._store.read(row.object_key, start=start, end=end)
 
+    def thumbnail(self, row: File) -> AsyncIterator[bytes]:
+        """Its thumbnail, a JPEG.
+
+        Raises:
+            HubError: GONE, it has none, or has been deleted meanwhile; UNAVAILABLE, the store is away.
+        """
+        if row.thumbnail_key is None:
+            raise gone("thumbnail")
+        return self._store.read(row.thumbnail_key)
+
     @asynccontextmanager
     async def receive(self, actor: Actor, workspace_id: int) -> AsyncIterator[NewFile]:
         """Take a file in. Whatever ends it before it is kept leaves nothing.
@@ -201,7 +215,7 @@ class Files:
             if info.size_bytes != received.size_bytes:
                 raise HubError(Code.UNAVAILABLE, "The file was not stored whole. Try again.")
             await self._access.require(actor, Action.EDIT_FILES, workspace_id)
-            async with self._database.transaction():
+            async with self._database.transaction() as client:
                 await self._discarding.keep(key, begun)
                 row = await File.create(
                     workspace_id=workspace_id,
@@ -214,11 +228,13 @@ class Files:
                     created_at=self._clock(),
                 )
                 await self._audit.by(actor, Event.FILE_UPLOADED, workspace_id=workspace_id, object=f"file:{row.id}")
+                await self._jobs.add(client, ANALYSIS, workspace_id, row.id)
         except BaseException as error:
             await self._discarding.give_up(key)
             if isinstance(error, IntegrityError):  # the workspace was deleted at this very moment
                 raise gone("workspace") from error
             raise
+        self._jobs.wake()
         return row
 
     async def rename(
@@ -278,20 +294,28 @@ class Files:
             media = await Media.get_or_none(file_id=row.id)
             if media is not None:
                 await Fingerprint.filter(media_id=media.id).update(deleted_at=self._clock(), media_id=None)
-            if not await File.filter(id=row.id).delete():
+            # Locked: its thumbnail may be made at this very moment.
+            held = await File.filter(id=row.id).select_for_update().first()
+            if held is None or not await File.filter(id=row.id).delete():
                 raise gone(what)
-            await self._discarding.note([row.object_key])
+            objects = objects_of(held)
+            await self._discarding.note(objects)
             await self._audit.by(
                 actor, Event.FILE_DELETED, workspace_id=row.workspace_id, object=f"file:{row.id} {row.name}"
             )
         await self._tell(row, media)
-        await self._discarding.now([row.object_key])
+        await self._discarding.now(objects)
 
     async def _tell(self, row: File, media: Media | None) -> None:
         """The file has changed or is no more, and so has the media item that shows its name."""
         if self._news is not None:
             item = [] if media is None else [(Table.MEDIA, int(media.id))]
             await self._news.changed(row.workspace_id, (Table.FILE, row.id), *item)
+
+
+def objects_of(row: File) -> list[str]:
+    """The keys of all objects that go with a file."""
+    return [row.object_key, *([] if row.thumbnail_key is None else [row.thumbnail_key])]
 
 
 def _head(path: Path) -> bytes:

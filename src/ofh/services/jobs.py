@@ -27,6 +27,9 @@ from ofh.store.jobs import Claimed, JobCounts
 
 log = structlog.get_logger(__name__)
 
+LOOK_S = 10.0
+"""How often jobs are counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRules:
@@ -141,6 +144,12 @@ class JobQueue:
         """
         self.seen = await jobs.counts(self.database)
         return self.seen
+
+    async def keep_looking(self) -> None:
+        """Count them now and then, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
 
     @property
     def waited_s(self) -> float:

@@ -1,20 +1,21 @@
-"""What is uploaded in a workspace, as it comes: each media item once, whatever happens to the line in between.
+"""What is uploaded in a workspace, as it comes, or as it has been looked into: each time once, whatever happens to the
+line in between.
 
-Uploads stand in the workspace's journal under numbers that only grow, so a watch knows what it has shown. Several
+Both stand in the workspace's journal under numbers that only grow, so a watch knows what it has shown. Several
 processes may tell theirs in another order than that of their numbers; after a break of the line the journal says what
 was missed.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from ofh.backends.mailbox import Lagged, Mailbox, MailboxClosed
 from ofh.backends.ports import Interrupted
 from ofh.domain.errors import HubError, gone
-from ofh.domain.events import Event, EventKind, MediaUploaded
+from ofh.domain.events import Event, EventKind, MediaAnalysed, MediaUploaded
 from ofh.store.models import Media, StoredEvent, Workspace
 
 from .feed import Feed
@@ -26,7 +27,7 @@ PATIENCE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploaded:
-    """A media item that has come."""
+    """A media item that has come, or has been looked into."""
 
     row: Media
     at: datetime
@@ -37,25 +38,41 @@ class Uploaded:
         return ("media", self.row.id)
 
 
+MediaEvent = MediaUploaded | MediaAnalysed
+_KINDS = {MediaUploaded: EventKind.MEDIA_UPLOADED, MediaAnalysed: EventKind.MEDIA_ANALYSED}
+
+
+def uploads(feed: Feed, workspace_id: int, drone_id: int | None) -> AbstractAsyncContextManager["MediaWatch"]:
+    """What comes in a workspace from now on; see `_watch`."""
+    return _watch(feed, workspace_id, drone_id, MediaUploaded)
+
+
+def analysed(feed: Feed, workspace_id: int, drone_id: int | None) -> AbstractAsyncContextManager["MediaWatch"]:
+    """What is looked into from now on; see `_watch`."""
+    return _watch(feed, workspace_id, drone_id, MediaAnalysed)
+
+
 @asynccontextmanager
-async def uploads(feed: Feed, workspace_id: int, drone_id: int | None) -> AsyncIterator["MediaWatch"]:
-    """What comes in a workspace from now on.
+async def _watch(
+    feed: Feed, workspace_id: int, drone_id: int | None, of: type[MediaEvent]
+) -> AsyncIterator["MediaWatch"]:
+    """What happens to the media of a workspace.
 
     Args:
         drone_id: only what this drone took; None: any of them.
     Raises:
         HubError: UNAVAILABLE, the bus or the database is away; GONE, there is no such workspace.
     """
-    async with feed.events(workspace_id, kinds=[MediaUploaded]) as mailbox:
+    async with feed.events(workspace_id, kinds=[of]) as mailbox:
         workspace = await Workspace.get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
-        yield MediaWatch(mailbox, workspace_id, drone_id, workspace.event_seq)
+        yield MediaWatch(mailbox, workspace_id, drone_id, workspace.event_seq, of)
 
 
 @dataclass(slots=True)
 class MediaWatch:
-    """One view of a workspace's uploads.
+    """One view of what happens to a workspace's media.
 
     Args:
         since: the number of the newest event that is none of its matter any more.
@@ -65,6 +82,7 @@ class MediaWatch:
     workspace_id: int
     drone_id: int | None
     since: int
+    of: type[MediaEvent] = MediaUploaded
     _shown: set[int] = field(default_factory=set)
 
     def current(self) -> list[Uploaded]:
@@ -90,7 +108,7 @@ class MediaWatch:
                 await asyncio.sleep(PATIENCE_S)
 
     async def _new(self, batch: Sequence[Event | Interrupted | Lagged]) -> list[Uploaded]:
-        told = [(event.seq, event.media_id) for event in batch if isinstance(event, MediaUploaded)]
+        told = [(event.seq, event.media_id) for event in batch if isinstance(event, self.of)]
         if any(isinstance(event, Interrupted | Lagged) for event in batch):
             told = sorted(set(told) | set(await self._missed()))
         new = {seq: media_id for seq, media_id in told if seq > self.since and seq not in self._shown}
@@ -104,9 +122,7 @@ class MediaWatch:
         ]
 
     async def _missed(self) -> list[tuple[int, int]]:
-        events = StoredEvent.filter(
-            workspace_id=self.workspace_id, kind=EventKind.MEDIA_UPLOADED.value, seq__gt=self.since
-        )
+        events = StoredEvent.filter(workspace_id=self.workspace_id, kind=_KINDS[self.of].value, seq__gt=self.since)
         rows = await events.order_by("-seq").limit(REMEMBERED).values_list("seq", "media_id")
         return [(int(seq), int(media_id)) for seq, media_id in rows]
 

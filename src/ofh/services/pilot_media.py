@@ -43,11 +43,13 @@ from ofh.store.database import Database
 from ofh.store.models import Drone, File, Fingerprint, Flight, Media, MediaGroup, PendingUpload
 from ofh.store.statements import lock_names
 
+from .analysis import ANALYSIS
 from .announcing import publish
 from .audit import Audit
 from .audit import Event as Audited
 from .counters import Counters
 from .discarding import Discarding
+from .jobs import JobQueue
 from .link import Pilot
 
 log = structlog.get_logger(__name__)
@@ -106,6 +108,7 @@ class PilotMedia:
         bus: Bus,
         store: ObjectStore,
         discarding: Discarding,
+        jobs: JobQueue,
         audit: Audit,
         counters: Counters,
         clock: Callable[[], datetime],
@@ -118,6 +121,7 @@ class PilotMedia:
         self._bus = bus
         self._store = store
         self._discarding = discarding
+        self._jobs = jobs
         self._audit = audit
         self._counters = counters
         self._clock = clock
@@ -273,7 +277,7 @@ class PilotMedia:
                 client,
                 [f"media:{taking.workspace_id}:{taking.fingerprint}", f"object:{taking.key}"],
             )
-            outcome = await self._take_known(taking, discarded)
+            outcome = await self._take_known(client, taking, discarded)
             if outcome is None:
                 outcome = Outcome.TAKEN
                 await self._take_new(client, taking, events)
@@ -281,11 +285,12 @@ class PilotMedia:
                 await self._discarding.told(taking.key)
             await self._discarding.note(discarded)
             await journal.append(self._database, client, events)
+        self._jobs.wake()
         await publish(self._bus, events, self._counters)
         await self._discarding.now(discarded)
         return outcome
 
-    async def _take_known(self, taking: "_Taking", discarded: list[str]) -> Outcome | None:
+    async def _take_known(self, client: Any, taking: "_Taking", discarded: list[str]) -> Outcome | None:
         """What to do with a file that is known already; None where it is new."""
         known, seen = await taking.known(), taking.seen
         held = await File.get_or_none(object_key=taking.key)
@@ -296,7 +301,7 @@ class PilotMedia:
                 discarded.append(taking.key)
             return Outcome.REPEATED
         if known is not None and known.media_id is not None:
-            await self._again(taking, known.media_id, held, discarded)
+            await self._again(client, taking, known.media_id, held, discarded)
             return Outcome.REPEATED
         if held is None or seen is None:
             return Outcome.MISSING if seen is None else None
@@ -308,10 +313,14 @@ class PilotMedia:
         log.warning("an object was overwritten by another file", workspace=taking.workspace_id, file=held.id)
         self._counters.dropped("overwritten_object")
         await Fingerprint.filter(media__file_id=held.id).delete()
+        if held.thumbnail_key is not None:
+            discarded.append(held.thumbnail_key)
         await File.filter(id=held.id).delete()
         return None
 
-    async def _again(self, taking: "_Taking", media_id: int, held: File | None, discarded: list[str]) -> None:
+    async def _again(
+        self, client: Any, taking: "_Taking", media_id: int, held: File | None, discarded: list[str]
+    ) -> None:
         """The same file once more: what is here stays, unless it has gone from the store."""
         row = await Media.get(id=media_id).select_related("file")
         seen, is_same = taking.seen, row.file.object_key == taking.key
@@ -319,6 +328,8 @@ class PilotMedia:
             await File.filter(id=row.file_id).update(
                 object_key=taking.key, size=seen.size, etag=seen.etag, content_type=seen.content_type
             )
+            if taking.is_lost or row.file.etag != seen.etag:  # what was looked into is not what is here now
+                await self._jobs.add(client, ANALYSIS, taking.workspace_id, row.file_id)
         elif seen is not None and held is None:
             discarded.append(taking.key)
         await taking.remember(media_id, self._clock())
@@ -364,6 +375,7 @@ class PilotMedia:
             created_at=now,
         )
         await taking.remember(row.id, now)
+        await self._jobs.add(client, ANALYSIS, taking.workspace_id, file.id)
         if group is not None:
             await self._check_complete(group)
         await self._audit.record(

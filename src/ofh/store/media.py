@@ -70,12 +70,12 @@ async def is_wanted(database: Database, key: str) -> bool:
 
 async def discard_all(database: Database, client: Any, workspace_id: int, due_at: datetime) -> None:
     """Have all objects of a workspace deleted, in the transaction that deletes the workspace."""
-    for table in ("files", "pending_uploads"):
+    for column, table in (("object_key", "files"), ("thumbnail_key", "files"), ("object_key", "pending_uploads")):
         await fetch(
             database,
             client,
             "INSERT INTO discarded_objects (object_key, due_at)"  # noqa: S608, ours
-            f" SELECT object_key, $2::timestamptz FROM {table} WHERE workspace_id = $1"
+            f" SELECT {column}, $2::timestamptz FROM {table} WHERE workspace_id = $1 AND {column} IS NOT NULL"
             " ON CONFLICT (object_key) DO UPDATE SET due_at = excluded.due_at RETURNING id",
             workspace_id,
             due_at,

@@ -40,7 +40,9 @@ async def store(request: pytest.FixtureRequest, bench: MediaBench, tmp_path: Pat
     await made.start()
     discarding = Discarding(bench.database, made, bench.clock)
     bench.discarding = discarding
-    bench.files = Files(bench.database, bench.access, bench.audit, made, bench.reception, discarding, bench.clock)
+    bench.files = Files(
+        bench.database, bench.access, bench.audit, made, bench.reception, discarding, bench.jobs, bench.clock
+    )
     bench.pilots = bench.pilots_with(made, discarding)
     yield made
     await made.stop()

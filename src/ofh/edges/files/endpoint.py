@@ -1,4 +1,5 @@
-"""`POST /api/workspace/{id}/file` and `GET /api/file/data/{id}`: the bytes of files, up and down.
+"""`POST /api/workspace/{id}/file`, `GET /api/file/data/{id}` and `GET /api/file/thumbnail/{id}`: the bytes of files, up
+and down.
 
 An upload is read as it comes and kept nowhere but in the file that it becomes. A download says its length first, so one
 that is cut off is seen to be. Files are private: a browser asks each time whether what it holds is still right, and is
@@ -19,7 +20,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.media import INLINE
 from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
-from ofh.edges.file_links import PATH
+from ofh.edges.file_links import PATH, THUMBNAIL_PATH
 from ofh.edges.multipart import BadMultipart, MultipartReader, PartBegin, PartData, PartEnd, boundary_of
 from ofh.edges.patience import Patience
 from ofh.edges.rest_errors import Headers, Send, refusal, refuse
@@ -43,6 +44,11 @@ LINGER_BYTES = 2 * 1024 * 1024
 LINGER_S = 2.0
 """So much of an upload that was refused is still read: a sender that is cut off does not see the answer."""
 
+_GUARDED = (
+    (b"cache-control", b"private, no-cache"),
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+)
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _UNRESERVED = "!#$&+-.^_`|~"
 """What may stand in `filename*` beside letters and digits (RFC 8187)."""
@@ -81,10 +87,11 @@ class FileEndpoints:
         self._max_bytes = max_bytes
 
     def routes(self) -> list[BaseRoute]:
-        """The two routes."""
+        """The three routes."""
         return [
             Route("/api/workspace/{id}/file", _Endpoint(self.upload)),
             Route(f"{PATH}/{{id}}", _Endpoint(self.download)),
+            Route(f"{THUMBNAIL_PATH}/{{id}}", _Endpoint(self.thumbnail)),
         ]
 
     async def upload(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,6 +152,32 @@ class FileEndpoints:
                 log.warning("a download was cut off", code=error.code.value)
                 raise
             await refuse(send, error)
+
+    async def thumbnail(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Give out a file's thumbnail, a JPEG. That there is none is said alike of all files, whoever may see them."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await refuse(send, HubError(Code.BAD_INPUT, "Use GET or HEAD."), (b"allow", b"GET, HEAD"), status=405)
+            return
+        is_get = scope["method"] == "GET"
+        try:
+            actor = await self._actor(scope, self._throttle_bytes)
+            row = await self._files.file(actor, _number(scope["path_params"]["id"]))
+            if row is None or row.thumbnail_key is None:
+                raise gone("thumbnail")
+            etag = f'"{row.thumbnail_etag}"'.encode()
+            part = wanted(scope["headers"], etag=etag, size=row.thumbnail_size, is_get=False)
+            is_sent = is_get and part.status == 200
+            content = b"".join([piece async for piece in self._files.thumbnail(row)]) if is_sent else b""
+        except HubError as error:
+            await refuse(send, error)
+            return
+        headers = [(b"etag", etag), *_GUARDED]
+        if part.status == 200:
+            headers += [(b"content-type", b"image/jpeg"), (b"content-length", str(row.thumbnail_size).encode())]
+            headers += [(b"content-disposition", b"inline")]
+        await send({"type": "http.response.start", "status": part.status, "headers": headers})
+        with suppress(_Stuck):
+            await self._put(send, content, is_last=True)
 
     async def _actor(self, scope: Scope, throttle: Callable[[Actor | None, str, int], Awaitable[None]]) -> Actor:
         """Who asks.
@@ -366,12 +399,7 @@ def _etag(row: File) -> bytes:
 
 
 def _headers(row: File, part: Wanted) -> Headers:
-    headers = [
-        (b"etag", _etag(row)),
-        (b"cache-control", b"private, no-cache"),
-        (b"content-security-policy", POLICY),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    headers = [(b"etag", _etag(row)), *_GUARDED]
     if part.status == 304:
         return headers
     if part.status == 206:

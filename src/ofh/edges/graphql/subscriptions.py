@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.errors import gone
-from ofh.services.media_watch import Uploaded, uploads
+from ofh.services.media_watch import Uploaded, analysed, uploads
 
 from .arguments import Area, chosen, number, within
 from .fanout import Join, Watch
@@ -128,17 +128,28 @@ class Subscription:
             strawberry.argument(description="Only what this drone took; any drone of the workspace if left out."),
         ] = strawberry.UNSET,
     ) -> AsyncGenerator[Media, None]:
-        actor = info.context.require_actor()
-        found, wanted = number(workspace_id, "workspaceId"), chosen(drone_id, None)
-        drone = None if wanted is None else number(wanted, "droneId")
-        sight = await look_or_gone(info, found, "workspace")
-        if drone is not None:
-            row = await info.context.services.fleet.drone(actor, drone)
-            if row is None or row.workspace_id != found:
-                raise gone("drone")
+        sight, found, drone = await _media_of(info, workspace_id, drone_id)
         feed = info.context.services.feed
         key = ("mediaUploaded", found, drone)
         yield _join(_uploaded, sight, key, lambda: uploads(feed, found, drone), per_item=True)
+
+    @subscription(
+        "Every photo, video and side file as soon as the hub has looked into it: with its thumbnail, if there is one, "
+        "and what its file says of itself."
+    )
+    async def media_analysed(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        drone_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Only what this drone took; any drone of the workspace if left out."),
+        ] = strawberry.UNSET,
+    ) -> AsyncGenerator[Media, None]:
+        sight, found, drone = await _media_of(info, workspace_id, drone_id)
+        feed = info.context.services.feed
+        key = ("mediaAnalysed", found, drone)
+        yield _join(_uploaded, sight, key, lambda: analysed(feed, found, drone), per_item=True)
 
     @subscription("How a controller's way into the hub stands: at once, then on every change.")
     async def connection_doctor(
@@ -169,6 +180,23 @@ async def _drone(info: Info, drone_id: str) -> tuple[Sight, int]:
     if row is None:
         raise gone("drone")
     return await look_or_gone(info, row.workspace_id, "drone"), found
+
+
+async def _media_of(info: Info, workspace_id: str, drone_id: str | None) -> tuple[Sight, int, int | None]:
+    """The sight of a workspace, its number, and that of the one drone whose media are wanted.
+
+    Raises:
+        HubError: UNAUTHENTICATED; BAD_INPUT, a malformed id; GONE, no such workspace or drone, or none of the caller's.
+    """
+    actor = info.context.require_actor()
+    found, wanted = number(workspace_id, "workspaceId"), chosen(drone_id, None)
+    drone = None if wanted is None else number(wanted, "droneId")
+    sight = await look_or_gone(info, found, "workspace")
+    if drone is not None:
+        row = await info.context.services.fleet.drone(actor, drone)
+        if row is None or row.workspace_id != found:
+            raise gone("drone")
+    return sight, found, drone
 
 
 def _uploaded(event: Uploaded, sight: Sight) -> Media:

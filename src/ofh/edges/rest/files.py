@@ -1,11 +1,10 @@
-"""Files: what is told of them, their names, their end. Their bytes go by `edges/files`."""
+"""Files: what is told of them, their names, their end. Their bytes and thumbnails go by `edges/files`."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.routing import BaseRoute
 
-from ofh.domain.errors import gone
 from ofh.services.files import Files
 
 from . import shapes
@@ -38,14 +37,9 @@ def routes(rest: RestEndpoints, files: Files) -> list[BaseRoute]:
         rows = await files.files(ask.actor, ask.ids("ids"), most=MAX_IDS)
         return [shapes.file(row) for row in rows]
 
-    async def thumbnail(ask: Ask) -> None:
-        ask.id("file_id")
-        raise gone("thumbnail")  # said alike of all files, as `has_thumbnail` is false of all
-
     return [
         rest.route("/api/workspace/{workspace_id}/file/{file_id}", PATCH=change, DELETE=delete),
         rest.route("/api/workspace/{workspace_id}/files", GET=of_workspace),
         rest.route("/api/file/get-multiple", POST=several),  # before what takes it for an id
         rest.route("/api/file/{file_id}", GET=one),
-        rest.route("/api/file/thumbnail/{file_id}", GET=thumbnail),
     ]

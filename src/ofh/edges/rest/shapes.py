@@ -56,8 +56,13 @@ def connection(row: Connection, devices: DevicesOf) -> dict[str, Any]:
 
 
 def file(row: File) -> dict[str, Any]:
-    """`File`. None has a thumbnail: the hub makes none."""
-    return {"id": row.id, "name": row.name, "created_at": moment(row.created_at), "has_thumbnail": False}
+    """`File`."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "created_at": moment(row.created_at),
+        "has_thumbnail": row.thumbnail_key is not None,
+    }
 
 
 def remote_controller(row: RemoteController) -> dict[str, Any]:
