@@ -4,12 +4,19 @@ Who is no member learns nothing: a hidden workspace and a missing one are answer
 not suffice is told so, and that is recorded.
 """
 
+from typing import TypeVar
+
+from tortoise.models import Model
+
 from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, gone
+from ofh.store import lookups
 from ofh.store.models import Membership, Workspace
 
 from .audit import Audit, Event
 from .names import is_id
+
+M = TypeVar("M", bound=Model)
 
 OPERATOR = Actor(user_id=0, credential="cli", credential_id=0)
 """Whoever holds the machine: the command line acts with it, and no edge ever makes such an actor."""
@@ -27,8 +34,20 @@ class Access:
             return None
         if actor.credential == "cli":
             return Role.OWNER if await Workspace.filter(id=workspace_id).exists() else None
-        held = await Membership.get_or_none(workspace_id=workspace_id, user_id=actor.user_id)
+        held = await lookups.membership_of(actor.user_id, workspace_id)
         return None if held is None else Role(held.role)
+
+    async def visible(self, actor: Actor, model: type[M], id: int) -> M | None:
+        """Something of a workspace that the actor may see; None also where it is hidden, and found out as quickly.
+
+        Args:
+            model: of what carries a `workspace_id`.
+        """
+        if not is_id(id):
+            return None
+        if actor.credential == "cli":
+            return await model.get_or_none(id=id)
+        return await lookups.visible(model, id, actor.user_id)
 
     async def is_member(self, user_id: int, workspace_id: int) -> bool:
         """Whether somebody belongs to a workspace at all."""

@@ -43,7 +43,6 @@ from ofh.store.models import Alert, AlertRule
 
 from .access import Access
 from .control import Control
-from .names import is_id
 from .pages import Page, behind, page_of, page_size, read_cursor
 
 RULES_AGE = timedelta(seconds=30)
@@ -138,8 +137,7 @@ class Alerts:
 
     async def alert(self, actor: Actor, alert_id: int) -> Alert | None:
         """An alert that the actor may see; None also where it is hidden."""
-        row = await Alert.get_or_none(id=alert_id) if is_id(alert_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, Alert, alert_id)
 
     async def of_workspace(
         self,

@@ -16,7 +16,7 @@ from ofh.store.outlines import Span, outlines
 
 from .access import Access
 from .announcing import RowNews
-from .names import check_name, is_id
+from .names import check_name
 
 MAX_TRACK_POINTS = 10_000
 """The longest track that is given out."""
@@ -38,13 +38,11 @@ class Fleet:
 
     async def drone(self, actor: Actor, drone_id: int) -> Drone | None:
         """A drone that the actor may see; None also where it is hidden."""
-        row = await Drone.get_or_none(id=drone_id) if is_id(drone_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, Drone, drone_id)
 
     async def remote_controller(self, actor: Actor, controller_id: int) -> RemoteController | None:
         """A controller that the actor may see; None also where it is hidden."""
-        row = await RemoteController.get_or_none(id=controller_id) if is_id(controller_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, RemoteController, controller_id)
 
     async def drone_by_serial(self, actor: Actor, workspace_id: int, serial_number: str) -> Drone | None:
         """The drone of a workspace with this serial number.
@@ -104,14 +102,26 @@ class Fleet:
             HubError: GONE; BAD_INPUT for times before 2000 or after tomorrow, an end before the start, or a number
                 of points below 2 or above 10,000.
         """
-        row = await self.drone(actor, drone_id)
-        if row is None:
+        if await self.drone(actor, drone_id) is None:
             raise gone("drone")
+        return await self.fixes(drone_id, start, end, max_points)
+
+    async def fixes(self, drone_id: int, start: datetime, end: datetime, max_points: int) -> list[TrackPoint]:
+        """As `track`; the caller knows that it may be seen.
+
+        Raises:
+            HubError: BAD_INPUT, as `track`.
+        """
         self.check_span(start, end)
         if not 2 <= max_points <= MAX_TRACK_POINTS:
             raise bad_input("maxPoints", f"Must be from 2 to {MAX_TRACK_POINTS}.")
         async with self._readers:
             return await history.track(self._database, drone_id, start, end, max_points)
+
+    async def path(self, drone_id: int, start: datetime, end: datetime, max_points: int) -> list[PathPoint]:
+        """As `fixes`, the places alone, of a span that is in order."""
+        async with self._readers:
+            return await history.path(self._database, drone_id, start, end, max_points)
 
     async def outlines(self, drone_id: int, spans: Sequence[Span], limit: int) -> list[list[PathPoint]]:
         """Where a drone was in each of these spans, with few points; the caller knows that it may be seen."""

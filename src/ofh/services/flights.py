@@ -15,7 +15,6 @@ from ofh.store.models import Flight
 
 from .access import Access
 from .fleet import MAX_TRACK_POINTS, Fleet
-from .names import is_id
 from .pages import PIECE, Page, cursor_time, page_of, page_size, pieces, read_cursor
 
 LISTED_POINTS = 50_000
@@ -47,8 +46,7 @@ class Flights:
 
     async def flight(self, actor: Actor, flight_id: int) -> Flight | None:
         """A flight that the actor may see; None also where it is hidden."""
-        row = await Flight.get_or_none(id=flight_id) if is_id(flight_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, Flight, flight_id)
 
     async def current(self, actor: Actor, drone_id: int) -> Flight | None:
         """The flight that a drone is on; None where it is on none, or where the drone is hidden."""
@@ -118,7 +116,11 @@ class Flights:
         row = await self.flight(actor, flight_id)
         if row is None:
             raise gone("flight")
-        return await self._fleet.track(actor, row.drone_id, row.started_at, end_of_track(row), max_points)
+        return await self._fleet.fixes(row.drone_id, row.started_at, end_of_track(row), max_points)
+
+    async def path(self, flight: Flight, max_points: int) -> list[PathPoint]:
+        """As `track`, the places alone, of a flight that the actor was shown."""
+        return await self._fleet.path(flight.drone_id, flight.started_at, end_of_track(flight), max_points)
 
 
 def flight_key(row: Flight) -> tuple[int, int]:

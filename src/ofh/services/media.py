@@ -47,13 +47,14 @@ class MediaItems:
 
     async def media(self, actor: Actor, media_id: int) -> Media | None:
         """A media item that the actor may see; None also where it is hidden."""
-        row = await Media.get_or_none(id=media_id) if is_id(media_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        return await self._access.visible(actor, Media, media_id)
 
     async def with_file(self, actor: Actor, media_id: int) -> Media | None:
         """As `media`, its file with it."""
-        row = await Media.filter(id=media_id).select_related("file").first() if is_id(media_id) else None
-        return row if row is not None and await self._access.role(actor, row.workspace_id) else None
+        row = await self.media(actor, media_id)
+        if row is not None:
+            await row.fetch_related("file")
+        return row
 
     async def of_workspace(
         self, actor: Actor, workspace_id: int, wanted: MediaFilter, *, first: int | None, after: str | None

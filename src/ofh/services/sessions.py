@@ -13,6 +13,7 @@ from tortoise.expressions import Q
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
+from ofh.store import lookups
 from ofh.store.database import Database
 from ofh.store.models import AccessToken, User, UserSession
 
@@ -162,8 +163,8 @@ class Sessions:
         """Who a personal access token belongs to; None where it is of no use."""
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
-        row = await AccessToken.filter(self._token_is_live(), digest=digest(token)).get_or_none()
-        if row is None:
+        row = await lookups.token_of(digest(token))
+        if row is None or (row.expires_at is not None and row.expires_at <= self._clock()):
             return None
         await self._note_token_use(row, USE_IS_NOTED_EVERY)
         return Actor(user_id=row.user_id, credential="token", credential_id=row.id, address=address)
@@ -271,7 +272,10 @@ class Sessions:
     async def _session(self, token: str) -> UserSession | None:
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
-        return await UserSession.filter(self._session_is_live(), digest=digest(token)).get_or_none()
+        row = await lookups.session_of(digest(token))
+        now = self._clock()
+        is_live = row is not None and row.created_at > now - self._absolute and row.last_used_at > now - self._idle
+        return row if is_live else None
 
     def _session_is_live(self) -> Q:
         now = self._clock()

@@ -15,7 +15,7 @@ from ofh.domain.devices import micros
 from ofh.domain.tracks import PathPoint
 
 from .database import Database
-from .history import moment, rows_in_order
+from .history import known_moment, rows_in_order
 
 Span = tuple[datetime, datetime]
 """From one time to another, both included."""
@@ -76,9 +76,7 @@ async def _first(
         )
     found: list[list[PathPoint]] = [[] for _ in spans]
     for number, at, longitude, latitude, height in rows:
-        time = moment(at)
-        assert time is not None
-        found[number].append(PathPoint(time, longitude, latitude, height))
+        found[number].append(PathPoint(known_moment(at), longitude, latitude, height))
     for track in found:
         track.sort(key=_time)
         del track[limit:]  # SQLite: several reports of the last moment

@@ -23,7 +23,7 @@ def routes(rest: RestEndpoints, flights: Flights) -> list[BaseRoute]:
 
     async def shown(actor: Actor, row: Flight | None) -> dict[str, Any]:
         flight = found(row, "flight")
-        return shapes.flight(flight, await flights.track(actor, flight.id, TRACK_POINTS))
+        return shapes.flight(flight, await flights.path(flight, TRACK_POINTS))
 
     async def one(ask: Ask) -> dict[str, Any]:
         return await shown(ask.actor, await flights.flight(ask.actor, ask.id("flight_id")))
