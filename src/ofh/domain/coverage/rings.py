@@ -289,7 +289,7 @@ def _without_islands(shadow: "Polygon", least: float) -> "list[Polygon]":
     import shapely
     from shapely.ops import split  # type: ignore[import-untyped]
 
-    waiting, found = [shadow], []
+    waiting, found = [shadow], list["Polygon"]()
     while waiting:
         polygon = waiting.pop()
         island = max(
