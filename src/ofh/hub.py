@@ -20,8 +20,8 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -110,6 +110,8 @@ SETTLE_S = 2.0
 """How long a stop waits for reports that are on their way into the database."""
 WATCH_S = 1.0
 """How often SQLite is asked whether another process wrote into it."""
+HELD_S = 1.0
+"""How long what was read of a session is held where the bus is within the process; the command line may end one."""
 KEY_CHARACTERS = 32
 HOUSEKEEPING_S = 3600.0
 STORAGE_LOOK_S = 60.0
@@ -190,6 +192,7 @@ class AccountServices:
             control=self.control,
             idle=timedelta(days=settings.session_idle_days),
             absolute=timedelta(days=settings.session_days),
+            held_s=HELD_S if isinstance(bus, MemoryBus) else 0,
             clock=now,
         )
         self.accounts = Accounts(
@@ -321,10 +324,31 @@ def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
 
 
 def surface_of(settings: Settings) -> Surface:
-    """The ground that photos are looked at on. Not for the event loop."""
+    """The ground that photos are looked at on. Reads a folder's names and a file's head: not for the event loop.
+
+    Raises:
+        HubError: CONFLICT, the folder or the file of the settings is not what it has to be.
+    """
     options = CoverageOptions(max_range_m=settings.coverage_range_m, refraction=settings.coverage_refraction)
-    identity = f"{options.max_range_m!r} {options.refraction!r} flat"
-    return Surface(options=options, identity=hashlib.sha256(identity.encode()).hexdigest())
+    parts: list[object] = [options.max_range_m, options.refraction]
+    model, geoid = None, None
+    if settings.elevation_folder is not None:
+        from ofh.backends.elevation import ElevationFolder
+
+        model = ElevationFolder(settings.elevation_folder)
+        parts.append(model.identity())
+    if settings.geoid_file is not None:
+        from ofh.backends.geoid import GeoidGrid
+        from ofh.backends.geotiff import RasterError
+
+        try:
+            geoid = GeoidGrid(settings.geoid_file)
+            found = settings.geoid_file.stat()
+        except (RasterError, OSError) as error:
+            raise HubError(Code.CONFLICT, f"OFH_GEOID_FILE: {error}") from error
+        parts += [settings.geoid_file.name, found.st_size, found.st_mtime_ns]
+    identity = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Surface(options=options, model=model, geoid=geoid, identity=identity)
 
 
 def coverages_of(
@@ -360,6 +384,43 @@ def doctor_of(
         check_storage=check_storage,
         rules=DoctorRules(clock_tolerance=timedelta(seconds=settings.clock_tolerance_s)),
     )
+
+
+@asynccontextmanager
+async def worker_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Workshop]:
+    """What `ofh worker` consists of, started: the workshop, and what it cannot do without.
+
+    Raises:
+        HubError: UNAVAILABLE, a backend that it cannot do without is away.
+    """
+    database = Database(settings.database, pool_size=settings.database_pool)
+    bus, store = _bus(settings), object_store(settings)
+    reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
+    audit = Audit(clock=now)
+    access = Access(audit)
+    queue = JobQueue(database, now)
+    async with AsyncExitStack() as stack:
+        await database.migrate()
+        await database.open()
+        stack.push_async_callback(database.close)
+        await bus.start()
+        stack.push_async_callback(bus.stop)
+        await store.start()
+        stack.push_async_callback(store.stop)
+        stack.callback(reception.stop)
+        coverages = coverages_of(settings, database, bus, access, Fleet(database, access, now), queue, metrics)
+        yield Workshop(
+            settings,
+            database,
+            bus,
+            store,
+            reception,
+            Discarding(database, store, now),
+            queue,
+            metrics,
+            now,
+            more={COVERAGE: coverages},
+        )
 
 
 class Hub:
@@ -647,6 +708,8 @@ class Hub:
             self._run(stack, "broker accounts", self._compare)
             if self.database.dialect == "sqlite":
                 self._run(stack, "database watch", self._watch_database)
+            if self.settings.elevation_folder is not None or self.settings.geoid_file is not None:
+                await self.coverages.prepare()
             self._run(stack, "coverages", self.coverages.catch_up)
             if self.settings.jobs:
                 self._run(stack, "jobs", self.workshop.run)
@@ -682,7 +745,7 @@ class Hub:
 
     def _run(self, stack: AsyncExitStack, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep a part running: what fails is logged and begun again."""
-        task = asyncio.create_task(_supervise(name, run), name=name)
+        task = asyncio.create_task(supervise(name, run), name=name)
 
         async def end() -> None:
             task.cancel()
@@ -712,7 +775,7 @@ class Hub:
             await asyncio.sleep(RECONCILE_S)
 
     async def _watch_database(self) -> None:
-        """Notice what the command line wrote into the file beside us: no bus tells of it."""
+        """Notice what the command line or a worker wrote into the file beside us: no bus tells of it."""
         seen = await self.database.version()
         while True:
             await asyncio.sleep(WATCH_S)
@@ -720,6 +783,7 @@ class Hub:
             if found != seen:
                 seen = found
                 await self.people.control.publish("interrupted")
+                self.feed.interrupt("another process wrote into the database")
                 await self._reconcile()
 
     async def _housekeep(self) -> None:
@@ -772,7 +836,8 @@ class Hub:
             self.doctor.not_announced(account, parse(topic).serial)
 
 
-async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Keep a part running until cancelled: what fails is logged and begun again."""
     while True:
         try:
             await run()

@@ -413,6 +413,16 @@ class Settings(BaseSettings):
         le=50_000,
         description="Metres up to which ground counts as shown by a photo, along the ellipsoid from below the camera.",
     )
+    elevation_folder: Path | None = Field(
+        default=None,
+        description="Folder with the elevation model on which photos are looked at: SRTM tiles (.hgt) or Copernicus"
+        " GLO-30 (GeoTIFF). Without it the ground is flat, at the height of the take-off point.",
+    )
+    geoid_file: Path | None = Field(
+        default=None,
+        description="Grid of the geoid above the ellipsoid (GeographicLib's .pgm, .gtx, or GeoTIFF): ties the elevation"
+        " model to the photos' heights where a flight's take-off point is not known.",
+    )
     coverage_refraction: float = Field(
         default=0,
         ge=0,
@@ -515,11 +525,18 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
         return value
 
-    @field_validator("mqtt_tls_certificate", "mqtt_tls_key")
+    @field_validator("mqtt_tls_certificate", "mqtt_tls_key", "geoid_file")
     @classmethod
     def _is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError(f"there is no file {value}")
+        return value
+
+    @field_validator("elevation_folder")
+    @classmethod
+    def _is_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"there is no folder {value}")
         return value
 
     @model_validator(mode="after")

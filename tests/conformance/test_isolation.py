@@ -127,8 +127,14 @@ QUERIES = {
         "drone",
         'query($id:ID!){drone(id:$id){id name track(from:"2026-01-01T00:00:00Z",to:"2026-01-01T00:00:00Z"){time}}}',
     ),
-    "flight": ("flight", "query($id:ID!){flight(id:$id){startedAt drone{id} track{longitude}}}"),
-    "media": ("media", "query($id:ID!){media(id:$id){fileName meta drone{id} file{url} group{id}}}"),
+    "flight": (
+        "flight",
+        "query($id:ID!){flight(id:$id){startedAt drone{id} track{longitude} coverage{area} mediaArchive{url}}}",
+    ),
+    "media": (
+        "media",
+        "query($id:ID!){media(id:$id){fileName meta drone{id} file{url} group{id} groundCoverage{geoJson}}}",
+    ),
     "file": ("file", "query($id:ID!){file(id:$id){name size url uploadedBy{id}}}"),
     "files": ("file", "query($id:ID!){files(ids:[$id]){name size url}}"),
     "alert": ("alert", "query($id:ID!){alert(id:$id){message evidence drone{id} rule{id} acknowledgedBy{id}}}"),
@@ -309,6 +315,7 @@ REST = {
     "GET /api/flight/{flight_id}": None,
     "GET /api/flight/{flight_id}/media": None,
     "GET /api/media/{media_id}": None,
+    "GET /api/media/ground-coverage/{media_id}": None,
     "GET /api/drone/{drone_id}": None,
     "GET /api/drone/{drone_id}/last-position": None,
     "GET /api/drone/{drone_id}/last-battery": None,
@@ -367,6 +374,29 @@ def test_a2_files_of_others_are_left_out_of_several(town: Town, us: Party, them:
 
     assert [item["name"] for item in ask(us.token)] == ["hidden.txt"]
     assert ask(them.token) == []
+
+
+def test_a2_media_of_others_are_in_no_archive_and_no_covered_ground(
+    town: Town, us: Party, them: Party, hidden: dict[str, str]
+) -> None:
+    def get(workspace: str, token: str | None) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return town.client.get(f"{town.url}/export/workspace/{workspace}/media.zip", headers=headers)
+
+    assert b"DJI_20250614102107_0004_W.JPG" in get(us.workspace, us.token).content
+    told = [get(workspace, them.token) for workspace in (us.workspace, MISSING)]
+    assert (told[0].status_code, told[0].content) == (410, told[1].content)
+    assert {get(workspace, None).content for workspace in (us.workspace, MISSING, "x")} == {get(MISSING, None).content}
+    # within one's own workspace the others' ids name nothing
+    query = """query($w:ID!,$m:ID!,$f:ID!,$d:ID!){workspace(id:$w){
+        mediaArchive(ids:[$m]){fileCount size} coverage(filter:{flightId:$f,droneId:$d}){area mediaCount pendingCount}
+    }}"""
+    ids = {"m": hidden["media"], "f": hidden["flight"], "d": hidden["drone"]}
+    found = town.ask(query, them.token, w=them.workspace, **ids)["data"]["workspace"]
+    assert found == {
+        "mediaArchive": {"fileCount": 0, "size": 0},
+        "coverage": {"area": 0.0, "mediaCount": 0, "pendingCount": 0},
+    }
 
 
 def test_u8_fingerprints_of_others_are_not_told_of(town: Town, us: Party, them: Party, hidden: dict[str, str]) -> None:

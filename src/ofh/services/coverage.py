@@ -100,6 +100,14 @@ class Coverages:
         self._clock = clock
         self._computing = asyncio.Semaphore(AT_ONCE)
 
+    async def prepare(self) -> None:
+        """Look at the elevation model, so that what is wrong with it is seen at the start.
+
+        Raises:
+            HubError: CONFLICT, it is not what it has to be.
+        """
+        await self._surface()
+
     async def of_media(self, actor: Actor, media_id: int) -> str:
         """What a media item shows: `all`, `outer` and `holes`, as JSON.
 

@@ -34,8 +34,8 @@ class Survey:
     number: int = 0
 
     @classmethod
-    async def of(cls, bench: MediaBench) -> "Survey":
-        place = await bench.place()
+    async def of(cls, bench: MediaBench, place: Place | None = None) -> "Survey":
+        place = place or await bench.place()
         return cls(bench, place, await cls._drone(place), cls.fresh(bench))
 
     @staticmethod
