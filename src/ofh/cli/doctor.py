@@ -4,9 +4,11 @@ import asyncio
 import json
 import secrets
 import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -24,6 +26,11 @@ from .common import settings_of
 
 PATIENCE_S = 15.0
 LITTLE_DISK_BYTES = 1_000_000_000
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000020001"
+    "48afa4710000000049454e44ae426082"
+)
+"""A PNG of one pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("bus", lambda: _bus(settings)),
         ("broker", lambda: _broker(settings)),
         ("storage", lambda: _storage(settings)),
+        ("thumbnails", lambda: _thumbnails(settings)),
     ]
     findings = await asyncio.gather(*(_try(name, check) for name, check in checks))
     return [*findings, _public_url(settings), _controllers(settings)]
@@ -105,6 +113,7 @@ _REMEDY = {
     "bus": "Check that OFH_REDIS_URL names a running Redis and its password.",
     "broker": "Check that OFH_MQTT_URL names a running Mosquitto with the shipped configuration and the hub's account.",
     "storage": "Check that OFH_STORAGE_URL names a running S3 server, a bucket that exists, and a key that may write.",
+    "thumbnails": "Uploads are fine without them.",
 }
 
 
@@ -216,6 +225,23 @@ async def _storage(settings: Settings) -> str:
             raise _Ill(f"{error.message} Check OFH_STORAGE_STS and OFH_STORAGE_STS_URL, or leave them out.") from None
         return "the bucket stores and gives back, its STS issues credentials"
     return "a folder of the data folder" if settings.storage_url is None else "the bucket stores and gives back"
+
+
+async def _thumbnails(settings: Settings) -> str:
+    """Make one of a tiny picture, as it is made of photos: by a process that may do nothing else."""
+    from ofh.backends.thumbnails.pool import NoThumbnail, ThumbnailPool
+
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "probe"
+        await asyncio.to_thread(picture.write_bytes, PICTURE)
+        try:
+            await ThumbnailPool().of_picture(picture, "image/png")
+        except NoThumbnail as error:
+            raise _Ill(f"none can be made here: {error}. Uploads are fine without them.") from None
+    doer = "hubs" if settings.jobs else "ofh worker alone (OFH_JOBS is false)"
+    if shutil.which(settings.ffmpeg) is None:
+        return f"of pictures, made by {doer}; of videos none: install ffmpeg, or name it with OFH_FFMPEG"
+    return f"of pictures and, with ffmpeg, of videos, made by {doer}"
 
 
 def _public_url(settings: Settings) -> Finding:

@@ -7,7 +7,7 @@ import typer
 
 from ofh.store.migrate import migrate
 
-from . import admin, demo, doctor, export, history, serve, simulate
+from . import admin, demo, doctor, export, history, serve, simulate, worker
 from .common import run, settings_of
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 serve.register(app)
+worker.register(app)
 demo.register(app)
 simulate.register(app)
 admin.register(app)

@@ -25,7 +25,7 @@ from ofh.domain.coverage.cameras import Kind
 from ofh.domain.coverage.inputs import PhotoFacts
 from ofh.domain.coverage.pose import camera_of
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import Event, MediaAnalysed
+from ofh.domain.events import Event, MediaAnalysed, RowChanged, Table
 from ofh.domain.media import Lens
 from ofh.domain.pictures.metadata import VIDEOS, PictureMetadata, read_metadata
 from ofh.store import journal
@@ -216,6 +216,7 @@ class Analysis:
                     discarded.append(stored.key)
             else:
                 await self._write(held, stored, now, discarded)
+                events[held.workspace_id].append(_changed(held.workspace_id, Table.FILE, held.id, now))
                 media = await Media.get_or_none(file_id=file.id)
                 if media is not None:
                     await self._write_media(media, held, metadata, now)
@@ -226,6 +227,7 @@ class Analysis:
                             workspace_id=media.workspace_id, drone_id=media.drone_id, media_id=media.id, at=now
                         )
                     )
+                    events[media.workspace_id].append(_changed(media.workspace_id, Table.MEDIA, media.id, now))
             await self._discarding.note(discarded)
             await journal.append(self._database, client, events)
         self._queue.wake()
@@ -276,6 +278,10 @@ class Analysis:
             values["captured_at"] = taken
         known = {name: value for name, value in values.items() if value is not None}
         await Media.filter(id=media.id).update(meta=metadata.as_json(), **known)
+
+
+def _changed(workspace_id: int, table: Table, row_id: int, at: datetime) -> Event:
+    return RowChanged(workspace_id=workspace_id, table=table, row_id=row_id, at=at)
 
 
 def _read(path: Path, size: int, content_type: str) -> PictureMetadata:

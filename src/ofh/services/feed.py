@@ -103,14 +103,14 @@ class WorkspaceFeed:
                 ready.set_result(None)
                 async for message in messages:
                     if isinstance(message, Interrupted):
-                        self._interrupt(message)
+                        self.interrupt(message)
                     else:
                         self._deliver(message)
         except HubError as error:
             if not ready.done():
                 ready.set_exception(error)
                 ready.exception()  # whoever waits has it; nobody may be waiting any more
-            self._interrupt(Interrupted(error.message))
+            self.interrupt(Interrupted(error.message))
         finally:
             if not ready.done():
                 ready.cancel()
@@ -120,7 +120,7 @@ class WorkspaceFeed:
             events = decode(message)
         except (ValueError, TypeError, KeyError, IndexError) as error:  # of a process of another version
             log.warning("a message of the bus is not readable", workspace=self._workspace_id, error=str(error))
-            self._interrupt(Interrupted("a message was not readable"))
+            self.interrupt(Interrupted("a message was not readable"))
             return
         for event in events:
             boxes = self._by_key.get(event.key, ())
@@ -129,7 +129,8 @@ class WorkspaceFeed:
             for mailbox in self._by_kind.get(type(event), ()):
                 mailbox.put(event, event.key)
 
-    def _interrupt(self, interrupted: Interrupted) -> None:
+    def interrupt(self, interrupted: Interrupted) -> None:
+        """Have every listener know that something may be missing."""
         log.info("feed interrupted", workspace=self._workspace_id, reason=interrupted.reason)
         boxes = {box for index in (self._by_key, self._by_kind) for held in index.values() for box in held}
         for mailbox in boxes:
@@ -231,6 +232,11 @@ class Feed:
         for feed in list(self._feeds.values()):
             await feed.stop()
         self._feeds.clear()
+
+    def interrupt(self, reason: str) -> None:
+        """Have every view read the database again: something may have happened that no bus tells of."""
+        for feed in self._feeds.values():
+            feed.interrupt(Interrupted(reason))
 
     def drone_position(self, drone_id: int) -> AbstractAsyncContextManager[Watch[DronePositioned]]:
         """The position of one drone.

@@ -9,7 +9,7 @@ from tests.integration.cli.commands import Ended, Place
 from tests.support.s3 import S3Server
 from tests.support.services import free_port
 
-CHECKS = ["data folder", "database", "bus", "broker", "storage", "public URL", "controllers"]
+CHECKS = ["data folder", "database", "bus", "broker", "storage", "thumbnails", "public URL", "controllers"]
 
 
 def checks(ended: Ended) -> dict[str, tuple[bool, str]]:
