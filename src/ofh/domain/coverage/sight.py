@@ -8,7 +8,7 @@ a point over its horizontal distance, both as the camera sees them: the tangent 
 Refraction makes the circle's curvature 1/R at the camera's height (1 - k)/R and leaves distances as they are.
 """
 
-from math import cos, radians, sin
+from math import cos, pi, radians, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .ground import Floats
 
 _SEMI_MINOR_AXIS_M = SEMI_MAJOR_AXIS_M * (1 - FLATTENING)
+_DEGREE = 180 / pi
+_POLAR_DEG = 88.0
+"""No range reaches a pole from below that latitude."""
 _SECOND_ECCENTRICITY_SQUARED = ECCENTRICITY_SQUARED / (1 - ECCENTRICITY_SQUARED)
 
 
@@ -83,8 +86,10 @@ class Sight:
         """Longitude and latitude, degrees, of a foot point. Longitudes are within 180° of the camera's."""
         radius = self.radius(bearing)
         angle = distance / radius
-        half = np.sin(angle / 2)
-        along, up = radius * np.sin(angle), (-2 * radius) * (half * half)
+        square = angle * angle
+        # sine and versed sine of less than a degree by their series, which is exact to the last digit there
+        along = distance * (1 - square * (1 / 6) * (1 - square * (1 / 20)))
+        up = (distance * angle) * (-0.5 + square * (1 / 24) * (1 - square * (1 / 30)))
         east, north = along * np.sin(bearing), along * np.cos(bearing)
         outward = self._axis_distance - self._sin * north + self._cos * up
         axial = self._axis_height + self._cos * north + self._sin * up
@@ -93,8 +98,10 @@ class Sight:
         sine, cosine = axial * SEMI_MAJOR_AXIS_M, from_axis * _SEMI_MINOR_AXIS_M
         scale = 1 / np.sqrt(sine * sine + cosine * cosine)
         sine, cosine = sine * scale, cosine * scale
-        latitude = np.arctan2(
-            axial + (_SECOND_ECCENTRICITY_SQUARED * _SEMI_MINOR_AXIS_M) * (sine * sine * sine),
-            from_axis - (ECCENTRICITY_SQUARED * SEMI_MAJOR_AXIS_M) * (cosine * cosine * cosine),
+        latitude = np.arctan(
+            (axial + (_SECOND_ECCENTRICITY_SQUARED * _SEMI_MINOR_AXIS_M) * (sine * sine * sine))
+            / (from_axis - (ECCENTRICITY_SQUARED * SEMI_MAJOR_AXIS_M) * (cosine * cosine * cosine))
         )
-        return self.longitude + np.degrees(np.arctan2(east, outward)), np.degrees(latitude)
+        # across a pole alone is the axis passed
+        turn = np.arctan(east / outward) if abs(self.latitude) < _POLAR_DEG else np.arctan2(east, outward)
+        return self.longitude + _DEGREE * turn, _DEGREE * latitude

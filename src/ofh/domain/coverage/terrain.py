@@ -21,8 +21,9 @@ from .sight import Sight
 if TYPE_CHECKING:
     from .ground import Floats
 
-_BEARINGS = 220
-_BORDER_STRIDE = 4
+_BEARINGS = 160
+_BORDER_PER_SIDE = 16
+"""Positions of each side of the border whose bearings are walked."""
 _STEPS = 400
 _LEAST_IN_VIEW = 160
 """Samples between the nearest and the farthest ground in view, of which a long lens gets few at first."""
@@ -30,8 +31,10 @@ _GROWTH = 1.03
 """From one distance to the next near the foot point."""
 _BLOCK, _BLOCK_POSITIONS = 96, 24_000
 """Distances at a time, between which bearings that have seen all they can are left; more where bearings are few."""
-_MOST_AT_ONCE = 120_000
+_MOST_AT_ONCE = 40_000
 """Positions whose elevation is asked for at a time, so that memory stays small."""
+_MOST_SAMPLES = 400_000
+"""Slopes that are looked at together."""
 _ROUNDS = 14
 _CREST_ROUNDS = 12
 _GOLDEN = (5**0.5 - 1) / 2
@@ -88,7 +91,7 @@ class Terrain:
     def sectors(self, frame: Frame, bearings: "Floats") -> list[Sector]:
         """What is seen on these bearings."""
         found: list[Sector] = []
-        per_turn = max(1, 4_000_000 // len(self._distances))
+        per_turn = max(1, _MOST_SAMPLES // len(self._distances))
         for start in range(0, len(bearings), per_turn):
             some = bearings[start : start + per_turn]
             found += self._sectors(some, *frame.openings(some))
@@ -258,7 +261,9 @@ class _Wanted:
 def sectors(sight: Sight, frame: Frame, terrain: Terrain, max_range: float) -> list[Sector]:
     """The visible parts of the ground, on bearings dense enough for straight lines between."""
     low, high = frame.span()
-    bearings = frame.nodes(np.linspace(low, high, _BEARINGS), stride=_BORDER_STRIDE)
+    bearings = frame.nodes(
+        np.linspace(low, high, _BEARINGS), stride=max(1, len(frame.bearings) // 4 // _BORDER_PER_SIDE)
+    )
     found = terrain.sectors(frame, bearings)
     if terrain.look_closer(found):
         found = terrain.sectors(frame, bearings)
