@@ -6,7 +6,7 @@ command line wrote into the database beside the hub) the row is told to have cha
 harm.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from ofh.backends.mailbox import Lagged, Mailbox, MailboxClosed, Policy
 from ofh.backends.ports import Interrupted
 from ofh.domain.actors import Actor
-from ofh.domain.events import Event, FlightChanged, RowChanged, Table
+from ofh.domain.events import Event, FlightChanged, MediaAnalysed, RowChanged, Table
+from ofh.store.models import Media
 
 from .accounts import Accounts
 from .connections import Connections
@@ -38,6 +39,8 @@ class Row:
     id: int
     workspace_id: int | None
     """None for a person, who belongs to none."""
+    media_id: int | None = None
+    """Of a media item, and of its file: when that was looked into, both are other than before."""
 
 
 class Rows:
@@ -80,7 +83,10 @@ class Rows:
                 return None if held is None else Row(table=table, id=row_id, workspace_id=row_id)
             case _:
                 row = await self._readers[table](actor, row_id)
-                return None if row is None else Row(table=table, id=row_id, workspace_id=row.workspace_id)
+                if row is None:
+                    return None
+                media_id = await _media_of(table, row_id)
+                return Row(table=table, id=row_id, workspace_id=row.workspace_id, media_id=media_id)
 
     @asynccontextmanager
     async def watch(self, row: Row) -> AsyncIterator["RowWatch"]:
@@ -98,7 +104,7 @@ class Rows:
                 with_control()
             return
         key = RowChanged.key_of(row.table, row.id)
-        kinds = [FlightChanged] if row.table is Table.FLIGHT else []
+        kinds = _KINDS.get(row.table, ())
         async with self._feed.events(row.workspace_id, keys=[key], kinds=kinds, policy=Policy.ALL) as mailbox:
             unsubscribe = self._control.subscribe(lambda message: _told(mailbox, row, message))
             try:
@@ -136,8 +142,25 @@ class RowWatch:
                 return (event.table, event.row_id) == (self._row.table, self._row.id)
             case FlightChanged():
                 return event.flight_id == self._row.id
+            case MediaAnalysed():
+                return event.media_id == self._row.media_id
             case _:
                 return False
+
+
+_KINDS: Mapping[Table, Sequence[type]] = {
+    Table.FLIGHT: (FlightChanged,),
+    Table.MEDIA: (MediaAnalysed,),
+    Table.FILE: (MediaAnalysed,),
+}
+"""What has an event of its own."""
+
+
+async def _media_of(table: Table, row_id: int) -> int | None:
+    if table is Table.MEDIA:
+        return row_id
+    found = await Media.get_or_none(file_id=row_id) if table is Table.FILE else None
+    return None if found is None else int(found.id)
 
 
 def _told(mailbox: Mailbox[Event | Interrupted], row: Row, message: Mapping[str, Any]) -> None:
