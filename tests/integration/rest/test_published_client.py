@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes
@@ -24,8 +25,9 @@ ATTRIBUTES = "Max-Age=7776000; Path=/; HttpOnly; SameSite=Lax"
 
 
 @pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[HubProcess]:
+async def hub(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[HubProcess]:
     port = free_port()
+    shutil.copy(migrated_sqlite, tmp_path / "hub.db")
     way = Way("embedded", {**base_environment(tmp_path), "OFH_MQTT_PORT": "0"}, 0, tmp_path)
     settings = {
         "OFH_REGISTRATION": "open",
