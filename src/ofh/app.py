@@ -36,6 +36,7 @@ from ofh.edges.live.socket import SocketLimits as LiveSocketLimits
 from ofh.edges.live.topics import Topics
 from ofh.edges.media_server.endpoint import MediaServerEndpoint
 from ofh.edges.mqtt.socket import MqttSocket
+from ofh.edges.paths import grouped
 from ofh.edges.pilot import map_elements, media, topologies, waylines
 from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
@@ -199,8 +200,10 @@ class HubApp:
             ]
         self.routes = routes
         """Which path leads where; of two that fit, the first counts."""
+        self.routes = tuple(routes)
+        """All paths that lead somewhere; the contracts are held against them."""
         # The bare router: Starlette's application would answer faults itself, before the guard can.
-        router = Router(routes=routes, redirect_slashes=False, default=self._unknown)
+        router = Router(routes=grouped(routes), redirect_slashes=False, default=self._unknown)
         self._asgi = Guard(
             _ByHost(storage, router),
             proxies=networks(settings.trusted_proxies),

@@ -1,13 +1,15 @@
 """Who is there: logging in and out, and what proves it afterwards (security.md, sections 4 and 11).
 
 A session is a row; its token's digest alone is stored. Ending a session deletes the row, which every process sees at
-its next look, and is told on the control channel, so that sockets end within seconds.
+its next look, and is told on the control channel, so that sockets end within seconds. A process that is the only one
+may hold what it read for a moment: it forgets it before whoever ends a session is answered.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tortoise.expressions import Q
 
@@ -20,6 +22,7 @@ from ofh.store.models import AccessToken, User, UserSession
 from .audit import Audit, Event
 from .codes import MAX_TOKEN_LENGTH, Codes, Purpose, digest, new_token
 from .control import Control
+from .held import Held
 from .names import account_name, check_text
 from .passwords import Passwords
 from .ratelimits import RateLimits
@@ -28,6 +31,7 @@ USE_IS_NOTED_EVERY = timedelta(minutes=1)
 SOCKET_USE_IS_NOTED_EVERY = timedelta(hours=1)
 """An open socket keeps its session from idling out; that needs no precision."""
 Credential = Literal["session", "token"]
+R = TypeVar("R", UserSession, AccessToken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,9 @@ class Sessions:
     Args:
         idle: how long a session lasts without use.
         absolute: how long it lasts at all.
+        held_s: seconds that what was read is held; for a process that is the only one, or 0.
         clock: the hub's time, UTC.
+        monotonic: a clock that only goes forward, in seconds.
     """
 
     def __init__(
@@ -84,7 +90,9 @@ class Sessions:
         control: Control,
         idle: timedelta = timedelta(days=14),
         absolute: timedelta = timedelta(days=90),
+        held_s: float = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -95,6 +103,9 @@ class Sessions:
         self._idle = idle
         self._absolute = absolute
         self._clock = clock
+        self._held: Held[UserSession] = Held(held_s, monotonic)
+        self._held_tokens: Held[AccessToken] = Held(held_s, monotonic)
+        control.subscribe(self._told)
 
     async def login(self, username: str, password: str, *, address: str = "") -> Login:
         """Begin a session with a password.
@@ -163,7 +174,7 @@ class Sessions:
         """Who a personal access token belongs to; None where it is of no use."""
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
-        row = await lookups.token_of(digest(token))
+        row = await self._read(self._held_tokens, token, lookups.token_of)
         if row is None or (row.expires_at is not None and row.expires_at <= self._clock()):
             return None
         await self._note_token_use(row, USE_IS_NOTED_EVERY)
@@ -272,10 +283,24 @@ class Sessions:
     async def _session(self, token: str) -> UserSession | None:
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
-        row = await lookups.session_of(digest(token))
+        row = await self._read(self._held, token, lookups.session_of)
         now = self._clock()
         is_live = row is not None and row.created_at > now - self._absolute and row.last_used_at > now - self._idle
         return row if is_live else None
+
+    async def _read(self, held: Held[R], token: str, look_up: Callable[[str], Awaitable[R | None]]) -> R | None:
+        key = digest(token)
+        if (row := held.get(key)) is not None:
+            return row
+        reading = held.reading()
+        if (row := await look_up(key)) is not None:
+            held.keep(key, row, reading)
+        return row
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        if message["kind"] in ("session", "interrupted"):
+            self._held.forget()
+            self._held_tokens.forget()
 
     def _session_is_live(self) -> Q:
         now = self._clock()
@@ -288,8 +313,10 @@ class Sessions:
         now = self._clock()
         if now - row.last_used_at >= every:
             await UserSession.filter(id=row.id, last_used_at__lte=now - every).update(last_used_at=now)
+            row.last_used_at = now
 
     async def _note_token_use(self, row: AccessToken, every: timedelta) -> None:
         now = self._clock()
         if row.last_used_at is None or now - row.last_used_at >= every:
             await AccessToken.filter(id=row.id).update(last_used_at=now)
+            row.last_used_at = now
