@@ -2,7 +2,8 @@
 
 A reference to another file, `schemas.yaml#/Drone`, becomes one within the document, `#/components/schemas/Drone`, and
 what it leads to is taken along. Path items stand where they are referred to. What `x-everywhere` holds is an answer of
-every operation that has no other for the same status.
+every operation that has no other for the same status, what `x-with-parameters` holds of those with parameters in their
+path.
 """
 
 import json
@@ -76,8 +77,11 @@ class _Bundle:
         self._components: dict[str, dict[str, Any]] = {}
         self._from: dict[tuple[str, str], str] = {}
         root = _read(path)
-        everywhere = root.pop("x-everywhere", {})
-        paths = {address: self._item(item, everywhere) for address, item in root.pop("paths", {}).items()}
+        always, with_parameters = root.pop("x-everywhere", {}), root.pop("x-with-parameters", {})
+        paths = {
+            address: self._item(item, {**always, **(with_parameters if "{" in address else {})})
+            for address, item in root.pop("paths", {}).items()
+        }
         given = root.pop("components", {})
         self.document: dict[str, Any] = self._taken(root, path.name)
         if paths:

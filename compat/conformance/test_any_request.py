@@ -36,6 +36,7 @@ CHOOSY = (
     "post_auth_register",
     "patch_user_user_id",
     "export_drone",
+    "export_media",
     "get_connection_connection_id",  # what made a connection tells its public id, which is taken for this one
     "delete_connection_connection_id",
     "post_map_api_v1_workspaces_workspace_uuid_element_groups_group_id_elements",

@@ -199,9 +199,7 @@ class HubApp:
                 Route("/graphql/ide/{name}", IdeFiles()),
             ]
         self.routes = routes
-        """Which path leads where; of two that fit, the first counts."""
-        self.routes = tuple(routes)
-        """All paths that lead somewhere; the contracts are held against them."""
+        """Which path leads where; of two that fit, the first counts. The contracts are held against them."""
         # The bare router: Starlette's application would answer faults itself, before the guard can.
         router = Router(routes=grouped(routes), redirect_slashes=False, default=self._unknown)
         self._asgi = Guard(
