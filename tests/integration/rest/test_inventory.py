@@ -95,7 +95,7 @@ async def test_every_operation_of_the_contract_is_served_and_no_other_that_the_d
 ) -> None:
     assert len(CONTRACT_NAMELESS) == 52
     there = await served(tmp_path)
-    assert CONTRACT_NAMELESS <= there
+    assert there >= CONTRACT_NAMELESS
     named = {
         nameless(operation) for operation in re.findall(r"`((?:GET|POST|PATCH|DELETE) /api[^`]*)`", PAGE.read_text())
     }
