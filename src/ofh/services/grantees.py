@@ -1,4 +1,4 @@
-"""Whether whoever was given credentials for uploads may still use them.
+"""Credentials for uploads of a connection, and whether whoever was given them may still use them.
 
 The credentials hold by themselves, for hours and in every process. So it is looked up that their connection is there
 and has the secret that it had then: they end with either, as the rest of a controller's rights does. An answer serves
@@ -15,7 +15,7 @@ from typing import Any
 from ofh.domain.errors import Code, HubError
 from ofh.store.models import Connection
 
-from .uploads import Bearer, Reason, UploadRefused
+from .uploads import Bearer, Reason, UploadGrant, UploadRefused, Uploads
 
 FRESH_S = 5.0
 """How long an answer serves unasked: a change of which no word came, as of one by the command line, counts then."""
@@ -32,28 +32,30 @@ class _Answer:
 
 
 class Grantees:
-    """Looks after the connections that grants were given to.
+    """Gives grants to connections, and looks after those that have one.
 
     Args:
         monotonic: seconds that only ever grow.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, uploads: Uploads, monotonic: Callable[[], float]) -> None:
+        self._uploads = uploads
         self._monotonic = monotonic
         self._answers: OrderedDict[int, _Answer] = OrderedDict()
         self._changes = 0
         """Words of changes so far: what was read before one is no answer after it."""
 
-    async def mark(self, connection_id: int) -> str:
-        """What stands for a connection's present secret in its grants.
+    async def grant(self, connection_id: int) -> UploadGrant:
+        """Credentials that can write below a new prefix of the connection's workspace.
 
         Raises:
-            HubError: UNAUTHENTICATED, there is no such connection any more; UNAVAILABLE.
+            HubError: UNAUTHENTICATED, there is no such connection any more; UNAVAILABLE, the database is away, or the
+                store that issues the credentials itself.
         """
-        found = await self._look(connection_id)
-        if not found.workspace_id:
+        row = await Connection.get_or_none(id=connection_id).select_related("workspace")
+        if row is None:
             raise HubError(Code.UNAUTHENTICATED, "This connection has been deleted.")
-        return found.mark
+        return await self._uploads.grant(str(row.workspace.uuid), row.workspace_id, row.id, _mark(row))
 
     async def require(self, bearer: Bearer) -> None:
         """Refuse a bearer whose connection, or its secret, is not what it was.
@@ -97,7 +99,7 @@ class Grantees:
         row = await Connection.get_or_none(id=connection_id)
         answer = _Answer(
             workspace_id=0 if row is None else row.workspace_id,
-            mark="" if row is None else hashlib.sha256(row.secret_digest.encode()).hexdigest()[:16],
+            mark="" if row is None else _mark(row),
             looked_s=looked_s,
         )
         if changes == self._changes:
@@ -106,3 +108,8 @@ class Grantees:
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
         return answer
+
+
+def _mark(row: Connection) -> str:
+    """What stands for a connection's present secret in its grants."""
+    return hashlib.sha256(row.secret_digest.encode()).hexdigest()[:16]

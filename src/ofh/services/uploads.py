@@ -205,7 +205,7 @@ class Uploads:
             workspace_uuid: the first element of the prefix.
             connection_id: whose controller it is for, so that it ends with the connection, and what becomes of its
                 uploads can be told there.
-            mark: of the connection's present secret (`Grantees.mark`).
+            mark: what stands for the connection's present secret (`Grantees`).
         Raises:
             HubError: UNAVAILABLE, the store issues the credentials and does not answer.
         """

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from ofh.domain.errors import Code, HubError
 from ofh.edges.auth import Origins
 from ofh.edges.guard import Guard
-from ofh.edges.pilot import map_elements, topologies
+from ofh.edges.pilot import map_elements, topologies, waylines
 from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, SocketLimits, World
 from ofh.edges.ws_protocol import HubWebSocketProtocol
@@ -57,6 +57,7 @@ class Site:
         routes = [
             *topologies.routes(shared, awareness),
             *map_elements.routes(shared, self.elements),
+            *waylines.routes(shared),
             self.sockets.route(),
         ]
         self.app = Guard(Router(routes=routes, redirect_slashes=False), proxies=(), is_tls=False)

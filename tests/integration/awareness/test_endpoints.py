@@ -40,6 +40,7 @@ async def ways(site: Site, group: str | None = None, element: str = ID) -> list[
     base = await map_of(site)
     return [
         ("GET", await topologies_of(site), None),
+        ("GET", base.replace("/map/", "/wayline/") + "/waylines?page=1", None),
         ("GET", f"{base}/element-groups?is_distributed=true", None),
         ("POST", f"{base}/element-groups/{group or await group_of(site)}/elements", ELEMENT),
         ("PUT", f"{base}/elements/{element}", {"name": "HUB 2", "content": POINT}),
@@ -60,13 +61,13 @@ async def draw(site: Site, **changes: Any) -> httpx2.Response:
 
 
 async def test_the_list_of_nobody_is_that_of_the_sample(site: Site) -> None:
-    """Conformance: topologies: empty list."""
+    """Chapter 10: topologies: empty list."""
     answer = await site.ask("GET", await topologies_of(site), site.house.made.secret)
     assert answer.json() == capture("http-topologies-empty")["response"]["body"]
 
 
 async def test_the_list_has_controllers_with_their_aircraft(site: Site) -> None:
-    """Conformance: topologies: strings in `device_model`."""
+    """Chapter 10: topologies: strings in `device_model`."""
     made = site.house.made
     await site.bench.announce(made.connection.public_id, "RC1", "AC1")
     [item] = data_of(await site.ask("GET", await topologies_of(site), made.secret))["list"]
@@ -91,6 +92,16 @@ async def test_the_list_has_controllers_with_their_aircraft(site: Site) -> None:
             }
         ],
     }
+
+
+@pytest.mark.parametrize(("query", "page", "size"), [("", 1, 10), ("page=-1&page_size=x", 1, 10), (None, 1, 9)])
+async def test_the_library_of_waylines_is_empty(site: Site, query: str | None, page: int, size: int) -> None:
+    sample = capture("http-waylines-empty")
+    asked = sample["request"]["path"].partition("?")[2] if query is None else query
+    path = (await map_of(site)).replace("/map/", "/wayline/") + f"/waylines?{asked}"
+    answer = await site.ask("GET", path, site.house.made.secret)
+    wanted = sample["response"]["body"]
+    assert data_of(answer) == {**wanted["data"], "pagination": {"page": page, "page_size": size, "total": 0}}
 
 
 async def test_the_map_is_that_of_the_sample(site: Site) -> None:
@@ -131,7 +142,7 @@ async def test_what_is_not_there_is_410_where_it_has_to_be(site: Site) -> None:
 
 @pytest.mark.parametrize("token", [None, "", MARKER])
 async def test_nobody_without_a_live_token_gets_anywhere(site: Site, token: str | None) -> None:
-    """Conformance: 401 only for dead tokens."""
+    """Chapter 10: 401 only for dead tokens."""
     for method, path, body in [*await ways(site), *await ways(site, element="nonsense")]:
         with capture_logs() as logs:
             answer = await site.ask(method, path, token, json=body)
@@ -140,7 +151,7 @@ async def test_nobody_without_a_live_token_gets_anywhere(site: Site, token: str 
 
 
 async def test_a_token_of_another_workspace_is_403_and_changes_nothing(site: Site) -> None:
-    """Conformance: foreign workspace 403."""
+    """Chapter 10: foreign workspace 403."""
     elsewhere = await site.house.workspaces.create(site.house.owner, "Elsewhere")
     stranger = await site.house.connection("Stranger", elsewhere)
     await draw(site)

@@ -43,7 +43,7 @@ async def refused(site: Site, query: str = "", **more: Any) -> int:
 
 
 async def test_controllers_of_a_workspace_see_each_others_aircraft_and_not_their_own(site: Site) -> None:
-    """Conformance: WebSocket: query token. The three together at most one a second."""
+    """Chapter 10: WebSocket: query token. The three together at most one a second."""
     north, south = await paired(site, "North"), await paired(site, "South")
     elsewhere = await site.house.workspaces.create(site.house.owner, "Elsewhere")
     stranger = await site.house.connection("Stranger", elsewhere)
@@ -76,7 +76,7 @@ async def test_controllers_of_a_workspace_see_each_others_aircraft_and_not_their
 
 
 async def test_coming_going_and_changing_hands_is_pushed_at_most_once_a_second(site: Site) -> None:
-    """Conformance: empty topology, silence → offline, pushed once."""
+    """Chapter 10: empty topology, silence → offline, pushed once."""
     made = await paired(site, "North")
     account = made.connection.public_id
     async with site.socket(made.secret) as listener:
@@ -186,7 +186,7 @@ async def test_a_controller_has_several_sockets_at_once_and_not_any_number(site:
 
 
 async def test_unknown_text_is_ignored(site: Site) -> None:
-    """Conformance: WebSocket: unknown text ignored."""
+    """Chapter 10: WebSocket: unknown text ignored."""
     north, south = await paired(site, "North"), await paired(site, "South")
     await site.bench.announce(south.connection.public_id, "RC2", "AC2")
     async with site.socket(north.secret) as listener:
@@ -301,7 +301,7 @@ def masked(opcode: int, payload: bytes) -> bytes:
 
 @pytest.mark.parametrize("limits", [SocketLimits(ping_s=0.1, silence_s=0.5)])
 async def test_pings_come_at_an_interval_and_a_silent_peer_is_cut_off(site: Site) -> None:
-    """Conformance: WebSocket: pings."""
+    """Chapter 10: WebSocket: pings."""
     made = await paired(site, "North")
     async with asyncio.timeout(PATIENCE_S):
         reader, writer = await handshake(site, made.secret)

@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiomqtt
+import boto3  # type: ignore[import-untyped]
 import httpx2
 import pytest
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -166,8 +169,23 @@ async def test_controllers_of_a_workspace_see_each_other_and_no_stranger(way: Wa
         assert not [push for push in await rest(sockets[2], 0.5) if push["biz_code"] == "device_osd"]
         assert await rest(sockets[2], 0.1) == []
 
+        [id] = await _ids(hubs[0], token, workspace["id"], "drones", "serialNumber", south.aircraft)
+        named = await hubs[0].graphql(token, 'mutation($id:ID!){renameDrone(id:$id,name:"Rescue 1"){name}}', id=id)
+        assert "errors" not in named, named
+        await until(sockets[1], "device_update_topo")
+        mark = await hubs[0].graphql(token, MARK, w=str(workspace["id"]))
+        assert (await until(sockets[1], "map_element_create"))["data"]["name"] == "Base", mark
+        grant = await granted(hubs[0], workspace["uuid"], north)
+        assert await put(hubs[-1], grant) == 200
+
         await _delete(hubs[0], token, workspace["id"], "RC 2")
         assert await end(sockets[1]) == 4403
+        await until(sockets[0], "device_update_topo")
+        assert (await topologies(hubs[-1], workspace["uuid"], south)).keys() == {south.serial}
+        async with asyncio.timeout(PATIENCE_S):
+            while (answer := await put(hubs[-1], grant)) == 200:  # the other process hears of it over the bus
+                await asyncio.sleep(0.05)
+        assert answer == "ExpiredToken"
         with pytest.raises(InvalidStatus) as refused:
             async with listening(hubs[-1], north):
                 pass
@@ -178,8 +196,49 @@ async def test_controllers_of_a_workspace_see_each_other_and_no_stranger(way: Wa
             assert north.secret not in text
 
 
+MARK = """mutation($w:ID!){createMapElement(workspaceId:$w,name:"Base",
+    content:{type:"Feature",geometry:{type:"Point",coordinates:[9,50]}}){id}}"""
+
+
+async def granted(hub: HubProcess, uuid: str, controller: Controller) -> dict[str, Any]:
+    """Credentials for uploads."""
+    async with httpx2.AsyncClient() as client:
+        answer = await client.post(
+            f"{hub.url}/storage/api/v1/workspaces/{uuid}/sts",
+            headers={"X-Auth-Token": controller.secret},
+            timeout=PATIENCE_S,
+        )
+    found: dict[str, Any] = answer.json()["data"]
+    return found
+
+
+async def put(hub: HubProcess, grant: dict[str, Any]) -> int | str:
+    """Upload something; the status, or the code of the refusal."""
+    credentials = grant["credentials"]
+    storage = boto3.client(
+        "s3",
+        endpoint_url=hub.url,
+        region_name=grant["region"],
+        aws_access_key_id=credentials["access_key_id"],
+        aws_secret_access_key=credentials["access_key_secret"],
+        aws_session_token=credentials["security_token"],
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    key = f"{grant['object_key_prefix']}/DJI_0001.JPG"
+    try:
+        await asyncio.to_thread(storage.put_object, Bucket=grant["bucket"], Key=key, Body=b"photo")
+    except ClientError as error:
+        code: str = error.response["Error"]["Code"]
+        return code
+    return 200
+
+
+async def _ids(hub: HubProcess, token: str, workspace: int, kind: str, by: str, value: str) -> list[str]:
+    found = await hub.graphql(token, f"query($w:ID!){{workspace(id:$w){{{kind}{{id {by}}}}}}}", w=str(workspace))
+    return [item["id"] for item in found["data"]["workspace"][kind] if item[by] == value]
+
+
 async def _delete(hub: HubProcess, token: str, workspace: int, name: str) -> None:
-    found = await hub.graphql(token, "query($w:ID!){workspace(id:$w){connections{id name}}}", w=str(workspace))
-    [id] = [item["id"] for item in found["data"]["workspace"]["connections"] if item["name"] == name]
+    [id] = await _ids(hub, token, workspace, "connections", "name", name)
     deleted = await hub.graphql(token, "mutation($id:ID!){deleteConnection(id:$id)}", id=id)
     assert "errors" not in deleted, deleted

@@ -65,7 +65,6 @@ async def door(bench: MediaBench, place: Place) -> AsyncIterator[Door]:
     routes = media.routes(
         endpoints,
         bench.pilots,
-        bench.uploads,
         bench.grantees,
         lambda who, step, problem, detail: door.notes.append((step, problem)),
     )
@@ -149,6 +148,12 @@ async def test_credentials_that_cannot_be_made_are_a_code_and_never_a_401(
     assert answer.status_code == 200
     assert is_as(answer.json(), capture("http-sts-not-configured")["response"]["body"])
     assert door.notes == [(LinkStepName.STORAGE_CREDENTIALS, LinkProblem.STORAGE_AWAY)]
+
+
+async def test_credentials_are_also_given_by_get(door: Door) -> None:
+    """As Pilots of 2022 ask (dji-pilot-2.md, chapter 8, number 8)."""
+    answer = await door.client.get(STS, headers={"x-auth-token": TOKEN})
+    assert answer.json()["data"].keys() == capture("http-sts-minio")["response"]["body"]["data"].keys()
 
 
 async def test_two_prefixes_are_never_the_same(door: Door) -> None:

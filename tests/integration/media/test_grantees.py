@@ -1,5 +1,7 @@
 """How long credentials for uploads go on: no longer than the connection that they were given to, and its secret."""
 
+from dataclasses import replace
+
 import pytest
 
 from ofh.domain.actors import Role
@@ -13,8 +15,7 @@ from tests.support.media import MediaBench, Place
 @pytest.fixture
 async def bearer(bench: MediaBench, place: Place) -> Bearer:
     """Whoever holds a grant of the place's connection, which has just been looked up."""
-    mark = await bench.grantees.mark(place.connection.id)
-    grant = await bench.uploads.grant(str(place.row.uuid), place.id, place.connection.id, mark)
+    grant = await bench.grantees.grant(place.connection.id)
     found = bench.uploads.verify(grant.access_key_id, grant.security_token)
     await bench.grantees.require(found)
     return found
@@ -103,12 +104,19 @@ async def test_while_the_database_is_away_who_was_known_goes_on(
     assert await refusal(bench, bearer) is Code.UNAVAILABLE
 
 
+async def test_a_connection_that_is_no_more_is_given_none(bench: MediaBench, place: Place) -> None:
+    await bench.connections.delete(place.people[Role.OWNER], place.connection.id)
+    with pytest.raises(HubError) as caught:
+        await bench.grantees.grant(place.connection.id)
+    assert caught.value.code is Code.UNAUTHENTICATED
+
+
 async def test_memory_of_connections_has_a_bound(
     bench: MediaBench, place: Place, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grantees, "REMEMBERED", 2)
     for number in range(5):
-        with pytest.raises(HubError):
-            await bench.grantees.mark(place.connection.id + 100 + number)
+        with pytest.raises(UploadRefused):
+            await bench.grantees.require(replace(bearer, connection_id=place.connection.id + 100 + number))
     assert len(bench.grantees._answers) == 2
     assert await refusal(bench, bearer) is None

@@ -28,6 +28,7 @@ from tests.support.media import JPEG, MediaBench, Place, callback
 
 HUB = "https://hub.example.org"
 MEBIBYTE = 1024 * 1024
+MISSING = 987_654_321
 DATA = bytes(range(256)) * 40
 
 
@@ -70,12 +71,18 @@ class Door:
         return await self.client.post(path, content=upload_form() if body is None else body, headers=given)
 
     async def get(
-        self, file: Any, *, who: Role | str | None = Role.VIEWER, method: str = "GET", **headers: str
+        self,
+        file: Any,
+        *,
+        who: Role | str | None = Role.VIEWER,
+        method: str = "GET",
+        what: str = "data",
+        **headers: str,
     ) -> httpx2.Response:
         number = file.id if isinstance(file, File) else file
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given |= self.cookies(who) if who else {}
-        return await self.client.request(method, f"/api/file/data/{number}", headers=given)
+        return await self.client.request(method, f"/api/file/{what}/{number}", headers=given)
 
     def left_over(self) -> list[Any]:
         return [*(self.bench.folder / "incoming").glob("*"), *self.bench.store.keys()]
@@ -472,6 +479,67 @@ async def test_a_file_whose_object_is_gone_is_410_and_a_store_that_is_away_503(
         assert (await door.get(row)).status_code == 503
     await door.bench.store.delete(row.object_key)
     assert (await door.get(row)).status_code == 410
+
+
+# Thumbnails
+
+
+async def pictured(door: Door, content: bytes = b"\xff\xd8\xff a small picture") -> File:
+    """A file that has a thumbnail."""
+    row = await door.bench.upload(door.place, "plan.html", JPEG)
+    key = f"t/{door.place.id}/{row.id}"
+    await door.bench.put(key, content)
+    await File.filter(id=row.id).update(thumbnail_key=key, thumbnail_etag="e1", thumbnail_size=len(content))
+    return row
+
+
+async def test_a_thumbnail_comes_as_a_jpeg_that_is_asked_about_each_time(door: Door) -> None:
+    row = await pictured(door)
+
+    get = await door.get(row, what="thumbnail")
+    head = await door.get(row, what="thumbnail", method="HEAD")
+    held = await door.get(row, what="thumbnail", if_none_match='W/"e1"')
+    ranged = await door.get(row, what="thumbnail", range="bytes=0-1")
+
+    assert (get.status_code, get.content) == (200, b"\xff\xd8\xff a small picture")
+    assert (head.status_code, head.content) == (200, b"")
+    assert get.headers["content-length"] == head.headers["content-length"] == str(len(get.content))
+    assert (get.headers["content-type"], get.headers["etag"]) == ("image/jpeg", '"e1"')
+    assert (get.headers["cache-control"], get.headers["content-disposition"]) == ("private, no-cache", "inline")
+    assert get.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert (held.status_code, held.content, held.headers["etag"]) == (304, b"", '"e1"')
+    assert (ranged.status_code, ranged.content) == (200, get.content)
+    assert {kind for kind, _ in door.throttled} == {"bytes"}
+
+
+async def test_t5_who_gets_no_thumbnail_is_told_410_whatever_the_reason(door: Door) -> None:
+    row, bare = await pictured(door), await door.bench.upload(door.place)
+
+    told = [
+        await door.get(bare, what="thumbnail"),
+        await door.get(MISSING, what="thumbnail"),
+        await door.get("9" * 18, what="thumbnail"),
+        await door.get(row, what="thumbnail", who="stranger"),
+    ]
+
+    assert {answer.status_code for answer in told} == {410}
+    assert len({answer.content for answer in told}) == 1
+    await door.bench.store.delete(f"t/{door.place.id}/{row.id}")
+    assert (await door.get(row, what="thumbnail")).status_code == 410
+
+
+async def test_who_may_see_a_thumbnail(door: Door) -> None:
+    row = await pictured(door)
+    for who, status in ((None, 401), (Role.VIEWER, 200), (Role.OWNER, 200)):
+        assert (await door.get(row, what="thumbnail", who=who)).status_code == status
+    for id in (row.id, MISSING, "x", "0"):
+        assert (await door.get(id, what="thumbnail", who=None)).status_code == 401
+    for id in ("0", "-1", "01", "1.0", "x", "1" * 19, "%D9%A1"):
+        assert (await door.get(id, what="thumbnail")).status_code == 400
+    refused = await door.get(row, what="thumbnail", method="POST")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    door.limited = True
+    assert (await door.get(row, what="thumbnail")).status_code == 429
 
 
 async def test_l1_no_cookie_is_logged(door: Door) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from ofh.backends.ports import Session, SessionChange
 from ofh.dji.properties import decode_aircraft
+from ofh.domain.errors import Code, HubError
 from ofh.domain.events import PresenceChanged
 from ofh.store.database import Database
-from ofh.store.models import Drone, RemoteController
+from ofh.store.models import Drone, RemoteController, Workspace
 from tests.captures.reader import capture, names
 from tests.support.fleet import FleetBench, seconds
 
@@ -147,3 +148,30 @@ async def test_an_event_is_answered_where_that_is_wished(bench: FleetBench, ours
     expected = capture("mqtt-events-reply")
     assert topic == expected["topic"] == f"{asked['topic']}_reply"
     assert {**reply, "timestamp": 0} == {**expected["payload"], "timestamp": 0}
+
+
+async def test_credentials_asked_for_over_mqtt_are_those_of_sts(
+    bench: FleetBench, ours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every question is answered (dji-pilot-2.md, 5.10): this one with exactly the `data` of `sts`."""
+    asked = await play(bench, "mqtt-requests-storage-config-get")
+    [(topic, reply)] = [item for item in replies(bench) if item[0].endswith("/requests_reply")]
+    expected = capture("mqtt-requests-reply-storage-config-get")
+    assert topic == expected["topic"] == f"{asked['topic']}_reply"
+    output, wanted = reply["data"]["output"], expected["payload"]["data"]["output"]
+    assert {**reply, "timestamp": 0, "data": 0} == {**expected["payload"], "timestamp": 0, "data": 0}
+    assert reply["data"]["result"] == 0
+    assert {name: type(value) for name, value in output.items()} == {
+        name: type(value) for name, value in wanted.items()
+    }
+    assert output["credentials"].keys() == wanted["credentials"].keys()
+    assert output["credentials"]["expire"] == wanted["credentials"]["expire"]
+    uuid = (await Workspace.get(id=ours)).uuid
+    assert output["object_key_prefix"].startswith(f"{uuid}/")
+
+    async def away(*_: object) -> None:
+        raise HubError(Code.UNAVAILABLE, "The object store is away.")
+
+    monkeypatch.setattr(bench.grantees, "grant", away)
+    await play(bench, "mqtt-requests-storage-config-get")
+    assert replies(bench)[-1][1]["data"] == {"result": 1}

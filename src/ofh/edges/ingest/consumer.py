@@ -19,17 +19,19 @@ from ofh.dji.envelope import Envelope
 from ofh.dji.errors import DecodeError
 from ofh.dji.events import decode_event
 from ofh.dji.properties import decode_aircraft, decode_controller
-from ofh.dji.requests import decode_request
+from ofh.dji.requests import RequestKind, decode_request
 from ofh.dji.topics import Topic, TopicKind, parse, reply_topic
 from ofh.dji.topology import UPDATE_TOPO, decode_topology
 from ofh.domain.errors import Code, HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.rates import Allowance
+from ofh.edges.grants import shown
 from ofh.services.audit import Audit
 from ofh.services.bindings import Bound
 from ofh.services.commands import Commands
 from ofh.services.counters import Counters
 from ofh.services.doctor import Doctor
+from ofh.services.grantees import Grantees
 from ofh.services.presence import Presence
 from ofh.services.recorder import Incoming
 from ofh.services.telemetry import Telemetry, moment
@@ -55,6 +57,7 @@ class Consumer:
         audit: Audit,
         doctor: Doctor,
         commands: Commands,
+        grantees: Grantees,
         counters: Counters,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -66,6 +69,7 @@ class Consumer:
         self._audit = audit
         self._doctor = doctor
         self._commands = commands
+        self._grantees = grantees
         self._counters = counters
         self._clock = clock
         self._monotonic = monotonic
@@ -202,9 +206,26 @@ class Consumer:
         bound = await self._bound(message, topic, envelope)
         if bound is None:
             return
-        result = decode_request(envelope).result
-        await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result))
+        asked = decode_request(envelope)
+        result, output = asked.result, None
+        if asked.kind is RequestKind.STORAGE_CONFIG and (output := await self._storage_config(bound)) is not None:
+            result = 0
+        await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result, output=output))
         await self._sign_of_life(message, bound, envelope)
+
+    async def _storage_config(self, bound: Bound) -> dict[str, Any] | None:
+        """Credentials for uploads; None where there are none to be had, or too much was asked."""
+        if not self._telemetry.allows(bound.account):
+            self._counters.dropped("shed")
+            return None
+        try:
+            grant = await self._grantees.grant(bound.connection_id)
+        except HubError as error:
+            problem = LinkProblem.STORAGE_AWAY
+            self._doctor.note(bound.account, LinkStepName.STORAGE_CREDENTIALS, problem, error.message)
+            return None
+        self._doctor.note(bound.account, LinkStepName.STORAGE_CREDENTIALS, None, "")
+        return shown(grant)
 
     async def _answer(self, message: Message, topic: Topic, envelope: Envelope) -> None:
         """What came of a command. It may be another process's, which costs a message on the bus: so with a limit."""

@@ -18,9 +18,9 @@ from ofh.dji.media import (
 )
 from ofh.domain.errors import Code, HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
+from ofh.edges.grants import shown
 from ofh.services.grantees import Grantees
 from ofh.services.pilot_media import ACKNOWLEDGED, Outcome, PilotMedia
-from ofh.services.uploads import UploadGrant, Uploads
 
 from .endpoint import Answer, Ask, PilotEndpoints
 
@@ -42,15 +42,13 @@ _PROBLEMS = {
 }
 
 
-def routes(
-    endpoints: PilotEndpoints, media: PilotMedia, uploads: Uploads, grantees: Grantees, note: Note
-) -> list[BaseRoute]:
+def routes(endpoints: PilotEndpoints, media: PilotMedia, grantees: Grantees, note: Note) -> list[BaseRoute]:
     """The routes of the five endpoints.
 
     Args:
         note: tells the connection doctor how a step went.
     """
-    handlers = _Handlers(media, uploads, grantees, note)
+    handlers = _Handlers(media, grantees, note)
     base = "/media/api/v1/workspaces/{workspace_uuid}"
     return [
         endpoints.route(f"{base}/fast-upload", handlers.fast_upload),
@@ -60,7 +58,9 @@ def routes(
             body="object or list",
             max_body=TINY_BODY,
         ),
-        endpoints.route("/storage/api/v1/workspaces/{workspace_uuid}/sts", handlers.sts, body="none"),
+        endpoints.route(
+            "/storage/api/v1/workspaces/{workspace_uuid}/sts", {"POST": handlers.sts, "GET": handlers.sts}, body="none"
+        ),
         endpoints.route(f"{base}/upload-callback", handlers.upload_callback),
         endpoints.route(f"{base}/group-upload-callback", handlers.group_upload_callback),
     ]
@@ -69,9 +69,8 @@ def routes(
 class _Handlers:
     """What each endpoint does with what it was asked."""
 
-    def __init__(self, media: PilotMedia, uploads: Uploads, grantees: Grantees, note: Note) -> None:
+    def __init__(self, media: PilotMedia, grantees: Grantees, note: Note) -> None:
         self._media = media
-        self._uploads = uploads
         self._grantees = grantees
         self._note = note
 
@@ -98,18 +97,17 @@ class _Handlers:
         return await self.tiny_fingerprints(replace(ask, body=listed))
 
     async def sts(self, ask: Ask) -> Answer:
-        """Credentials for uploads."""
+        """Credentials for uploads. Older Pilots ask by GET."""
         pilot = ask.pilot
-        mark = await self._grantees.mark(pilot.connection_id)
         try:
-            grant = await self._uploads.grant(str(pilot.workspace_uuid), pilot.workspace_id, pilot.connection_id, mark)
+            grant = await self._grantees.grant(pilot.connection_id)
         except HubError as error:
             if error.code is not Code.UNAVAILABLE:
                 raise
             self._note(pilot.connection_id, LinkStepName.STORAGE_CREDENTIALS, LinkProblem.STORAGE_AWAY, error.message)
             return Answer(code=FAILED, message=error.message)
         self._note(pilot.connection_id, LinkStepName.STORAGE_CREDENTIALS, None, "")
-        return Answer(data=_shown(grant))
+        return Answer(data=shown(grant))
 
     async def upload_callback(self, ask: Ask) -> Answer:
         """A file is up, or is not."""
@@ -137,20 +135,3 @@ class _Handlers:
 
 def _malformed(error: DecodeError) -> HubError:
     return HubError(Code.BAD_INPUT, f"The body is malformed: {error.detail}.")
-
-
-def _shown(grant: UploadGrant) -> dict[str, object]:
-    """A grant in DJI's words. `expire` is a number of seconds from now, and never a text."""
-    return {
-        "bucket": grant.endpoint.bucket,
-        "credentials": {
-            "access_key_id": grant.access_key_id,
-            "access_key_secret": grant.access_key_secret,
-            "expire": grant.expire_s,
-            "security_token": grant.security_token,
-        },
-        "endpoint": grant.endpoint.url,
-        "object_key_prefix": grant.object_key_prefix,
-        "provider": grant.endpoint.provider,
-        "region": grant.endpoint.region,
-    }

@@ -25,6 +25,8 @@ from ofh.domain.events import (
     Event,
     MapElementChanged,
     PresenceChanged,
+    RowChanged,
+    Table,
     TopologyChanged,
 )
 from ofh.edges.outlet import JOIN_BYTES, Outlet, text_header
@@ -43,6 +45,7 @@ KINDS = (
     ControllerPresenceChanged,
     TopologyChanged,
     MapElementChanged,
+    RowChanged,
 )
 POSITION_INTERVAL_S = 0.5
 """At most two positions a second of one device."""
@@ -258,7 +261,8 @@ class Room:
                     continue
                 case PresenceChanged(online=online) | ControllerPresenceChanged(online=online):
                     self._notices.put(Notice.ONLINE if online else Notice.OFFLINE)
-                case TopologyChanged():
+                case TopologyChanged() | RowChanged(table=Table.DRONE | Table.CONNECTION):
+                    # Of a row: what it is called, or that it is no more. Pilot learns either from the list alone.
                     self._is_stale = True
                     self._notices.put(Notice.TOPOLOGY)
                 case MapElementChanged():

@@ -20,6 +20,8 @@ from ofh.domain.events import (
     MapChange,
     MapElementChanged,
     PresenceChanged,
+    RowChanged,
+    Table,
     TopologyChanged,
 )
 from ofh.edges.outlet import text_header
@@ -231,6 +233,17 @@ async def test_notices_go_to_all_at_most_once_a_second(bench: Bench) -> None:
 async def test_controllers_that_come_and_go_are_told_as_well(bench: Bench) -> None:
     await bench.tick(ControllerPresenceChanged(workspace_id=OURS, remote_controller_id=1, at=START, online=False))
     assert bench.south.codes() == ["device_offline"]
+
+
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [(Table.DRONE, ["device_update_topo"]), (Table.CONNECTION, ["device_update_topo"]), (Table.FILE, [])],
+)
+async def test_a_name_that_changes_and_a_connection_that_goes_is_looked_up(
+    bench: Bench, table: Table, codes: list[str]
+) -> None:
+    await bench.tick(RowChanged(workspace_id=OURS, table=table, row_id=1, at=START))
+    assert bench.north.codes() == bench.south.codes() == codes
 
 
 async def test_nothing_of_another_workspace_is_pushed(bench: Bench) -> None:
