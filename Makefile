@@ -6,11 +6,13 @@ SHELL := /bin/sh
 BIN := .venv/bin
 INSTALLED := .venv/installed
 ARGS ?=
+# Requests that `conformance` tries of each operation and kind.
+EXAMPLES ?= 10
 # The tests in two processes, a file at a time: many of them wait more than they work.
 SPREAD ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-full check format lock generated migrations bench clean
+.PHONY: help install demo run test test-full conformance check format lock generated migrations bench clean
 
 help: ## say what there is
 	@echo "OpenFlightHub. Start with: make demo"
@@ -38,11 +40,14 @@ test: install ## the tests; what needs a program that is not installed is skippe
 test-full: install ## the tests, where a missing PostgreSQL, Redis, Mosquitto, Node or Chromium is a failure
 	CI=true $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
+conformance: install ## the contracts of compat against a running hub; EXAMPLES=200 looks longer
+	CONFORMANCE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest compat $(ARGS)
+
 check: install ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
-	$(BIN)/mypy --strict --explicit-package-bases tests/support scripts
+	$(BIN)/mypy --strict --explicit-package-bases tests/support scripts compat/conformance
 
 format: install ## bring the code into the form that `check` wants
 	$(BIN)/ruff format .

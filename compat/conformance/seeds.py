@@ -11,6 +11,7 @@ import boto3  # type: ignore[import-untyped]
 import httpx2
 import paho.mqtt.client as paho
 from botocore.config import Config  # type: ignore[import-untyped]
+from paho.mqtt.enums import CallbackAPIVersion
 
 from .hubs import HOST, PATIENCE_S, Hub
 
@@ -72,7 +73,7 @@ class Party:
     @contextmanager
     def controller(self) -> Iterator["Controller"]:
         """A remote controller that is connected by this party's connection."""
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client = paho.Client(CallbackAPIVersion.VERSION2)
         client.username_pw_set(self.connection, self.secret)
         found = Controller(client, [])
         client.on_message = lambda _client, _data, message: found.heard.append(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from websockets.sync.client import ClientConnection, connect
 

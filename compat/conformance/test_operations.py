@@ -74,7 +74,7 @@ def _references(value: Any) -> list[str]:
 
 def test_what_is_asked_for_is_answered_in_the_documented_shape(hub: Hub, us: Party) -> None:
     """Each GET of the REST contract on something that is there: 200, or the 410 that its description promises."""
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]
 
     document = hub.document("openapi.json")
     empty = {"/api/media/ground-coverage/{media_id}", "/api/file/thumbnail/{file_id}"}
