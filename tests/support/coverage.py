@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
-from ofh.domain.coverage.coverage import CoveragePoint
+from ofh.domain.coverage.coverage import Coverage, CoveragePoint
 from ofh.domain.coverage.ground import FlatGround, Ground
 from ofh.domain.coverage.inputs import PhotoFacts, TakeOff, Telemetry
 from ofh.domain.coverage.lens import Distortion, Intrinsics
@@ -140,6 +141,30 @@ def in_plane(longitude: float, latitude: float, points: Sequence[Sequence[float]
 def listed(points: Sequence[CoveragePoint]) -> list[list[float]]:
     """Points as the vectors have them."""
     return [[point.longitude, point.latitude, point.elevation] for point in points]
+
+
+def check_form(found: Coverage, longitude: float) -> None:
+    """Assert what holds of every answer: rings closed, simple, oriented and short enough, around the camera."""
+    assert len(found.outer) <= 256
+    assert len(found.all) <= 221
+    for ring, is_outer in [(found.outer, True), *((hole, False) for hole in found.holes)]:
+        if not ring:
+            continue
+        assert (ring[0].longitude, ring[0].latitude) == (ring[-1].longitude, ring[-1].latitude)
+        places = [(point.longitude, point.latitude) for point in ring[:-1]]
+        assert len(set(places)) == len(places) >= 3
+        line = shapely.LinearRing(places)
+        assert line.is_simple
+        assert line.is_ccw is is_outer
+        assert all(abs(point.longitude - longitude) <= 180 for point in ring)
+        assert [point.debug for point in ring[1:] if point.debug] == []
+    assert all(len(hole) <= 128 for hole in found.holes)
+    for point in found.all:
+        assert point.debug is None
+        assert point.ray is not None
+        assert 0 <= point.ray.bearing < 360
+        assert point.direct_distance is not None
+        assert point.direct_distance >= 0
 
 
 def inverse(longitude: float, latitude: float, longitudes: Floats, latitudes: Floats) -> tuple[Floats, Floats]:
