@@ -48,6 +48,7 @@ from .announcing import publish
 from .audit import Audit
 from .audit import Event as Audited
 from .counters import Counters
+from .coverage import COVERAGE
 from .discarding import Discarding
 from .jobs import JobQueue
 from .link import Pilot
@@ -224,12 +225,15 @@ class PilotMedia:
         ids = await media.without_flight(self._database, self._clock() - ATTACHED_WITHIN, BATCH)
         for row in await Media.filter(id__in=ids).order_by("id"):
             changed = 0
-            async with self._database.transaction():
+            async with self._database.transaction() as client:
                 await Drone.filter(id=row.drone_id).select_for_update(no_key=True).first()
                 flight_id = await _flight_of(row.drone_id, row.captured_at, row.group_id)
                 if flight_id is not None:
                     changed = await Media.filter(id=row.id, flight_id=None).update(flight_id=flight_id)
+                if changed:  # where it took off says how high the ground was
+                    await self._jobs.add(client, COVERAGE, row.workspace_id, row.id)
             if changed:
+                self._jobs.wake()
                 attached += 1
                 event = RowChanged(workspace_id=row.workspace_id, table=Table.MEDIA, row_id=row.id, at=self._clock())
                 await publish(self._bus, {row.workspace_id: [event]}, self._counters)
