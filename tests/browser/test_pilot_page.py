@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ofh.edges.pilot_page.page import FILES
 from tests.browser.pilot import HOST, LICENCE, MQTT_URL, Driver, Site, site
 from tests.captures.reader import capture
 from tests.support.services import program
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.npm]
 STATIC = Path(__file__).parents[2] / "src/ofh/edges/pilot_page/static"
 CONTROLLER, AIRCRAFT = "5XTESTRCP00001", "1581XTESTM30T0001"
 CONNECTED = [["step", "media", "ok"], ["step", "ws", "ok"]]
+MODULES = ["api", "thing", "ws", "map", "tsa", "media"]
+"""In the order in which they are loaded, by a hub without a media server."""
 CODES = [615000, 615001, 615002, 615003, 615004, 615005, 615006, 615007, 615008, 615009, 615010, 615011, 615012, 615013]
 
 
@@ -80,7 +83,7 @@ def test_the_page_is_plain_es2017_in_which_an_old_webview_finds_nothing_new(brow
         " parse(readFileSync(file, 'utf8'), { ecmaVersion: 2017, sourceType: 'script' });"
     )
     files = [str(path) for path in sorted(STATIC.glob("*.js"))]
-    assert len(files) == 4
+    assert {Path(file).name for file in files} == {name for name in FILES if name.endswith(".js")}
     done = subprocess.run(
         [program("node"), "--input-type=module", "-e", script, "--", *files],
         cwd=browser_client,
@@ -119,6 +122,8 @@ def test_the_calls_come_in_their_order_with_their_parameters(driver: Driver, hub
          {"host": MQTT_URL, "username": id, "password": secret, "connectCallback": "connectCallback"}],  # 11
         ["platformIsComponentLoaded", "ws"],
         ["platformLoadComponent", "ws", {"host": ws, "token": token, "connectCallback": "wsConnectCallback"}],  # 14
+        ["platformIsComponentLoaded", "map"],
+        ["platformLoadComponent", "map", {"userName": "RC Plus", "elementPreName": "HUB"}],  # 15
         ["platformIsComponentLoaded", "tsa"],
         ["platformLoadComponent", "tsa", {}],  # 16
         ["platformIsComponentLoaded", "media"],
@@ -129,15 +134,40 @@ def test_the_calls_come_in_their_order_with_their_parameters(driver: Driver, hub
     read = [[*call[:2], json.loads(call[2])] if call[0] == "platformLoadComponent" else call for call in told["calls"]]
     assert read == expected
     sample = capture("bridge-module-parameters")["parameters"]
-    for module in ("thing", "api", "ws", "tsa", "media"):
+    for module in MODULES:
         given = parameters(told, module)
         assert set(given) == set(sample[module])
         assert {name: type(value) for name, value in given.items()} == {
             name: type(value) for name, value in sample[module].items()
         }
     assert parameters(told, "media") == sample["media"]
-    assert [state["state"] for step, state in told["steps"].items() if step != "heard"] == ["ok"] * 8
+    assert [state["state"] for step, state in told["steps"].items() if step != "heard"] == ["ok"] * 9
     assert told["steps"]["controller"]["text"] == f"{CONTROLLER}, aircraft {AIRCRAFT}"
+
+
+def test_a_hub_with_a_media_server_has_live_video_loaded_first(driver: Driver, tmp_path: Path) -> None:
+    """A Pilot that is told to stream without the module may hang (dji-pilot-2.md, 1.6)."""
+    with site(tmp_path / "hub", OFH_RTMP_URL="rtmp://video.example.org/live") as own:
+        told = clean(
+            driver.play(
+                page(own),
+                ["login", *own.connection()],
+                *CONNECTED,
+                ["callback", "liveStatusCallback", '{"type": 2, "status": 2, "fps": 30}'],
+                ["text", "#step-live", "Streaming"],
+                ["callback", "liveStatusCallback", {"status": 0}],
+                ["text", "#step-live", "Loaded"],
+                ["callback", "liveStatusCallback", "nonsense"],
+                ["click", "#step-live .reload"],
+                ["idle"],
+                bridge={},
+            )
+        )
+    assert loaded(told) == ["api", "thing", "liveshare", "ws", "map", "tsa", "media", "liveshare"]
+    given = json.loads(next(call[2] for call in told["calls"] if call[:2] == ["platformLoadComponent", "liveshare"]))
+    sample = capture("bridge-module-parameters")["parameters"]["liveshare"]
+    assert given == {**sample, "videoPublishType": "video-on-demand"}
+    assert max(told["overflow"]) <= 0, "nothing has to be scrolled to"
 
 
 def test_the_hub_is_told_of_the_controller_and_no_secret_is_kept_or_sent_but_in_a_body(
@@ -159,7 +189,7 @@ def test_results_are_understood_however_a_build_writes_them(
     driver: Driver, hub: Site, us: tuple[str, str], style: str
 ) -> None:
     told = clean(driver.play(page(hub), ["login", *us], *CONNECTED, bridge={"style": style}))
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert loaded(told) == MODULES
     assert told["steps"]["controller"]["text"] == f"{CONTROLLER}, aircraft {AIRCRAFT}"
 
 
@@ -186,7 +216,7 @@ def test_callbacks_may_come_within_the_call_or_later(
 ) -> None:
     told = clean(driver.play(page(hub), ["login", *us], *CONNECTED, bridge={"atOnce": at_once}))
     assert told["steps"]["mqtt"] == {"state": "ok", "text": f"Connected to {MQTT_URL}", "hint": ""}
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert loaded(told) == MODULES
 
 
 def test_connect_callback_comes_several_times_and_what_follows_happens_once(
@@ -214,7 +244,7 @@ def test_connect_callback_comes_several_times_and_what_follows_happens_once(
             bridge={"connects": False},
         )
     )
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert loaded(told) == MODULES
 
 
 def test_no_aircraft_is_not_a_failure(driver: Driver, hub: Site, us: tuple[str, str]) -> None:
@@ -315,7 +345,7 @@ def test_functions_that_an_older_pilot_lacks_break_nothing_else(
     waits = CONNECTED if step is None else [["step", step, "failed"], ["idle"]]
     told = clean(driver.play(page(hub), ["login", *us], *waits, bridge={"missing": missing}))
     if step is None:
-        assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+        assert loaded(told) == MODULES
     else:
         assert "too old" in told["steps"][step]["text"] or step == "licence"
         assert told["steps"][step]["hint"]
@@ -379,7 +409,7 @@ def test_a_missed_callback_is_made_good_by_asking(driver: Driver, hub: Site, us:
             clock=True,
         )
     )
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert loaded(told) == MODULES
 
 
 def test_a_wrong_secret_is_told_and_can_be_mended(driver: Driver, hub: Site, us: tuple[str, str]) -> None:
@@ -394,7 +424,7 @@ def test_a_wrong_secret_is_told_and_can_be_mended(driver: Driver, hub: Site, us:
             bridge={},
         )
     )
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert loaded(told) == MODULES
 
 
 @pytest.mark.parametrize(
@@ -439,7 +469,7 @@ def test_a_hub_that_is_away_is_told_and_tried_again(driver: Driver, hub: Site, u
             bridge={},
         )
     )
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"], "nothing is loaded twice"
+    assert loaded(told) == MODULES, "nothing is loaded twice"
 
 
 # The reopened page
@@ -463,6 +493,7 @@ def test_a_reopened_page_finds_the_modules_running_and_loads_none(
         "thingGetConnectState",
         "platformIsComponentLoaded",  # ws
         "wsGetConnectState",
+        "platformIsComponentLoaded",  # map
         "platformIsComponentLoaded",  # tsa
         "platformIsComponentLoaded",  # media
         "mediaGetAutoUploadPhoto",
@@ -486,7 +517,7 @@ def test_a_page_that_was_left_before_mqtt_was_there_loads_the_rest_when_it_is_op
             bridge={"connects": False},
         )
     )
-    assert loaded(told) == ["ws", "tsa", "media"]
+    assert loaded(told) == MODULES[2:]
 
 
 def changed(driver: Driver, hub: Site, us: tuple[str, str], script: str) -> dict[str, Any]:
@@ -503,6 +534,7 @@ def changed(driver: Driver, hub: Site, us: tuple[str, str], script: str) -> dict
         "localStorage.removeItem('ofh.workspace')",
         "__native.modules.thing.host = 'tcp://old:1883', sessionStorage.__native = JSON.stringify(__native)",
         "__native.modules.thing.username = 'c-other', sessionStorage.__native = JSON.stringify(__native)",
+        "__native.modules.thing.password = 'old', sessionStorage.__native = JSON.stringify(__native)",
         "__native.modules.api.host = 'http://old.example.org', sessionStorage.__native = JSON.stringify(__native)",
     ],
 )
@@ -511,8 +543,8 @@ def test_a_reopened_page_loads_anew_what_the_hub_says_otherwise(
 ) -> None:
     told = changed(driver, hub, us, script)
     unloaded = [call[1] for call in told["calls"] if call[0] == "platformUnloadComponent"]
-    assert unloaded == ["media", "tsa", "ws", "thing", "api"]
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media"]
+    assert unloaded == MODULES[::-1]
+    assert loaded(told) == MODULES
     calls = names(told)
     assert calls.index("platformSetWorkspaceId") < calls.index("mediaSetDownloadOwner")
     assert told["storage"]["ofh.workspace"] == hub.workspace["uuid"]
@@ -540,14 +572,14 @@ def test_a_new_workspace_id_is_taken_at_once_by_the_page_that_asked_for_it(drive
         new = told["native"]["workspace"]
         assert new != own.workspace["uuid"]
         assert told["storage"]["ofh.workspace"] == new
-        assert loaded(told) == ["api", "thing", "ws", "tsa", "media"] * 2
+        assert loaded(told) == MODULES * 2
 
 
 def test_another_token_in_pilot_is_replaced_without_reloading_the_telemetry(
     driver: Driver, hub: Site, us: tuple[str, str]
 ) -> None:
     told = changed(driver, hub, us, "__native.token = 'old', sessionStorage.__native = JSON.stringify(__native)")
-    assert loaded(told) == ["ws", "tsa"]
+    assert loaded(told) == ["ws", "map", "tsa"]
     assert told["native"]["token"] not in ("old", "")
     assert parameters(told, "ws")["token"] == told["native"]["token"]
 
@@ -589,7 +621,7 @@ def test_the_back_arrow_leaves_the_page_but_from_the_details(driver: Driver, hub
             bridge={},
         )
     )
-    assert told["native"]["loaded"] == ["api", "thing", "ws", "tsa", "media"], "they stay loaded"
+    assert told["native"]["loaded"] == MODULES, "they stay loaded"
 
 
 def test_exit_forgets_everything_and_ends_the_session(driver: Driver, hub: Site, us: tuple[str, str]) -> None:
@@ -622,9 +654,10 @@ def test_log_out_unloads_the_modules_and_asks_for_another_connection(
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("api", ["api", "tsa", "media"]),
-        ("mqtt", ["thing", "ws", "tsa", "media"]),
-        ("ws", ["ws", "tsa"]),
+        ("api", ["api", "map", "tsa", "media"]),
+        ("mqtt", ["thing", "ws", "map", "tsa", "media"]),
+        ("ws", ["ws", "map", "tsa"]),
+        ("map", ["map"]),
         ("tsa", ["tsa"]),
         ("media", ["media"]),
     ],
@@ -645,8 +678,8 @@ def test_a_module_is_reloaded_with_those_that_need_it(
         )
     )
     assert [call[1] for call in told["calls"] if call[0] == "platformUnloadComponent"] == again[::-1]
-    assert loaded(told) == ["api", "thing", "ws", "tsa", "media", *again]
-    assert sorted(told["native"]["loaded"]) == ["api", "media", "thing", "tsa", "ws"]
+    assert loaded(told) == [*MODULES, *again]
+    assert sorted(told["native"]["loaded"]) == sorted(MODULES)
 
 
 def test_the_upload_switches_reach_pilot_and_are_kept(driver: Driver, hub: Site, us: tuple[str, str]) -> None:

@@ -72,6 +72,9 @@
       case "ws":
         if (!/^wss?:\/\/[^/]+\/[^?]*$/.test(given.host) || !given.token || typeof given.connectCallback !== "string") return answer(615006, "ws host or token");
         break;
+      case "map":
+        if (typeof given.userName !== "string" || typeof given.elementPreName !== "string") return bad();
+      // falls through: it needs the same
       case "tsa":
         if (!has("api")) return answer(615003, "api not loaded");
         if (!has("ws")) return answer(615005, "ws not loaded");
@@ -82,6 +85,11 @@
         if (!has("thing")) return answer(615011, "thing not loaded");
         if (!native.workspace) return bad();
         native.media = given;
+        break;
+      case "liveshare":
+        if (!has("thing")) return answer(615011, "thing not loaded");
+        if (["video-on-demand", "video-by-manual", "video-demand-aux-manual"].indexOf(given.videoPublishType) < 0) return bad();
+        if (typeof given.statusCallback !== "string") return bad();
         break;
       default:
         return bad();

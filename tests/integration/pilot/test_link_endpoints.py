@@ -210,7 +210,7 @@ async def test_sdk_config_is_as_the_sample_has_it_and_what_our_page_needs_beyond
     found = (await inside.get("/dji-pilot-2/sdk-config")).json()
     sample = capture("http-hub-sdk-config")["response"]["body"]
     assert {name: found[name] for name in sample} == sample
-    assert set(found) - set(sample) == {"api_token", "mqtt_username", "mqtt_password"}
+    assert set(found) - set(sample) == {"api_token", "mqtt_username", "mqtt_password", "connection_name"}
     assert (found["mqtt_username"], found["mqtt_password"]) == (house.made.connection.public_id, house.made.secret)
     assert (await house.links.require(found["api_token"], str(await house.uuid()))).name == "RC Plus"
     assert (await inside.get("/dji-pilot-2/sdk-config")).json() == found, "a page that is reopened has the same token"

@@ -201,6 +201,7 @@ class LinkEndpoints:
                 "api_token": token,
                 "mqtt_username": session.pilot.public_id,
                 "mqtt_password": session.secret,
+                "connection_name": session.pilot.name,
             }
         )
 

@@ -25,6 +25,11 @@ FILES: Mapping[str, str] = {
     "bridge.js": "text/javascript",
     "hub.js": "text/javascript",
     "view.js": "text/javascript",
+    "state.js": "text/javascript",
+    "switches.js": "text/javascript",
+    "modules.js": "text/javascript",
+    "session.js": "text/javascript",
+    "watch.js": "text/javascript",
     "page.js": "text/javascript",
 }
 """What the page loads, and the type of each."""

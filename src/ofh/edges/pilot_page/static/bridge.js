@@ -19,9 +19,9 @@
     615005: ["The module Websocket is not loaded.", "Reload Websocket, then this."],
     615006: ["Pilot did not accept the websocket's address or token.", "This is a fault of the hub's settings. Report it with the details of this page."],
     615007: ["Pilot could not read a text that it was to send.", "This is a fault of the hub. Report it with the details of this page."],
-    615008: ["The module for live video is not loaded.", "Live video is not needed here. Open this page again."],
-    615009: ["Live video is not in a manual mode.", "Live video is not needed here. Open this page again."],
-    615010: ["The module for the map is not loaded.", "The map is not needed here. Open this page again."],
+    615008: ["The module Live video is not loaded.", "Reload Live video."],
+    615009: ["Live video is not in a manual mode.", "It is started by the hub. Open this page again."],
+    615010: ["The module Shared map is not loaded.", "Reload Shared map."],
     615011: ["The module MQTT is not loaded.", "Reload MQTT, then this."],
     615012: ["The module Photos and videos is not loaded.", "Reload Photos and videos."],
     615013: ["Pilot has not verified the DJI licence, and refuses everything.", "Give the controller internet access, then press Check again."]

@@ -59,6 +59,7 @@
         item.appendChild(again);
       }
       box.appendChild(item);
+      step(row.id, "waiting");
     });
   }
 
@@ -71,6 +72,10 @@
     item.querySelector(".hint").textContent = hint || "";
     item.querySelector(".hint").hidden = !hint;
     summary();
+  }
+
+  function failed(id, problem) {
+    step(id, "failed", problem[0], problem[1]);
   }
 
   // The one line that says how it stands: the first step that failed, else the first that is not there yet.
@@ -120,6 +125,7 @@
 
   OFH.view = {
     at: at,
+    failed: failed,
     list: list,
     message: message,
     show: show,
