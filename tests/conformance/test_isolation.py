@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from botocore.config import Config  # type: ignore[import-untyped]
 from graphql import GraphQLObjectType, build_schema, is_leaf_type, is_non_null_type
+from websockets.sync.client import connect
 
 from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.rest.routes import Services, routes
@@ -266,6 +267,41 @@ def test_a2_a_subscription_to_hidden_things_says_gone(
     assert told[0]["payload"][0]["extensions"]["code"] == "GONE"
 
 
+LIVE = {
+    "drone_position": ("{drone}",),
+    "drone_telemetry": ("{drone}",),
+    "drone_media": ("{drone}",),
+    "remote_controller_position": ("{controller}",),
+    "workspace_drones_position": ("{workspace}",),
+    "workspace_drones_media": ("{workspace}",),
+    "db_row_update": (
+        *(f"{kind}%{{{kind}}}" for kind in ("user", "workspace", "connection", "drone", "flight", "media", "file")),
+        "remote_controller%{controller}",
+    ),
+}
+"""Events of the live websocket and their filters."""
+
+
+def test_a2_the_live_websocket_answers_for_hidden_things_as_for_missing_ones(
+    town: Town, us: Party, them: Party, hidden: dict[str, str]
+) -> None:
+    def ask(party: Party, ids: dict[str, str]) -> list[Any]:
+        told = []
+        headers = {"authorization": f"Bearer {party.token}"}
+        with connect(f"ws://127.0.0.1:{town.port}/api/live", additional_headers=headers) as socket:
+            for event, filter in ((event, filter) for event, filters in LIVE.items() for filter in filters):
+                data = {"event": event, "filter": filter.format(**ids)}
+                say(socket, {"type": "subscribe", "data": data, "messageId": 1})
+                told.append(hear(socket))
+        return told
+
+    missing = dict.fromkeys(hidden, MISSING)
+    refusals = ask(them, hidden)
+    assert refusals == ask(them, missing) == ask(us, missing)
+    assert all(item == refusals[0] and not item["data"]["success"] for item in refusals)
+    assert all(item["data"]["success"] for item in ask(us, hidden)), "these are ours"
+
+
 @pytest.mark.parametrize(("kind", "query"), [*QUERIES.values(), *MUTATIONS.values()], ids=[*QUERIES, *MUTATIONS])
 def test_a1_a_stranger_is_told_the_same_of_everything(
     town: Town, them: Party, hidden: dict[str, str], kind: str, query: str
@@ -281,14 +317,16 @@ def test_a1_a_stranger_is_told_the_same_of_everything(
 def test_a2_files_of_others_are_neither_given_out_nor_taken_in(
     town: Town, us: Party, them: Party, hidden: dict[str, str]
 ) -> None:
-    def get(id: str, token: str | None) -> httpx2.Response:
+    def get(id: str, token: str | None, what: str = "data") -> httpx2.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return town.client.get(f"{town.url}/api/file/data/{id}", headers=headers)
+        return town.client.get(f"{town.url}/api/file/{what}/{id}", headers=headers)
 
     assert get(hidden["file"], us.token).content == b"hidden bytes"
-    told = [get(id, them.token) for id in (hidden["file"], MISSING)]
-    assert told[0].content == told[1].content
-    assert [answer.status_code for answer in told] == [410, 410]
+    for what in ("data", "thumbnail"):
+        told = [get(id, them.token, what) for id in (hidden["file"], MISSING)]
+        assert told[0].content == told[1].content
+        assert [answer.status_code for answer in told] == [410, 410]
+        assert {get(id, None, what).status_code for id in (hidden["file"], MISSING, "x")} == {401}
     assert {get(id, None).content for id in (hidden["file"], MISSING, "x")} == {get(MISSING, None).content}
     told = [send_form(town, id, them.token) for id in (us.workspace, MISSING)]
     assert told[0].content == told[1].content
@@ -311,7 +349,6 @@ REST = {
     "DELETE /api/workspace/{workspace_id}/file/{file_id}": None,
     "GET /api/workspace/{workspace_id}/files": None,
     "GET /api/file/{file_id}": None,
-    "GET /api/file/thumbnail/{file_id}": None,
     "GET /api/flight/{flight_id}": None,
     "GET /api/flight/{flight_id}/media": None,
     "GET /api/media/{media_id}": None,

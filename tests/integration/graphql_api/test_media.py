@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ofh.domain.actors import Action, Role, allows
-from ofh.domain.events import MediaUploaded
+from ofh.domain.events import MediaAnalysed, MediaUploaded
 from ofh.services.announcing import publish
 from ofh.store import journal
 from ofh.store.models import Drone, File, Fingerprint, Flight, Media, MediaGroup, Workspace
@@ -433,6 +433,57 @@ async def test_uploads_stand_among_the_events(api: Api, world: World) -> None:
     (edge,) = answer.data["workspace"]["events"]["edges"]
     assert edge["node"]["__typename"] == "MediaUploaded"
     assert edge["node"]["media"]["id"] == str(row.id)
+
+
+async def test_what_was_looked_into_is_shown_with_its_thumbnail_as_it_is_told(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    document = """subscription ($id: ID!) { mediaAnalysed(workspaceId: $id) {
+        id thumbnailUrl cameraModel width height meta camera { gimbalPitch gimbalRoll }
+        file { thumbnailUrl analysedAt } } }"""
+    watching = await watch(api, gallery, world.member, document, id=str(world.workspace.id))
+    row = await make_media(
+        world.drone,
+        longitude=9.5,
+        latitude=50.5,
+        gimbal_pitch=-24.5,
+        gimbal_roll=1.0,
+        camera_model="M30T",
+        width=4000,
+        height=3000,
+        meta={"exif": {"Model": "M30T"}, "xmp": {}},
+    )
+    await File.filter(id=row.file_id).update(thumbnail_key="t/1/x", analysed_at=later(5))
+    async with asyncio.timeout(10):
+        while not api.services.feed._feeds[world.workspace.id]._by_kind.get(MediaAnalysed):
+            await asyncio.sleep(0.01)
+    events: Any = {
+        world.workspace.id: [
+            MediaAnalysed(workspace_id=world.workspace.id, drone_id=world.drone.id, media_id=row.id, at=later(5))
+        ]
+    }
+    async with api.database.transaction() as client:
+        await journal.append(api.database, client, events)
+    await publish(api.services.feed._bus, events, Counts())
+
+    url = f"https://hub.example/api/file/thumbnail/{row.file_id}"
+    assert (await watching.next())["mediaAnalysed"] == {
+        "id": str(row.id),
+        "thumbnailUrl": url,
+        "cameraModel": "M30T",
+        "width": 4000,
+        "height": 3000,
+        "meta": {"exif": {"Model": "M30T"}, "xmp": {}},
+        "camera": {"gimbalPitch": -24.5, "gimbalRoll": 1.0},
+        "file": {"thumbnailUrl": url, "analysedAt": later(5).isoformat()},
+    }
+    answer = await api.ask(
+        world.member,
+        """query ($id: ID!) { workspace(id: $id) { events(kinds: [MEDIA_ANALYSED]) { edges { node {
+        ... on MediaAnalysed { media { id } } } } } } }""",
+        id=str(world.workspace.id),
+    )
+    assert [edge["node"]["media"]["id"] for edge in answer.data["workspace"]["events"]["edges"]] == [str(row.id)]
 
 
 async def test_the_resolver_of_uploads_is_asked_once(api: Api, world: World) -> None:

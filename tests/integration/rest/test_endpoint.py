@@ -21,7 +21,6 @@ async def test_other_verbs_are_405_and_told_the_right_ones(door: Door) -> None:
         ("/workspace/1/file/1", "PATCH, DELETE"),
         ("/workspace/1/files", "GET, HEAD"),
         ("/file/1", "GET, HEAD"),
-        ("/file/thumbnail/1", "GET, HEAD"),
         (SEVERAL, "POST"),
     ):
         answer = await door.ask("PUT", path, who=None)

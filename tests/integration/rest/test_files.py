@@ -99,11 +99,14 @@ async def test_a_deleted_file_is_gone_with_its_bytes(door: Door) -> None:
         assert (again.status_code, again.json()["code"]) == (410, "gone")
 
 
-async def test_no_file_has_a_thumbnail(door: Door) -> None:
+async def test_a_file_says_whether_it_has_a_thumbnail(door: Door) -> None:
     row = await door.bench.upload(door.place)
-    told = [await door.ask("GET", f"/file/thumbnail/{id}") for id in (row.id, MISSING)]
-    assert {answer.status_code for answer in told} == {410}
-    assert told[0].content == told[1].content
+    assert (await door.ask("GET", f"/file/{row.id}")).json()["has_thumbnail"] is False
+    await File.filter(id=row.id).update(thumbnail_key=f"t/{door.place.id}/x", thumbnail_etag="e", thumbnail_size=9)
+    assert (await door.ask("GET", f"/file/{row.id}")).json()["has_thumbnail"] is True
+    assert [item["has_thumbnail"] for item in (await door.ask("GET", f"/workspace/{door.place.id}/files")).json()] == [
+        True
+    ]
 
 
 # Who may
@@ -116,7 +119,6 @@ async def test_who_may_read(door: Door) -> None:
             assert (await door.ask("GET", path, who=who)).status_code == status, (who, path)
     assert (await door.ask("POST", "/file/get-multiple", {"ids": [row.id]}, who=None)).status_code == 401
     assert (await door.ask("POST", "/file/get-multiple", {"ids": [row.id]}, who=STRANGER)).json() == []
-    assert (await door.ask("GET", f"/file/thumbnail/{row.id}", who=None)).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {"filename": "x"}), ("PATCH", {}), ("DELETE", None)])
@@ -161,7 +163,6 @@ async def test_a2_a_file_is_in_its_own_workspace_alone(door: Door, method: str, 
 async def test_a3_a_malformed_id_is_400_and_without_a_session_401(door: Door, id: str) -> None:
     for method, path, body in (
         ("GET", f"/file/{id}", None),
-        ("GET", f"/file/thumbnail/{id}", None),
         ("GET", f"/workspace/{id}/files", None),
         ("PATCH", f"/workspace/{id}/file/1", {}),
         ("PATCH", f"/workspace/1/file/{id}", {}),

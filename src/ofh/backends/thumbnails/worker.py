@@ -98,6 +98,8 @@ def confine(memory: int, cpu_s: int, wall_s: int, written: int, *, files: int, p
         processes: that the user may have; it does not hold for root.
     """
     signal.setitimer(signal.ITIMER_REAL, wall_s)  # whoever started this looks at the clock as well
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
@@ -127,7 +129,7 @@ _ANOTHER_ABI = 0x40000000
 _IO_URING_SETUP = 425
 _MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """The kernel's number of the architecture, and of the call `socket` on it."""
-_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+_DIE_WITH_PARENT, _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 1, 38, 22, 2
 
 
 def _forbid_sockets() -> bool:
