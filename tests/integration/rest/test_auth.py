@@ -70,6 +70,7 @@ WRONG: list[tuple[str, dict[str, Any], set[str]]] = [
     ("login-with-token", {}, {"token"}),
     ("login-with-token", {"token": "\0"}, {"token"}),
     ("password-reset", {"username": ["a@b"]}, {"username"}),
+    ("password-reset", {"username": "no address"}, {"username"}),
     ("password-set-new", {"new_password": 1, "code": {}}, {"new_password", "code"}),
     ("password-set-new", {"new_password": "short", "code": "x"}, {"new_password"}),
     ("password-set-new", {"new_password": PASSWORD, "code": "x"}, {"code"}),
@@ -143,7 +144,7 @@ async def test_p5_a_reset_is_asked_for_with_one_answer_and_ends_all_sessions(doo
     user = await with_password(door)
     told = [
         await door.ask("POST", "/auth/password-reset", {"username": name}, who=None)
-        for name in (user.email, "nobody@example.org", "no address", "")
+        for name in (user.email, "nobody@example.org")
     ]
     assert {(answer.status_code, answer.content, "content-type" in answer.headers) for answer in told} == {
         (200, b"", False)

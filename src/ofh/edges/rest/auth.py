@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.services.accounts import Accounts
+from ofh.services.names import check_email
 from ofh.services.registration import Registration
 from ofh.services.sessions import Login, Sessions
 
@@ -38,7 +39,8 @@ def routes(rest: RestEndpoints, sessions: Sessions, accounts: Accounts, registra
 
     async def reset(ask: Ask) -> None:
         (username,) = ask.texts("username")
-        await accounts.request_password_reset(username, address=ask.address)
+        # What is no address is said to be none; that tells nobody who has an account.
+        await accounts.request_password_reset(check_email(username, field="username"), address=ask.address)
 
     async def set_initial(ask: Ask) -> None:
         (new,) = ask.texts("new_password")
