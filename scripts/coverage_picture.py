@@ -21,7 +21,7 @@ import httpx2
 import shapely  # type: ignore[import-untyped]
 from PIL import Image, ImageDraw
 
-from ofh.domain.geodesy import local_offset, offset
+from ofh.domain.geodesy import distance_m, local_offset, offset
 from ofh.domain.pictures.metadata import read_metadata
 from ofh.simulator.camera import Pose
 from ofh.simulator.ground import MARK_RADIUS_M, Mark, marks
@@ -90,8 +90,10 @@ async def fetch(url: str, token: str, workspace: str) -> tuple[list[Shown], dict
     return shown, found["coverage"]
 
 
-def whole_in(pose: Pose, mark: Mark) -> bool:
-    """Whether a picture shows a mark from rim to rim."""
+def whole_in(pose: Pose, mark: Mark, range_m: float) -> bool:
+    """Whether a picture shows a mark from rim to rim, within the range that counts as shown."""
+    if away_from(pose, mark) > range_m:
+        return False
     rim = (
         offset(
             mark.longitude_deg,
@@ -102,6 +104,11 @@ def whole_in(pose: Pose, mark: Mark) -> bool:
         for step in range(12)
     )
     return all(pose.locate(*point) is not None for point in rim)
+
+
+def away_from(pose: Pose, mark: Mark) -> float:
+    """Metres from below the camera."""
+    return distance_m(pose.longitude_deg, pose.latitude_deg, mark.longitude_deg, mark.latitude_deg)
 
 
 class Map:
@@ -159,7 +166,9 @@ def bounds(rings: Rings, place: Point) -> tuple[float, float, float, float]:
     return min(easts), min(norths), max(easts), max(norths)
 
 
-def draw_all(shown: list[Shown], together: dict[str, Any], place: Point, seed: int, reach_m: float) -> Image.Image:
+def draw_all(
+    shown: list[Shown], together: dict[str, Any], place: Point, seed: int, reach_m: float, range_m: float
+) -> Image.Image:
     """Every outline over the marks, as far from the place as is asked for."""
     west, south, east, north = bounds([ring for one in shown for ring in one.rings], place)
     around = Map(place, max(west, -reach_m), max(south, -reach_m), min(east, reach_m), min(north, reach_m))
@@ -169,10 +178,14 @@ def draw_all(shown: list[Shown], together: dict[str, Any], place: Point, seed: i
     wrong = 0
     for mark in marks(place, seed):
         point = shapely.Point(mark.longitude_deg, mark.latitude_deg)
-        is_seen = any(whole_in(one.pose, mark) for one, _ in polygons)
+        is_seen = any(whole_in(one.pose, mark, range_m) for one, _ in polygons)
         is_inside = any(polygon.contains(point) for _, polygon in polygons)
-        is_cut = any(one.pose.locate(mark.longitude_deg, mark.latitude_deg) for one, _ in polygons) and not is_seen
-        wrong += is_seen != is_inside and not is_cut
+        is_cut = any(
+            one.pose.locate(mark.longitude_deg, mark.latitude_deg)
+            and away_from(one.pose, mark) < range_m + 2 * MARK_RADIUS_M
+            for one, _ in polygons
+        )
+        wrong += is_inside != is_seen and (is_seen or not is_cut)
         around.mark(mark, is_filled=is_seen)
     for number, one in enumerate(shown):
         around.line(one.rings, _OUTLINES[number % len(_OUTLINES)])
@@ -185,7 +198,7 @@ def draw_all(shown: list[Shown], together: dict[str, Any], place: Point, seed: i
     return around.image
 
 
-def draw_one(one: Shown, place: Point, seed: int) -> Image.Image:
+def draw_one(one: Shown, place: Point, seed: int, range_m: float) -> Image.Image:
     """A photo, and beside it its outline over the marks."""
     with Image.open(io.BytesIO(one.content)) as picture:
         photo = picture.convert("RGB")
@@ -195,7 +208,7 @@ def draw_one(one: Shown, place: Point, seed: int) -> Image.Image:
     for mark in marks(place, seed):
         x, y = plan.at(mark.longitude_deg, mark.latitude_deg)
         if 0 <= x < plan.image.width and 0 <= y < plan.image.height:
-            plan.mark(mark, is_filled=whole_in(one.pose, mark))
+            plan.mark(mark, is_filled=whole_in(one.pose, mark, range_m))
             ImageDraw.Draw(plan.image).text((x, y + 8), mark.number, fill=_INK, font_size=15, anchor="mt")
     plan.line(one.rings, _OUTLINES[0], 3)
     plan.scale(50)
@@ -213,6 +226,7 @@ def main() -> int:
     parser.add_argument("workspace", help="its id")
     parser.add_argument("--seed", type=int, required=True, help="of the simulated fleet")
     parser.add_argument("--place", type=float, nargs=2, required=True, metavar=("LONGITUDE", "LATITUDE"))
+    parser.add_argument("--range", type=float, default=5_000, help="the hub's OFH_COVERAGE_RANGE_M")
     parser.add_argument("--reach", type=float, default=500, help="metres from the place that are drawn")
     parser.add_argument("--most", type=int, default=30, help="photos that are drawn")
     parser.add_argument("--photo", help="the name of the one that is drawn by itself; a slanting one if left out")
@@ -223,10 +237,12 @@ def main() -> int:
     if not shown:
         print("The hub has no photo whose ground it knows.", file=sys.stderr)
         return 1
-    draw_all(shown[-given.most :], together, place, given.seed, given.reach).save(given.out / "coverage-marks.png")
+    draw_all(shown[-given.most :], together, place, given.seed, given.reach, given.range).save(
+        given.out / "coverage-marks.png"
+    )
     named = [one for one in shown if one.name == given.photo]
     slanting = sorted(shown, key=lambda one: abs(one.pose.pitch_deg + 45))
-    draw_one((named or slanting)[0], place, given.seed).save(given.out / "coverage-photo.jpg", quality=85)
+    draw_one((named or slanting)[0], place, given.seed, given.range).save(given.out / "coverage-photo.jpg", quality=85)
     return 0
 
 
