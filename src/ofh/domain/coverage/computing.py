@@ -1,5 +1,6 @@
 """The computation behind `coverage_of`; a module of its own as it needs numpy and shapely from its first line."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,10 @@ from .sight import Sight
 if TYPE_CHECKING:
     from .ground import Floats
 
+MOST_BYTES = 59_000
+"""Of an answer as JSON."""
+_POSITION_BYTES, _RAY_BYTES, _FULL_BYTES = 92, 165, 235
+"""What a point takes at most: by itself, with its ray, with all that there is."""
 _PER_SIDE, _PER_SIDE_DISTORTED = 64, 128
 
 
@@ -46,7 +51,7 @@ def compute(pose: CameraPose, ground: Ground, options: CoverageOptions) -> Cover
             longitude=first.longitude, latitude=first.latitude, elevation=first.elevation, debug="; ".join(notes)
         )
     return Coverage(
-        all=[point for point in points if point is not None],
+        all=_within_bounds([point for point in points if point is not None], sum(map(len, (outer, *holes)))),
         outer=outer,
         holes=holes,
         corners=Corners(
@@ -57,6 +62,17 @@ def compute(pose: CameraPose, ground: Ground, options: CoverageOptions) -> Cover
             center=points[len(points) // 2],
         ),
     )
+
+
+def _within_bounds(points: list[CoveragePoint], in_rings: int) -> list[CoveragePoint]:
+    """The points of the grid with as much beside their position as an answer has room for."""
+    room = MOST_BYTES - _POSITION_BYTES * in_rings
+    if len(points) * _FULL_BYTES <= room:
+        return points
+    points = [replace(point, direct_distance=None, meter_horizontal=None, meter_vertical=None) for point in points]
+    if len(points) * _RAY_BYTES <= room:
+        return points
+    return [replace(point, ray=None) for point in points]
 
 
 class _Grid:
@@ -97,14 +113,14 @@ class _Grid:
                 latitude=round(float(latitudes[place]), 8),
                 elevation=round(float(elevations[place]), 2),
                 ray=Ray(
-                    bearing=round(float(np.degrees(bearings[place])) % 360, 6) % 360,
-                    pitch=round(float(np.degrees(np.arctan(self.slopes[index]))), 6),
-                    x=round(float(self._x[index]), 6),
-                    y=round(float(self._y[index]), 6),
+                    bearing=round(float(np.degrees(bearings[place])) % 360, 3) % 360,
+                    pitch=round(float(np.degrees(np.arctan(self.slopes[index]))), 3),
+                    x=round(float(self._x[index]), 4),
+                    y=round(float(self._y[index]), 4),
                 ),
-                direct_distance=round(float(direct[place]), 3),
-                meter_horizontal=round(float(horizontal[place]), 6),
-                meter_vertical=round(float(vertical[place]), 6),
+                direct_distance=round(float(direct[place]), 2),
+                meter_horizontal=round(float(horizontal[place]), 4),
+                meter_vertical=round(float(vertical[place]), 4),
             )
         return found
 

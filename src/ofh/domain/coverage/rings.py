@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 MOST_OUTER, MOST_HOLE = 256, 128
 """Points of a ring, the repeated one among them."""
+MOST_POINTS = 420
+"""Of all rings together."""
 LEAST_HOLE_SHARE, LEAST_HOLE_M2 = 0.001, 1.0
 """Shadows smaller than that are left out."""
 
 _ARC_STEP_DEG = 1.95
 _NEAR_M, _NEAR_SHARE = 0.05, 0.0002
 """How far thinning may move a line: metres, and of its distance."""
-_COARSEST = 1e6
+_FINE, _COARSEST = 0.5, 1e6
+"""Thinning begins with that part of it, and is coarser only where a ring would have too many points."""
 _MOST_CUTS = 64
 _SAME_M = 1e-6
 _THIN = 1e-6
@@ -66,8 +69,13 @@ def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, lim
     if area(outline) < 0:
         outline = outline[::-1]
     outer = _thinned(outline, _fixed(outline, limit, corners), MOST_OUTER - 1)
-    shadows = _shadows(chains[best], outer, max(LEAST_HOLE_M2, LEAST_HOLE_SHARE * areas[best]))
-    return Rings(outer, shadows)
+    least = max(LEAST_HOLE_M2, LEAST_HOLE_SHARE * areas[best])
+    shadows = sorted(_shadows(chains[best], outer, least), key=area)
+    most = MOST_HOLE
+    while len(outer) + sum(map(len, shadows)) > MOST_POINTS and most > 8:
+        most = most * 3 // 4
+        shadows = [_thinned(shadow, [], most) for shadow in shadows]
+    return Rings(outer, shadows[: (MOST_POINTS - len(outer)) // 6])
 
 
 def area(ring: "Floats") -> float:
@@ -168,7 +176,7 @@ def _thinned(ring: "Floats", fixed: "list[int]", most: int) -> "Floats":
     """The ring with fewer points, by Douglas and Peucker's method: as exact as promised, or as few as may be."""
     import shapely
 
-    factor = 0.25
+    factor = _FINE
     if len(fixed) < 2:
         farthest = int(np.hypot(*(ring - ring[fixed[0] if fixed else 0]).T).argmax())
         fixed = sorted({fixed[0] if fixed else 0, farthest})
