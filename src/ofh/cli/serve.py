@@ -81,7 +81,9 @@ def serve(
 def listen(settings: Settings) -> socket.socket:
     """The HTTP listener; a taken port ends the command with the setting's name."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, or asyncio does not see that connections are TCP and leaves them without TCP_NODELAY: the
+    # second part of every answer would wait up to 40 ms for the client to acknowledge the first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
