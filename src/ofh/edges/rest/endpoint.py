@@ -29,6 +29,8 @@ from ofh.edges.strict_json import BadJson, loads
 from ofh.services.names import UNSET, UnsetType
 from ofh.services.sessions import Sessions
 
+from .compressing import compressed
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 T = TypeVar("T")
@@ -131,9 +133,9 @@ class Ask:
             HubError: BAD_INPUT, as for `text`, or it is missing.
         """
         values = self._body.get(name)
-        if not isinstance(values, list) or not all(type(value) is int and 0 < value <= _MAX_ID for value in values):
+        if not isinstance(values, list) or not all(_is_id(value) for value in values):
             raise bad_input(name, "This is a list of ids, and needed. An id is a whole number from 1.")
-        return values
+        return [int(value) for value in values]
 
     def _texts(self, given: Mapping[str, Any], otherwise: str) -> list[str]:
         wrong = {name: otherwise for name, value in given.items() if not isinstance(value, str)}
@@ -153,6 +155,12 @@ class Ask:
         if not isinstance(found, dict):
             raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
         return found
+
+
+def _is_id(value: Any) -> bool:
+    """Whether a JSON number can be an id; `7.0` is a whole number too."""
+    is_whole = type(value) is int or (type(value) is float and value.is_integer())
+    return is_whole and 0 < value <= _MAX_ID
 
 
 Operation = Callable[[Ask], Awaitable[Any]]
@@ -221,6 +229,7 @@ class RestEndpoints:
             async with asyncio.timeout(self._operation_s):
                 ask = await self._ask(scope, receive, is_open=is_open)
                 body = await _encoded(await operation(ask))
+                body, more = await compressed(body, _header(scope["headers"], b"accept-encoding"))
         except TimeoutError:
             await refuse(send, HubError(Code.UNAVAILABLE, "This took too long."))
         except HubError as error:
@@ -229,7 +238,7 @@ class RestEndpoints:
             await _send(send, 500, orjson.dumps({"error": f"error {report(error, where)}", "code": "internal"}))
         else:
             cookie = ask.cookie_to_set
-            more = [] if cookie is UNSET else [(b"set-cookie", self._cookie(cookie).encode())]
+            more += [] if cookie is UNSET else [(b"set-cookie", self._cookie(cookie).encode())]
             await _send(send, 200, body, *more, has_content=scope["method"] != "HEAD")
         if (took := clock() - begun) > SLOW_S:
             log.warning("slow", where=where, method=scope["method"], ms=round(took * 1_000))
