@@ -129,6 +129,7 @@ class CoveredGround:
             self._scopes.popitem(last=False)
         media = self._of_scope(wanted)
         looked_at = media.filter(type__in=[MediaType.PHOTO.value, MediaType.VIDEO.value])
+        # Counted first: what is looked at meanwhile is rather counted twice than left out of both.
         unknown = await looked_at.filter(coverage__missing__not_isnull=True).count()
         pending = await looked_at.filter(coverage__id__isnull=True).count()
         async with scope.lock:
