@@ -19,7 +19,7 @@ from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import HubError, gone
 from ofh.domain.events import Table
 from ofh.store.database import Database
-from ofh.store.devices import shown_of
+from ofh.store.devices import shown_ids_of
 from ofh.store.models import Binding, Connection, Drone, LinkToken, RemoteController, Workspace
 
 from .access import Access
@@ -101,14 +101,8 @@ class Connections:
     async def devices_of(self, rows: Iterable[Connection]) -> builtins.list[DevicesOf]:
         """The devices of connections that the caller may see, by two statements however many."""
         ids = [row.id for row in rows]
-        controllers, drones = await shown_of(RemoteController, ids), await shown_of(Drone, ids)
-        return [
-            DevicesOf(
-                remote_controller_id=controllers[id].id if id in controllers else None,
-                drone_id=drones[id].id if id in drones else None,
-            )
-            for id in ids
-        ]
+        controllers, drones = await shown_ids_of(RemoteController, ids), await shown_ids_of(Drone, ids)
+        return [DevicesOf(remote_controller_id=controllers.get(id), drone_id=drones.get(id)) for id in ids]
 
     async def create(self, actor: Actor, workspace_id: int, name: str) -> CreatedConnection:
         """Make a connection.

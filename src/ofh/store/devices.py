@@ -25,5 +25,14 @@ async def shown_of(model: type[D], connection_ids: Collection[int]) -> dict[int,
     return found
 
 
+async def shown_ids_of(model: type[D], connection_ids: Collection[int]) -> dict[int, int]:
+    """As `shown_of`, the ids alone: what a device told of itself is long, and would be read of a whole fleet."""
+    rows = await model.filter(connection_id__in=list(connection_ids)).values_list(
+        "connection_id", "online", "seen_at", "id"
+    )
+    ranked = sorted(rows, key=lambda row: (row[1], row[2] or NEVER, row[3]))
+    return {int(connection_id): int(id) for connection_id, _, _, id in ranked}
+
+
 def _rank(row: Drone | RemoteController) -> tuple[bool, datetime, int]:
     return row.online, row.seen_at or NEVER, row.id
