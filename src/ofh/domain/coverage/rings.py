@@ -27,8 +27,10 @@ LEAST_HOLE_SHARE, LEAST_HOLE_M2 = 0.001, 1.0
 _ARC_STEP_DEG = 1.95
 _NEAR_M, _NEAR_SHARE = 0.05, 0.0002
 """How far thinning may move a line: metres, and of its distance."""
-_FINE, _COARSEST = 0.5, 1e6
-"""Thinning begins with that part of it, and is coarser only where a ring would have too many points."""
+_FINE, _FINE_SIZE, _COARSEST = 0.5, 1.5e-4, 1e6
+"""Thinning begins with that part of it, or that part of the size of the whole where that is less, and is coarser only
+where a ring would have too many points.
+"""
 _MOST_CUTS = 64
 _SAME_M = 1e-6
 _THIN = 1e-6
@@ -68,13 +70,14 @@ def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, lim
         return Rings(np.empty((0, 2)), [])
     if area(outline) < 0:
         outline = outline[::-1]
-    outer = _thinned(outline, _fixed(outline, limit, corners), MOST_OUTER - 1)
+    size = float(np.sqrt(areas[best]))
+    outer = _thinned(outline, _fixed(outline, limit, corners), MOST_OUTER - 1, size)
     least = max(LEAST_HOLE_M2, LEAST_HOLE_SHARE * areas[best])
     shadows = sorted(_shadows(chains[best], outer, least), key=area)
     most = MOST_HOLE
     while len(outer) + sum(map(len, shadows)) > MOST_POINTS and most > 8:
         most = most * 3 // 4
-        shadows = [_thinned(shadow, [], most) for shadow in shadows]
+        shadows = [_thinned(shadow, [], most, size) for shadow in shadows]
     return Rings(outer, shadows[: (MOST_POINTS - len(outer)) // 6])
 
 
@@ -172,30 +175,30 @@ def _fixed(ring: "Floats", limit: float, corners: "Floats") -> "list[int]":
     return sorted(fixed)
 
 
-def _thinned(ring: "Floats", fixed: "list[int]", most: int) -> "Floats":
+def _thinned(ring: "Floats", fixed: "list[int]", most: int, size: float) -> "Floats":
     """The ring with fewer points, by Douglas and Peucker's method: as exact as promised, or as few as may be."""
     import shapely
 
-    factor = _FINE
+    factor = 1.0
     if len(fixed) < 2:
         farthest = int(np.hypot(*(ring - ring[fixed[0] if fixed else 0]).T).argmax())
         fixed = sorted({fixed[0] if fixed else 0, farthest})
     if len(ring) <= 4:
         return ring
-    while len(kept := _kept(ring, fixed, factor)) > most and factor < _COARSEST:
+    while len(kept := _kept(ring, fixed, factor, size)) > most and factor < _COARSEST:
         factor *= 1.6
     thin = ring[kept]
     if 3 <= len(kept) <= most and shapely.Polygon(thin).is_valid:
         return thin
-    return _mended(ring, factor, most)
+    return _mended(ring, factor, most, size)
 
 
-def _mended(ring: "Floats", factor: float, most: int) -> "Floats":
+def _mended(ring: "Floats", factor: float, most: int, size: float) -> "Floats":
     """The ring thinned so that it stays simple, where the ordinary way makes it touch itself."""
     import shapely
 
     whole = shapely.make_valid(shapely.Polygon(ring))
-    tolerance = factor * (_NEAR_M + _NEAR_SHARE * float(np.hypot(*ring.T).max()))
+    tolerance = factor * float(_tolerance(ring, size).max())
     while True:
         parts = [part for part in shapely.get_parts(whole.simplify(tolerance)) if part.geom_type == "Polygon"]
         largest = max(parts, key=lambda part: float(part.area), default=None)
@@ -207,11 +210,17 @@ def _mended(ring: "Floats", factor: float, most: int) -> "Floats":
         tolerance *= 1.6
 
 
-def _kept(ring: "Floats", fixed: "list[int]", factor: float) -> "list[int]":
+def _tolerance(ring: "Floats", size: float) -> "Floats":
+    """How far thinning may move the line at each point, metres."""
+    found: Floats = np.minimum(_FINE * (_NEAR_M + _NEAR_SHARE * np.hypot(*ring.T)), _FINE_SIZE * size)
+    return found
+
+
+def _kept(ring: "Floats", fixed: "list[int]", factor: float, size: float) -> "list[int]":
     """The indices of the points that a thinned ring needs."""
     count = len(ring)
     looped = np.concatenate([ring, ring[:1]])
-    tolerance = factor * (_NEAR_M + _NEAR_SHARE * np.hypot(*looped.T))
+    tolerance = factor * _tolerance(looped, size)
     kept = set(fixed)
     turn = [*fixed, fixed[0] + count]
     waiting = []
@@ -265,12 +274,13 @@ def _shadows(chain: Sequence[Sector], outer: "Floats", least: float) -> "list[Fl
     if not pieces:
         return []
     room = shapely.Polygon(outer)
+    size = float(np.sqrt(room.area))
     rings = []
     for shadow in _polygons(shapely.unary_union(pieces)):
         if shadow.area < least:
             continue
         for part in _without_islands(shadow, least):
-            thin = shapely.Polygon(_thinned(np.array(part.exterior.coords)[:-1], [], MOST_HOLE - 1))
+            thin = shapely.Polygon(_thinned(np.array(part.exterior.coords)[:-1], [], MOST_HOLE - 1, size))
             # thinned by itself it may stick out of an outline that was thinned by itself
             inside = thin if room.covers(thin) else thin.intersection(room)
             for piece in _polygons(inside):
@@ -278,7 +288,7 @@ def _shadows(chain: Sequence[Sector], outer: "Floats", least: float) -> "list[Fl
                     continue
                 ring = np.array(piece.exterior.coords)[:-1]
                 if len(ring) > MOST_HOLE - 1:
-                    ring = _thinned(ring, [], MOST_HOLE - 1)
+                    ring = _thinned(ring, [], MOST_HOLE - 1, size)
                 rings.append(ring[::-1] if area(ring) > 0 else ring)
     return rings
 
