@@ -97,6 +97,7 @@ class HubApp:
                 alert_rules=hub.alert_rules,
                 map_elements=hub.map_elements,
                 feed=hub.feed,
+                traffic=hub.traffic,
                 coverages=hub.coverages,
                 covered_ground=hub.covered_ground,
                 archives=hub.archives,

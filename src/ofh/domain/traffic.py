@@ -5,7 +5,7 @@ its newest sighting, for as long as that is young.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Protocol
@@ -19,8 +19,9 @@ MAX_RADIUS_M = 20_037_508.0
 """Half the way around the Earth: a circle about everything."""
 GRID_M = 25_000.0
 """The size of the cells in which aircraft are looked for."""
+GRID_BOX_DEG = 5.0
 GRID_RADIUS_M = 250_000.0
-"""Of a larger circle so many cells would be looked at that it is quicker to look at all aircraft."""
+"""Of a larger circle, or box, so many cells would be looked at that it is quicker to look at all aircraft."""
 
 SAME_MOMENT = timedelta(seconds=1)
 """Two sightings at the same place that lie no further apart may be the same one, told twice."""
@@ -91,6 +92,42 @@ class Circle:
         return distance_m(self.longitude_deg, self.latitude_deg, sighting.longitude_deg, sighting.latitude_deg)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """All that is within an area."""
+
+    area: Area
+
+    def covers(self, sighting: Sighting) -> bool:
+        """See `Place`."""
+        return self.area.contains(_fix(sighting))
+
+    def boxes(self) -> Sequence[Area] | None:
+        """See `Place`."""
+        area = self.area
+        width = (area.east_deg - area.west_deg) % 360
+        if width > GRID_BOX_DEG or area.north_deg - area.south_deg > GRID_BOX_DEG:
+            return None
+        if area.west_deg <= area.east_deg:
+            return [area]
+        return [replace(area, east_deg=180.0), replace(area, west_deg=-180.0)]
+
+    def nearness(self, sighting: Sighting) -> float:
+        """The distance over ground from its middle, metres."""
+        area = self.area
+        middle = area.west_deg + (area.east_deg - area.west_deg) % 360 / 2
+        return distance_m(
+            (middle + 540) % 360 - 180,
+            (area.south_deg + area.north_deg) / 2,
+            sighting.longitude_deg,
+            sighting.latitude_deg,
+        )
+
+
+def _fix(sighting: Sighting) -> Fix:
+    return Fix(longitude_deg=sighting.longitude_deg, latitude_deg=sighting.latitude_deg, height_m=0.0)
+
+
 class Index:
     """Sightings, to be found by place."""
 
@@ -111,8 +148,7 @@ class Index:
         if self._grid is None:
             self._grid = Grid(GRID_M)
             for sighting in self._all:
-                fix = Fix(longitude_deg=sighting.longitude_deg, latitude_deg=sighting.latitude_deg, height_m=0.0)
-                self._grid.add(fix, sighting)
+                self._grid.add(_fix(sighting), sighting)
         return self._grid
 
 

@@ -43,6 +43,7 @@ from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
 from ofh.services.streams import StreamRules, Streams
+from ofh.services.traffic import Traffic, TrafficRules
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import RemoteController
@@ -170,6 +171,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         file_links=FileLinks("https://hub.example"),
         map_elements=MapElements(database, bus, access, Counts(), clock=now),
         feed=feed,
+        traffic=Traffic(bus, feed, Counts(), now, key=b"k" * 32, rules=TrafficRules(interval_s=0.05)),
         info=ServerInfo(
             name="Test hub", version="1.2.3", api_version="0.11.0", stream_view_url="https://video.example/live"
         ),

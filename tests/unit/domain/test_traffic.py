@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofh.domain.traffic import Circle, Index, Picture, Sighting
+from ofh.domain.areas import Area
+from ofh.domain.traffic import Box, Circle, Index, Picture, Place, Sighting
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -117,10 +118,36 @@ def test_what_is_near_is_found_by_its_cell(
         assert Index([item]).within(circle, 10) == [item]
 
 
-def test_of_more_than_is_shown_the_nearest_are() -> None:
-    circle = Circle(longitude_deg=0, latitude_deg=0, radius_m=1_000_000)
+_sizes = st.floats(0, 4) | st.floats(0, 180)
+
+
+@given(_places, _sizes, _sizes, st.lists(_places, max_size=20), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1))))
+def test_an_area_finds_what_is_in_it_and_nothing_else(
+    corner: tuple[float, float],
+    width: float,
+    height: float,
+    places: list[tuple[float, float]],
+    inside: list[tuple[float, float]],
+) -> None:
+    west, south = corner
+    east, north = (west + width + 180) % 360 - 180, min(south + height, 90)
+    box = Box(area=Area(west_deg=west, south_deg=south, east_deg=east, north_deg=north))
+    within = [((west + x * width + 180) % 360 - 180, south + y * (north - south)) for x, y in inside]
+    told = [sighting(str(n), longitude=place[0], latitude=place[1]) for n, place in enumerate([*places, *within])]
+    assert {item.id for item in Index(told).within(box, 100)} == {item.id for item in told if box.covers(item)}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Circle(longitude_deg=0, latitude_deg=0, radius_m=1_000_000),
+        Box(area=Area(west_deg=-20, south_deg=-1, east_deg=20, north_deg=1)),
+        Box(area=Area(west_deg=-2, south_deg=-1, east_deg=2, north_deg=1)),
+    ],
+)
+def test_of_more_than_is_shown_the_nearest_are(place: Place) -> None:
     told = [sighting(str(n), longitude=n / 10, latitude=0) for n in range(20)]
-    assert {item.id for item in Index(told).within(circle, 3)} == {"0", "1", "2"}
+    assert {item.id for item in Index(told).within(place, 3)} == {"0", "1", "2"}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ofh.services.media import MediaItems
     from ofh.services.sessions import Sessions
     from ofh.services.streams import Streams
+    from ofh.services.traffic import Traffic
     from ofh.services.workspaces import Workspaces
 
 
@@ -66,6 +67,7 @@ class Services:
     alert_rules: "AlertRules"
     map_elements: "MapElements"
     feed: "Feed"
+    traffic: "Traffic"
     export_links: "ExportLinks"
     file_links: "FileLinks"
     info: ServerInfo

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.errors import gone
+from ofh.domain.traffic import Box, Sighting
 from ofh.services.media_watch import Uploaded, analysed, uploads
 
 from .arguments import Area, chosen, number, within
@@ -21,6 +22,7 @@ from .fields import subscription
 from .types.doctor import ConnectionDoctor
 from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
 from .types.media import Media
+from .types.traffic import TrafficAircraft
 from .visibility import Info, OfWorkspace, Sight, look_or_gone
 
 POSITIONS_INTERVAL_MS = 250
@@ -150,6 +152,29 @@ class Subscription:
         feed = info.context.services.feed
         key = ("mediaAnalysed", found, drone)
         yield _join(_uploaded, sight, key, lambda: analysed(feed, found, drone), per_item=True)
+
+    @subscription(
+        "Aircraft of others inside an area: those that receivers of ADS-B hear, and drones of workspaces that share "
+        "where they are, but for the caller's own. The first message holds what is known, each further one what is "
+        "newer, at most one a second; of more than 1,000 aircraft the nearest to the area's middle. What was not heard "
+        "of for a minute is gone, and nothing tells of it."
+    )
+    async def traffic(
+        self, info: Info, area: Annotated[Area, strawberry.argument(description="Only aircraft inside of it.")]
+    ) -> AsyncGenerator[list[TrafficAircraft], None]:
+        actor = info.context.require_actor()
+        inside, services = area.checked("area"), info.context.services
+
+        async def shown(batch: list[Sighting]) -> list[TrafficAircraft]:
+            is_shared = any(item.workspace_id is not None for item in batch)
+            own = set(await services.access.workspace_ids(actor)) if is_shared else set()
+            return [TrafficAircraft.of(item) for item in batch if item.workspace_id not in own]
+
+        async with services.traffic.watch(Box(area=inside)) as watch:
+            yield await shown(watch.current())
+            async for batch in watch.changes():
+                if found := await shown(batch):
+                    yield found
 
     @subscription("How a controller's way into the hub stands: at once, then on every change.")
     async def connection_doctor(

@@ -40,6 +40,7 @@ EXAMPLES = {
     "Int": "1",
     "UUID": '"3fa85f64-5717-4562-b3fc-2c963f66afa6"',
     "JSON": "{}",
+    "Area": "{west: 9, south: 50, east: 10, north: 51}",
 }
 MALFORMED = ("", "0", "-1", "01", "1.0", "x", "9" * 19)
 

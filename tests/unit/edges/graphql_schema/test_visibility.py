@@ -24,7 +24,15 @@ from ofh.store import models
 
 GATE = "edges/graphql/visibility.py"
 ROOTS = {"Query", "Mutation", "Subscription"}
-OF_NO_WORKSPACE = {"ServerInfo", "User", "AccessToken", "LoginPayload", "AccessTokenPayload", "StreamToken"}
+OF_NO_WORKSPACE = {
+    "ServerInfo",
+    "User",
+    "AccessToken",
+    "LoginPayload",
+    "AccessTokenPayload",
+    "StreamToken",
+    "TrafficAircraft",
+}
 """Types that show nothing of any workspace. Whoever adds one here says so of it."""
 
 SCHEMA = build_schema()
