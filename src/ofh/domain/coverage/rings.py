@@ -78,6 +78,8 @@ def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, lim
     while len(outer) + sum(map(len, shadows)) > MOST_POINTS and most > 8:
         most = most * 3 // 4
         shadows = [_thinned(shadow, [], most, size) for shadow in shadows]
+    # what was thinned to next to nothing may have been turned over
+    shadows = [shadow if area(shadow) < 0 else shadow[::-1] for shadow in shadows if len(shadow) >= 3]
     return Rings(outer, shadows[: (MOST_POINTS - len(outer)) // 6])
 
 
