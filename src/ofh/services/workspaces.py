@@ -16,6 +16,7 @@ from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Table
+from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
 from ofh.store.history import delete_history
@@ -77,8 +78,7 @@ class Workspaces:
         """The actor's workspaces and their role in each, oldest first; all of them for the operator."""
         if actor.credential == "cli":
             return [(workspace, Role.OWNER) for workspace in await Workspace.all().order_by("id")]
-        held = await Membership.filter(user_id=actor.user_id).select_related("workspace").order_by("workspace_id")
-        return [(row.workspace, Role(row.role)) for row in held]
+        return [(workspace, Role(role)) for workspace, role in await lookups.workspaces_of(actor.user_id)]
 
     async def get(self, actor: Actor, workspace_id: int) -> tuple[Workspace, Role] | None:
         """A workspace and the actor's role in it; None where there is none that the actor may see."""

@@ -5,12 +5,13 @@ All run on the connection of the task's transaction, where it is in one.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from tortoise.models import Model
 
-from .models import AccessToken, Membership, UserSession
+from .models import AccessToken, Membership, UserSession, Workspace
 
 M = TypeVar("M", bound=Model)
 
@@ -39,15 +40,36 @@ async def visible(model: type[M], id: int, user_id: int) -> M | None:
     )
 
 
+async def workspaces_of(user_id: int) -> list[tuple[Workspace, str]]:
+    """The workspaces that a user belongs to and their role in each, the oldest first."""
+    rows = await _rows(
+        Workspace,
+        "t JOIN memberships m ON m.workspace_id = t.id WHERE m.user_id = $1 ORDER BY t.id",
+        user_id,
+        more="m.role",
+    )
+    return [(Workspace._init_from_db(**row), row["role"]) for row in rows]
+
+
 async def _first(model: type[M], rest: str, *values: Any) -> M | None:
-    """The first row of a statement whose places stand in the order of the values."""
-    client = model._meta.db
-    _, rows = await client.execute_query(_statement(model, rest, client.capabilities.dialect), list(values))
+    rows = await _rows(model, rest, *values)
     return model._init_from_db(**rows[0]) if rows else None
 
 
+async def _rows(model: type[Model], rest: str, *values: Any, more: str = "") -> Sequence[Any]:
+    """The rows of a statement whose places stand in the order of the values.
+
+    Args:
+        more: a further column.
+    """
+    client = model._meta.db
+    _, rows = await client.execute_query(_statement(model, rest, more, client.capabilities.dialect), list(values))
+    found: Sequence[Any] = rows
+    return found
+
+
 @cache
-def _statement(model: type[Model], rest: str, dialect: str) -> str:
-    columns = ", ".join(f"t.{column}" for column in sorted(model._meta.db_fields))
+def _statement(model: type[Model], rest: str, more: str, dialect: str) -> str:
+    columns = ", ".join([f"t.{column}" for column in sorted(model._meta.db_fields)] + [more] * bool(more))
     sql = f"SELECT {columns} FROM {model._meta.db_table} {rest}"  # noqa: S608, ours
     return _ARGUMENT.sub("?", sql) if dialect == "sqlite" else sql
