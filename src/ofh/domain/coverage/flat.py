@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .frame import Frame
-from .sectors import Sector
+from .sectors import Sector, outside_of
 from .sight import Sight
 
 if TYPE_CHECKING:
@@ -31,16 +31,15 @@ def sectors(sight: Sight, frame: Frame, elevation: float, max_range: float) -> l
     # at the very bearing where the border passes the range both ends are there
     is_seen = lows <= limit_slope[:, None] + _TOUCHING
     starts, ends = np.minimum(starts, limit[:, None]), np.minimum(ends, limit[:, None])
-    return [
-        Sector(
-            bearing=float(bearings[row]),
-            visible=[
-                (float(starts[row, opening]), float(max(starts[row, opening], ends[row, opening])))
-                for opening in np.nonzero(is_seen[row])[0]
-            ],
-        )
-        for row in range(len(bearings))
-    ]
+    found = []
+    for row, bearing in enumerate(bearings.tolist()):
+        visible = [
+            (float(starts[row, opening]), float(max(starts[row, opening], ends[row, opening])))
+            for opening in np.nonzero(is_seen[row])[0]
+        ]
+        outside = outside_of([[part] for part in visible]) if len(visible) > 1 else []
+        found.append(Sector(bearing=bearing, visible=visible, outside=outside))
+    return found
 
 
 def _limits(sight: Sight, bearings: "Floats", elevation: float, max_range: float) -> "tuple[Floats, Floats]":

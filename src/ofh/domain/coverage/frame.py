@@ -74,6 +74,7 @@ class Frame:
         self.slopes = vectors[:, 2] / steep
         self.has_nadir, self.has_zenith = self._poles(lens, turned)
         self.is_round = self.has_nadir or self.has_zenith
+        self.is_straight = lens.distortion is None
 
     def span(self) -> tuple[float, float]:
         """The bearings between which the picture is, radians, the second one larger; a whole turn where it is round."""
@@ -107,9 +108,10 @@ class Frame:
         return lows, highs
 
     def _openings(self, bearings: "Floats") -> "tuple[Floats, Floats, np.ndarray]":
-        start = np.where(self._turns >= 0, self.bearings, self.bearings + self._turns)
-        is_crossed = np.mod(bearings[:, None] - start, 2 * np.pi) < np.abs(self._turns)
-        rows, edges = np.nonzero(is_crossed)
+        # each position of the border is on one side of a bearing, for both of the pieces that meet in it
+        aside = np.mod(self.bearings - bearings[:, None] + np.pi, 2 * np.pi) - np.pi
+        beyond = np.roll(aside, -1, axis=1)
+        rows, edges = np.nonzero(((aside >= 0) != (beyond >= 0)) & (np.abs(aside - beyond) < np.pi))
         planes = self._planes[edges]
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = -(planes[:, 0] * np.sin(bearings[rows]) + planes[:, 1] * np.cos(bearings[rows])) / planes[:, 2]

@@ -65,7 +65,7 @@ def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, lim
     outlines = [_outline(chain, is_round=is_round and len(chain) == len(sectors)) for chain in chains]
     areas = [abs(area(outline)) for outline in outlines]
     best = max(range(len(chains)), key=areas.__getitem__)
-    outline = _with_corners(_distinct(outlines[best]), corners)
+    outline = _with_corners(_framed(_distinct(outlines[best]), chains[best]), corners)
     if len(outline) < 3 or areas[best] <= 0:
         return Rings(np.empty((0, 2)), [])
     if area(outline) < 0:
@@ -129,6 +129,45 @@ def _outline(chain: Sequence[Sector], *, is_round: bool) -> "Floats":
     if is_round:  # looked at from below, as it were: a ring, which is cut open by the width of one bearing
         lasts, firsts = lasts[:-1], firsts[1:]
     return np.array(lasts + firsts)
+
+
+def _framed(outline: "Floats", chain: Sequence[Sector]) -> "Floats":
+    """The outline without what is outside of the frame where its sides are bent inwards; the largest part of it."""
+    import shapely
+
+    if not any(sector.outside for sector in chain):
+        return outline
+    cells = _cells([(sector.bearing, sector.outside) for sector in chain], tapering=True)
+    rest = shapely.make_valid(shapely.Polygon(outline)).difference(shapely.unary_union(cells))
+    largest = max(_polygons(rest), key=lambda part: float(part.area), default=None)
+    return outline[:0] if largest is None else np.array(largest.exterior.coords)[:-1]
+
+
+def _cells(rows: "Sequence[tuple[float, list[tuple[float, float]]]]", *, tapering: bool) -> "list[Polygon]":
+    """The quadrilaterals between gaps of neighbouring bearings that overlap in distance.
+
+    Args:
+        rows: bearings, each with its gaps.
+        tapering: whether a gap that has no neighbour ends in a point there.
+    """
+    import shapely
+
+    cells: list[Polygon] = []
+    for (one, gaps), (other, gaps_2) in pairwise(rows):
+        for near, far in gaps:
+            beside = [(near_2, far_2) for near_2, far_2 in gaps_2 if near < far_2 and near_2 < far]
+            for near_2, far_2 in beside:
+                corners = [_point(one, near), _point(one, far), _point(other, far_2), _point(other, near_2)]
+                cells.append(shapely.Polygon(corners))
+            if tapering and not beside:
+                corners = [_point(one, near), _point(one, far), _point(other, (near + far) / 2)]
+                cells.append(shapely.Polygon(corners))
+        if tapering:
+            for near_2, far_2 in gaps_2:
+                if not any(near < far_2 and near_2 < far for near, far in gaps):
+                    corners = [_point(other, near_2), _point(other, far_2), _point(one, (near_2 + far_2) / 2)]
+                    cells.append(shapely.Polygon(corners))
+    return [cell for cell in cells if cell.is_valid and cell.area > 0]
 
 
 def _distinct(ring: "Floats") -> "Floats":
@@ -258,21 +297,7 @@ def _shadows(chain: Sequence[Sector], outer: "Floats", least: float) -> "list[Fl
     """One ring per connected shadow, each as a clock goes."""
     import shapely
 
-    pieces: list[Polygon] = []
-    for one, other in pairwise(chain):
-        for near, far in one.gaps:
-            for near_2, far_2 in other.gaps:
-                if near < far_2 and near_2 < far:
-                    pieces.append(
-                        shapely.Polygon(
-                            [
-                                _point(one.bearing, near),
-                                _point(one.bearing, far),
-                                _point(other.bearing, far_2),
-                                _point(other.bearing, near_2),
-                            ]
-                        )
-                    )
+    pieces = _cells([(sector.bearing, sector.gaps) for sector in chain], tapering=False)
     if not pieces:
         return []
     room = shapely.Polygon(outer)

@@ -15,14 +15,14 @@ import numpy as np
 
 from .frame import Frame
 from .ground import Ground
-from .sectors import Sector
+from .sectors import Sector, outside_of
 from .sight import Sight
 
 if TYPE_CHECKING:
     from .ground import Floats
 
 _BEARINGS = 160
-_BORDER_PER_SIDE = 16
+_BORDER_PER_SIDE, _BORDER_PER_SIDE_DISTORTED = 16, 32
 """Positions of each side of the border whose bearings are walked."""
 _STEPS = 400
 _LEAST_IN_VIEW = 160
@@ -130,16 +130,13 @@ class Terrain:
         opened = self._openings(lows, highs, distances, steepest, is_hidden, wanted)
         shadows = _shadows(distances, steepest, is_hidden, least, wanted)
         wanted.solve(lambda rows, near, far, slopes: self._crossing(bearings[rows], near, far, slopes))
-        return [
-            Sector(
-                bearing=float(bearings[row]),
-                visible=_visible(
-                    [(wanted.at(first), wanted.at(last)) for first, last in opened[row]],
-                    [(crest, wanted.at(end)) for crest, end in shadows[row]],
-                ),
-            )
-            for row in range(len(bearings))
-        ]
+        found = []
+        for row, bearing in enumerate(bearings.tolist()):
+            hidden = [(crest, wanted.at(end)) for crest, end in shadows[row]]
+            openings = [_visible(wanted.at(first), wanted.at(last), hidden) for first, last in opened[row]]
+            visible = [part for opening in openings for part in opening]
+            found.append(Sector(bearing=bearing, visible=visible, outside=outside_of(openings)))
+        return found
 
     def _walked(self, bearings: "Floats", highest: "Floats") -> "Floats":
         """Slopes on all bearings, outwards until nothing more can be in the picture; -inf beyond that."""
@@ -374,17 +371,16 @@ def _shadows(
     return found
 
 
-def _visible(opened: list[tuple[float, float]], shadows: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _visible(first: float, last: float, shadows: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """What is open and in no shadow, in order."""
     found: list[tuple[float, float]] = []
-    for first, last in opened:
-        start = first
-        for crest, end in shadows:
-            if end <= start or crest >= last:
-                continue
-            if crest > start:
-                found.append((start, crest))
-            start = max(start, end)
-        if start <= last:
-            found.append((start, last))
+    start = first
+    for crest, end in shadows:
+        if end <= start or crest >= last:
+            continue
+        if crest > start:
+            found.append((start, crest))
+        start = max(start, end)
+    if start <= last:
+        found.append((start, last))
     return found
