@@ -606,7 +606,7 @@ def load(**flags: Any) -> Settings:
 
 
 SECRETS = frozenset({"secret_key", "smtp_url", "dji_app_key", "dji_app_license", "media_server_secret"})
-URLS = frozenset({"database_url", "redis_url", "mqtt_url", "storage_url"})
+URLS = frozenset({"database_url", "redis_url", "mqtt_url", "storage_url", "adsb_urls"})
 """Settings whose password is left out where they are shown."""
 
 
@@ -618,7 +618,7 @@ def redacted(settings: Settings) -> Mapping[str, str]:
         if value is not None and name in SECRETS:
             shown[name] = "(set)"
         elif value is not None and name in URLS:
-            shown[name] = _without_password(value)
+            shown[name] = ", ".join(_without_password(url) for url in ([value] if isinstance(value, str) else value))
         else:
             shown[name] = "" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
     return shown

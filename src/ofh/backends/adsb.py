@@ -66,7 +66,10 @@ class Receiver:
         self._retry_s = retry_s
         self._counts: Counter[str] = Counter()
         parts = urlsplit(url)
-        self._name = f"{parts.scheme}://{parts.hostname}"
+        self.name = f"{parts.scheme}://{parts.hostname}"
+        """As it may be shown: without what an address can hold of secrets."""
+        self.connected = asyncio.Event()
+        """It has answered as a receiver does, at some time."""
         self._is_sbs = parts.scheme == "sbs"
 
     def counts(self) -> Mapping[str, int]:
@@ -83,7 +86,7 @@ class Receiver:
                 await listen()
             except (OSError, TimeoutError, NoAircraft) as error:
                 self._counts["lost"] += 1
-                log.warning("receiver of ADS-B is away", receiver=self._name, why=type(error).__name__)
+                log.warning("receiver of ADS-B is away", receiver=self.name, why=type(error).__name__)
             if time.monotonic() - started_s >= STEADY_S:
                 wait_s = self._retry_s
             await asyncio.sleep(wait_s)
@@ -93,6 +96,7 @@ class Receiver:
         parts = urlsplit(self._url)
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or SBS_PORT)
+        self.connected.set()
         try:
             lines = Lines()
             while True:
@@ -126,7 +130,9 @@ class Receiver:
                 except httpx2.HTTPError as error:
                     raise ConnectionError from error
                 # In a thread, as megabytes take a while to read.
-                self._heard(await asyncio.to_thread(reader.read, data, self._clock()))
+                found = await asyncio.to_thread(reader.read, data, self._clock())
+                self.connected.set()
+                self._heard(found)
                 await asyncio.sleep(max(0.0, started_s + self._poll_s - time.monotonic()))
 
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from ofh.store.migrate import pending
 from .common import settings_of
 
 PATIENCE_S = 15.0
+RECEIVER_S = 10.0
+"""How long a receiver of ADS-B is waited for."""
 LITTLE_DISK_BYTES = 1_000_000_000
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000020001"
@@ -86,6 +88,8 @@ async def examine(settings: Settings) -> list[Finding]:
         ("storage", lambda: _storage(settings)),
         ("thumbnails", lambda: _thumbnails(settings)),
     ]
+    if settings.adsb_urls:
+        checks.append(("receivers of ADS-B", lambda: _receivers(settings)))
     findings = await asyncio.gather(*(_try(name, check) for name, check in checks))
     return [*findings, _public_url(settings), _controllers(settings)]
 
@@ -114,6 +118,7 @@ _REMEDY = {
     "broker": "Check that OFH_MQTT_URL names a running Mosquitto with the shipped configuration and the hub's account.",
     "storage": "Check that OFH_STORAGE_URL names a running S3 server, a bucket that exists, and a key that may write.",
     "thumbnails": "Uploads are fine without them.",
+    "receivers of ADS-B": "Everything but the traffic is fine without them.",
 }
 
 
@@ -242,6 +247,27 @@ async def _thumbnails(settings: Settings) -> str:
     if shutil.which(settings.ffmpeg) is None:
         return f"of pictures, made by {doer}; of videos none: install ffmpeg, or name it with OFH_FFMPEG"
     return f"of pictures and, with ffmpeg, of videos, made by {doer}"
+
+
+async def _receivers(settings: Settings) -> str:
+    from ofh.backends.adsb import Receiver
+
+    receivers = [Receiver(url, lambda _: None, lambda: datetime.now(UTC)) for url in settings.adsb_urls]
+    tasks = [asyncio.create_task(receiver.run()) for receiver in receivers]
+    try:
+        async with asyncio.timeout(RECEIVER_S):
+            await asyncio.gather(*(receiver.connected.wait() for receiver in receivers))
+    except TimeoutError:
+        missing = ", ".join(receiver.name for receiver in receivers if not receiver.connected.is_set())
+        raise _Ill(
+            f"{missing} does not answer as a receiver does. Check OFH_ADSB_URLS; everything but the traffic is fine"
+            " without it."
+        ) from None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return f"{', '.join(receiver.name for receiver in receivers)} answers"
 
 
 def _public_url(settings: Settings) -> Finding:

@@ -11,7 +11,9 @@ import pytest
 
 from ofh.backends import adsb
 from ofh.backends.adsb import Receiver
+from ofh.cli import doctor
 from ofh.domain.traffic import Sighting
+from ofh.settings import load, redacted
 
 PATIENCE_S = 30
 AT = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -166,3 +168,17 @@ async def test_an_answer_that_is_none_is_borne(bad: tuple[int, bytes, str]) -> N
     ):
         await listening.until(lambda found: ids(found) == {"3c6444"})
         assert listening.receiver.counts()["lost"] == 1
+
+
+async def test_the_doctor_says_which_receiver_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(PATIENCE_S)
+
+    async with server(serve) as port, server(answering((200, document(), ""))) as web:
+        good = f"sbs://127.0.0.1:{port},http://u:marker@127.0.0.1:{web}/aircraft.json"
+        settings = load(adsb_urls=good)
+        assert await doctor._receivers(settings) == "sbs://127.0.0.1, http://127.0.0.1 answers"
+        assert "marker" not in redacted(settings)["adsb_urls"]
+        monkeypatch.setattr(doctor, "RECEIVER_S", 0.5)
+        with pytest.raises(doctor._Ill, match="sbs://localhost does not answer"):
+            await doctor._receivers(load(adsb_urls=f"{good},sbs://localhost:1"))
