@@ -110,8 +110,10 @@ class Frame:
     def _openings(self, bearings: "Floats") -> "tuple[Floats, Floats, np.ndarray]":
         # each position of the border is on one side of a bearing, for both of the pieces that meet in it
         aside = np.mod(self.bearings - bearings[:, None] + np.pi, 2 * np.pi) - np.pi
-        beyond = np.roll(aside, -1, axis=1)
-        rows, edges = np.nonzero(((aside >= 0) != (beyond >= 0)) & (np.abs(aside - beyond) < np.pi))
+        is_right = aside >= 0
+        rows, edges = np.nonzero(is_right != np.roll(is_right, -1, axis=1))
+        is_ahead = np.abs(aside[rows, edges] - aside[rows, (edges + 1) % len(self.bearings)]) < np.pi
+        rows, edges = rows[is_ahead], edges[is_ahead]
         planes = self._planes[edges]
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = -(planes[:, 0] * np.sin(bearings[rows]) + planes[:, 1] * np.cos(bearings[rows])) / planes[:, 2]
