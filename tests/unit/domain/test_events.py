@@ -18,6 +18,8 @@ from ofh.domain.events import (
     MapChange,
     MapElementChanged,
     PresenceChanged,
+    RowChanged,
+    Table,
     TopologyChanged,
     decode,
     encode,
@@ -63,13 +65,14 @@ _events = st.one_of(
         at=_times,
         element=st.none() | st.dictionaries(_texts, _texts, max_size=3),
     ),
+    st.builds(RowChanged, workspace_id=_ids, table=st.sampled_from(Table), row_id=_ids, at=_times),
 )
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
     max_leaves=6,
 )
-KINDS = {"position", "battery", "controller", "controller_presence", "topology", "map", "presence"}
+KINDS = {"position", "battery", "controller", "controller_presence", "topology", "map", "presence", "row"}
 
 
 def position(drone_id: int = 1, seconds: int = 0, longitude: float = 9.95) -> DronePositioned:
