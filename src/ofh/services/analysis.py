@@ -160,7 +160,7 @@ class Analysis:
         """The JPEG; None where there is none to be had.
 
         Raises:
-            NoThumbnail: it took too long, and may take less later.
+            HubError: RATE_LIMITED, it took too long, and may take less later.
         """
         if not self._thumbnails.can(file.content_type):
             self.counts["none"] += 1
@@ -182,7 +182,7 @@ class Analysis:
                 found = await self._thumbnails.of_picture(path, file.content_type)
         except NoThumbnail as error:
             if error.is_late and attempt < LATE_ATTEMPTS:
-                raise
+                raise HubError(Code.RATE_LIMITED, "The machine was too busy for a thumbnail.") from None
             self.counts["failed"] += 1
             log.info("no thumbnail", file=file.id, workspace=file.workspace_id, reason=str(error))
             return None
