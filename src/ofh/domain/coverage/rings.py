@@ -70,7 +70,7 @@ def rings_of(sectors: Sequence[Sector], *, is_terrain: bool, is_round: bool, lim
         return Rings(np.empty((0, 2)), [])
     if area(outline) < 0:
         outline = outline[::-1]
-    size = float(np.sqrt(areas[best]))
+    size = _width(outline)
     outer = _thinned(outline, _fixed(outline, limit, corners), MOST_OUTER - 1, size)
     least = max(LEAST_HOLE_M2, LEAST_HOLE_SHARE * areas[best])
     shadows = sorted(_shadows(chains[best], outer, least), key=area)
@@ -87,6 +87,14 @@ def area(ring: "Floats") -> float:
     """The area within, m2; negative where the ring goes as a clock does."""
     x, y = (ring - ring[0]).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
+
+
+def _width(ring: "Floats") -> float:
+    """How wide a shape is on the whole: the side of a square, twice the width of a long strip; metres."""
+    import shapely
+
+    shape = shapely.Polygon(ring)
+    return 4 * float(shape.area) / max(float(shape.convex_hull.length), 1e-9)
 
 
 def _point(bearing: float, distance: float) -> tuple[float, float]:
@@ -187,6 +195,15 @@ def _with_corners(ring: "Floats", corners: "Floats") -> "Floats":
         nearest = int(distances.argmin())
         if distances[nearest] < _ON_CORNER_M:
             ring[nearest] = corner
+            continue
+        # next to a line: of a side that runs along a bearing the very end may be missing
+        ends = np.roll(ring, -1, axis=0)
+        sides = ends - ring
+        along = np.clip(((corner - ring) * sides).sum(axis=1) / np.maximum((sides**2).sum(axis=1), 1e-12), 0, 1)
+        away = np.hypot(*(ring + along[:, None] * sides - corner).T)
+        side = int(away.argmin())
+        if away[side] < _NEAR_M + _NEAR_SHARE * np.hypot(*corner):
+            ring = np.insert(ring, side + 1, corner, axis=0)
     return _distinct(ring)
 
 
@@ -301,7 +318,7 @@ def _shadows(chain: Sequence[Sector], outer: "Floats", least: float) -> "list[Fl
     if not pieces:
         return []
     room = shapely.Polygon(outer)
-    size = float(np.sqrt(room.area))
+    size = _width(outer)
     rings = []
     for shadow in _polygons(shapely.unary_union(pieces)):
         if shadow.area < least:

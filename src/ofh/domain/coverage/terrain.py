@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .ground import Floats
 
 _BEARINGS = 160
-_BORDER_PER_SIDE, _BORDER_PER_SIDE_DISTORTED = 16, 32
+_BORDER_PER_SIDE, _BORDER_PER_SIDE_DISTORTED = 16, 64
 """Positions of each side of the border whose bearings are walked."""
 _STEPS = 400
 _LEAST_IN_VIEW = 160
