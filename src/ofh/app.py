@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
+from ofh.choices import mqtt_url_for_controllers, now
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkStepName
@@ -45,7 +46,7 @@ from ofh.edges.pilot_page.page import PilotPage
 from ofh.edges.rest import routes as rest
 from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.s3.endpoint import S3Endpoint
-from ofh.hub import Hub, mqtt_url_for_controllers, now
+from ofh.hub import Hub
 from ofh.services.link import Pilot
 
 log = structlog.get_logger(__name__)

@@ -8,43 +8,47 @@ each distinct subscription once and writes the same bytes to all who hold it.
 The way of a request: `app.py` → an edge (who asks? what?) → one service method (may they? then do it, in one
 transaction, told after its commit) → the edge shapes the answer.
 
-Read `Hub.start` from top to bottom: it is the start order, and backwards the stop order. This module alone picks
+Read `Hub.start` from top to bottom: it is the start order, and backwards the stop order. `choices.py` picks
 backends by the settings.
 """
 
 import asyncio
-import fcntl
-import hashlib
-import hmac
-import os
-import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from ofh.backends.adsb import Receiver
-from ofh.backends.bus_memory import MemoryBus
-from ofh.backends.objects_local import LocalStore
-from ofh.backends.ports import Broker, Bus, ObjectStore, StoreRoles
+from ofh.backends.ports import Broker, Bus
+from ofh.choices import (
+    MIB,
+    bus_of,
+    coverages_of,
+    doctor_of,
+    flight_rules,
+    now,
+    object_store,
+    outside_broker,
+    retention_of,
+    upload_endpoint,
+    upload_roles,
+    upload_rules,
+)
 from ofh.dji.errors import DecodeError
 from ofh.dji.topics import parse
-from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.domain.errors import Code, HubError
-from ofh.domain.flights import FlightRules
 from ofh.edges.ingest.consumer import Consumer
+from ofh.keys import alone_with, signing_key
 from ofh.metrics import Metrics
+from ofh.people import AccountServices
 from ofh.services.access import Access
-from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.announcing import RowNews
@@ -52,54 +56,39 @@ from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
-from ofh.services.codes import Codes
 from ofh.services.commands import Commands
-from ofh.services.connections import Connections
-from ofh.services.control import Control
-from ofh.services.counters import Counters
-from ofh.services.coverage import COVERAGE, Coverages, Surface
+from ofh.services.coverage import COVERAGE
 from ofh.services.covered_ground import CoveredGround
 from ofh.services.derivation import Derivation
 from ofh.services.discarding import Discarding
-from ofh.services.doctor import Doctor, DoctorRules
 from ofh.services.exports import ExportRules, Exports
 from ofh.services.feed import Feed
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
-from ofh.services.handed import Handed
 from ofh.services.incoming import Reception
 from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
 from ofh.services.link import Links
-from ofh.services.mail import Letters, LogMail, Mail, SmtpMail
 from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
-from ofh.services.passwords import Passwords
 from ofh.services.pilot_media import PilotMedia
 from ofh.services.presence import Presence, PresenceRules
-from ofh.services.ratelimits import Counters as RateCounters
-from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
 from ofh.services.recorder import Recorder, RecorderRules
-from ofh.services.registration import Registration
-from ofh.services.retention import Retention, RetentionRules
 from ofh.services.rows import Rows
-from ofh.services.sessions import Sessions
 from ofh.services.streams import Streams
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
 from ofh.services.traffic import Traffic
-from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadRules, Uploads
-from ofh.services.workspaces import Workspaces
-from ofh.settings import Settings, StorageUrl
+from ofh.services.uploads import Uploads
+from ofh.settings import Settings
 from ofh.store.database import Database, away
 from ofh.store.models import User, UserSession
 from ofh.workshop import Workshop
 
 if TYPE_CHECKING:
-    from ofh.backends.broker_remote import RemoteBroker
-    from ofh.backends.objects_s3 import S3Place
+    pass
 
 log = structlog.get_logger(__name__)
 
@@ -110,20 +99,11 @@ SETTLE_S = 2.0
 """How long a stop waits for reports that are on their way into the database."""
 WATCH_S = 1.0
 """How often SQLite is asked whether another process wrote into it."""
-HELD_S = 1.0
-"""How long what was read of a session is held where the bus is within the process; the command line may end one."""
-KEY_CHARACTERS = 32
 HOUSEKEEPING_S = 3600.0
 STORAGE_LOOK_S = 60.0
 STORAGE_LOOKS_PER_TIDY = 60
-MIB = 1024 * 1024
 RECONCILE_S = 60.0
 """How often the broker's accounts are compared with the connections."""
-
-
-def now() -> datetime:
-    """The hub's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -134,258 +114,6 @@ class Readiness:
     check: Callable[[], Awaitable[None]]
 
 
-def outside_broker(
-    settings: Settings, *, instance: int | None = None, on_up: Callable[[], Awaitable[None]] | None = None
-) -> "RemoteBroker | None":
-    """The outside broker of the settings; None where the broker is inside the hub.
-
-    Args:
-        instance: of the hub's process, which takes its share of the messages; None: for administration alone.
-    """
-    if settings.mqtt_url is None:
-        return None
-    from ofh.backends.broker_remote import RemoteBroker
-    from ofh.dji.topics import SUBSCRIPTIONS
-
-    if instance is None:
-        return RemoteBroker(
-            settings.mqtt_url, client_id=f"ofh-cli-{secrets.token_hex(8)}", filters=(), session_expiry_s=0
-        )
-    return RemoteBroker(
-        settings.mqtt_url, client_id=f"{client_id(settings)}-{instance}", filters=SUBSCRIPTIONS, on_up=on_up
-    )
-
-
-class AccountServices:
-    """The services that work on the database alone; the command line uses them beside a running hub.
-
-    Args:
-        bus: None at the command line: a running hub finds out by looking again.
-        broker: None likewise.
-        news: None likewise.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        *,
-        public_url: str,
-        bus: Bus | None = None,
-        broker: Broker | None = None,
-        news: RowNews | None = None,
-    ) -> None:
-        self.audit = Audit(clock=now)
-        self.control = Control(bus)
-        self.access = Access(self.audit)
-        self.limits = RateLimits(_rate_counters(settings), rules=_rate_rules(settings))
-        self.passwords = Passwords(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
-        self.codes = Codes(database, clock=now)
-        self.mail = _mail(settings)
-        self.letters = Letters(public_url)
-        self.sessions = Sessions(
-            database=database,
-            passwords=self.passwords,
-            codes=self.codes,
-            limits=self.limits,
-            audit=self.audit,
-            control=self.control,
-            idle=timedelta(days=settings.session_idle_days),
-            absolute=timedelta(days=settings.session_days),
-            held_s=HELD_S if isinstance(bus, MemoryBus) else 0,
-            clock=now,
-        )
-        self.accounts = Accounts(
-            database=database,
-            passwords=self.passwords,
-            codes=self.codes,
-            sessions=self.sessions,
-            limits=self.limits,
-            audit=self.audit,
-            control=self.control,
-            mail=self.mail,
-            letters=self.letters,
-            stream_key=signing_key(settings, "stream"),
-            clock=now,
-        )
-        self.registration = Registration(
-            database=database,
-            passwords=self.passwords,
-            codes=self.codes,
-            limits=self.limits,
-            audit=self.audit,
-            mail=self.mail,
-            letters=self.letters,
-            is_open=settings.registration == "open",
-            clock=now,
-        )
-        self.workspaces = Workspaces(
-            database=database,
-            access=self.access,
-            audit=self.audit,
-            control=self.control,
-            codes=self.codes,
-            limits=self.limits,
-            mail=self.mail,
-            letters=self.letters,
-            broker=broker,
-            news=news,
-            clock=now,
-        )
-        self.connections = Connections(
-            database=database,
-            access=self.access,
-            audit=self.audit,
-            control=self.control,
-            broker=broker,
-            news=news,
-            clock=now,
-        )
-
-
-def object_store(settings: Settings) -> ObjectStore:
-    """The store of the settings; the command line tries it beside a running hub."""
-    if settings.storage_url is None:
-        return LocalStore(settings.data / "objects", now)
-    from ofh.backends.objects_s3 import S3Store
-
-    return S3Store(_place(settings.storage_url), now)
-
-
-def _place(storage_url: str) -> "S3Place":
-    from ofh.backends.objects_s3 import S3Place
-
-    url = StorageUrl.of(storage_url)
-    return S3Place(
-        bucket=url.bucket,
-        region=url.region,
-        endpoint=url.endpoint,
-        access_key_id=url.access_key_id,
-        secret=url.secret,
-        style=url.style,
-    )
-
-
-def upload_roles(settings: Settings) -> StoreRoles | None:
-    """The store's own issue of credentials; None where grants are the hub's."""
-    if settings.storage_url is None or settings.storage_sts is None:
-        return None
-    from ofh.backends.objects_s3 import S3Roles
-
-    return S3Roles(_place(settings.storage_url), settings.storage_sts, settings.storage_sts_url, now)
-
-
-def upload_endpoint(settings: Settings, public_url: str) -> Endpoint:
-    """Where controllers upload to: the hub's own endpoint, or the store itself where it issues the credentials."""
-    if settings.storage_url is None or settings.storage_sts is None:
-        return Endpoint(url=public_url, bucket=BUCKET, region=REGION, provider="minio")
-    place = _place(settings.storage_url)
-    url = settings.storage_public_url or place.endpoint or f"https://s3.{place.region}.amazonaws.com"
-    is_aws = (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    return Endpoint(url=url, bucket=place.bucket, region=place.region, provider="aws" if is_aws else "minio")
-
-
-def _upload_rules(settings: Settings) -> UploadRules:
-    return UploadRules(
-        object_bytes=settings.upload_object_mib * MIB,
-        put_bytes=settings.upload_put_mib * MIB,
-        part_bytes=settings.upload_part_mib * MIB,
-        parts=settings.upload_parts,
-        at_once=settings.uploads,
-        parts_at_once=settings.upload_parts_at_once,
-        per_session=settings.uploads_per_session,
-        begun=settings.uploads_begun,
-    )
-
-
-def retention_of(settings: Settings, database: Database) -> Retention:
-    """What prunes the history; the command line uses it beside a running hub."""
-    rules = RetentionRules(
-        history=timedelta(days=settings.history_days), full=timedelta(days=settings.history_full_days)
-    )
-    return Retention(database, now, rules)
-
-
-def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
-    """What controllers are handed, for who looks whether they can do anything with it."""
-    is_set = settings.public_url is not None
-    return Handed(
-        public_url=public_url,
-        public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL is not set, and the hub's address",
-        mqtt_url=mqtt_url_for_controllers(settings, public_url),
-        mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
-        if settings.public_mqtt_url
-        else "the MQTT address that follows from OFH_PUBLIC_URL",
-        mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
-        has_licence=settings.dji_app_id is not None,
-        storage_url=upload_endpoint(settings, public_url).url if settings.storage_sts else None,
-        storage_url_setting="OFH_STORAGE_PUBLIC_URL" if settings.storage_public_url else "OFH_STORAGE_URL",
-    )
-
-
-def surface_of(settings: Settings) -> Surface:
-    """The ground that photos are looked at on. Reads a folder's names and a file's head: not for the event loop.
-
-    Raises:
-        HubError: CONFLICT, the folder or the file of the settings is not what it has to be.
-    """
-    options = CoverageOptions(max_range_m=settings.coverage_range_m, refraction=settings.coverage_refraction)
-    parts: list[object] = [options.max_range_m, options.refraction]
-    model, geoid = None, None
-    if settings.elevation_folder is not None:
-        from ofh.backends.elevation import ElevationFolder
-
-        model = ElevationFolder(settings.elevation_folder)
-        parts.append(model.identity())
-    if settings.geoid_file is not None:
-        from ofh.backends.geoid import GeoidGrid
-        from ofh.backends.geotiff import RasterError
-
-        try:
-            geoid = GeoidGrid(settings.geoid_file)
-            found = settings.geoid_file.stat()
-        except (RasterError, OSError) as error:
-            raise HubError(Code.CONFLICT, f"OFH_GEOID_FILE: {error}") from error
-        parts += [settings.geoid_file.name, found.st_size, found.st_mtime_ns]
-    identity = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Surface(options=options, model=model, geoid=geoid, identity=identity)
-
-
-def coverages_of(
-    settings: Settings, database: Database, bus: Bus, access: Access, fleet: Fleet, jobs: JobQueue, counters: Counters
-) -> Coverages:
-    """What finds out which ground photos show, for the hub and for `ofh worker` alike."""
-    return Coverages(database, bus, MediaItems(access, fleet), jobs, counters, lambda: surface_of(settings), now)
-
-
-def doctor_of(
-    settings: Settings,
-    database: Database,
-    access: Access,
-    *,
-    public_url: str,
-    counters: Counters,
-    bus: Bus | None = None,
-    feed: Feed | None = None,
-    locked_out: Callable[[], Collection[str]] = frozenset,
-    check_storage: Callable[[], Awaitable[None]] | None = None,
-) -> Doctor:
-    """The connection doctor; the command line asks it beside a running hub."""
-    return Doctor(
-        database,
-        bus,
-        access,
-        feed,
-        counters,
-        handed_to_controllers(settings, public_url),
-        clock=now,
-        monotonic=time.monotonic,
-        locked_out=locked_out,
-        check_storage=check_storage,
-        rules=DoctorRules(clock_tolerance=timedelta(seconds=settings.clock_tolerance_s)),
-    )
-
-
 @asynccontextmanager
 async def worker_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Workshop]:
     """What `ofh worker` consists of, started: the workshop, and what it cannot do without.
@@ -394,7 +122,7 @@ async def worker_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Wo
         HubError: UNAVAILABLE, a backend that it cannot do without is away.
     """
     database = Database(settings.database, pool_size=settings.database_pool)
-    bus, store = _bus(settings), object_store(settings)
+    bus, store = bus_of(settings), object_store(settings)
     reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
     audit = Audit(clock=now)
     access = Access(audit)
@@ -437,7 +165,7 @@ class Hub:
         self.public_url = public_url
         self.metrics = Metrics()
         self.database = Database(settings.database, pool_size=settings.database_pool)
-        self.bus: Bus = _bus(settings)
+        self.bus: Bus = bus_of(settings)
         self.bindings = Bindings(time.monotonic)
         self.broker: Broker = self._broker(settings, instance)
         news = RowNews(self.bus, self.metrics, now)
@@ -458,7 +186,7 @@ class Hub:
             roles=upload_roles(settings),
             expect=self.discarding.expect,
             clock=now,
-            rules=_upload_rules(settings),
+            rules=upload_rules(settings),
         )
         self.grantees = Grantees(self.uploads, time.monotonic)
         self.fleet = Fleet(self.database, self.people.access, now, news)
@@ -570,7 +298,7 @@ class Hub:
             self.alerts,
             self.metrics,
             now,
-            _flight_rules(settings),
+            flight_rules(settings),
             sweep=timedelta(seconds=settings.flight_sweep_s),
         )
         self.recorder = Recorder(
@@ -666,7 +394,7 @@ class Hub:
         """
         async with self._stack as stack:
             if self.database.dialect == "sqlite":
-                stack.callback(_alone_with(self.settings.data).close)
+                stack.callback(alone_with(self.settings.data).close)
             applied = await self.database.migrate()
             if applied:
                 log.info("database migrated", migrations=applied)
@@ -855,131 +583,3 @@ async def _logged(work: Awaitable[None]) -> None:
         await work
     except Exception:
         log.exception("work in the background failed")
-
-
-def _bus(settings: Settings) -> Bus:
-    if settings.redis_url is None:
-        return MemoryBus()
-    from ofh.backends.bus_redis import RedisBus
-
-    return RedisBus(settings.redis_url, prefix=settings.redis_prefix)
-
-
-def _rate_counters(settings: Settings) -> RateCounters:
-    if settings.redis_url is None:
-        return MemoryCounters()
-    return RedisCounters(settings.redis_url, prefix=f"{settings.redis_prefix}limits")
-
-
-def _rate_rules(settings: Settings) -> Rules:
-    return Rules(
-        session=Rate(per_second=settings.session_requests_per_s, burst=settings.session_requests_burst),
-        anonymous=Rate(per_second=settings.address_requests_per_s, burst=settings.address_requests_burst),
-    )
-
-
-def _flight_rules(settings: Settings) -> FlightRules:
-    def micros(seconds: float) -> int:
-        return round(seconds * 1_000_000)
-
-    return FlightRules(
-        reorder_us=micros(settings.flight_reorder_s),
-        lost_after_us=micros(settings.flight_lost_s),
-        ended_after_landing_us=micros(settings.flight_landed_s),
-        ended_after_loss_us=micros(settings.flight_lost_end_s),
-        confirmed_after_us=micros(settings.flight_confirm_s),
-        still_for_us=micros(settings.flight_still_s),
-        preparing_within_us=micros(settings.flight_preparing_s),
-    )
-
-
-def _mail(settings: Settings) -> Mail:
-    if settings.smtp_url is None:
-        return LogMail(settings.data / "outbox")
-    parts = urlsplit(settings.smtp_url.get_secret_value())
-    return SmtpMail(
-        host=parts.hostname or "localhost",
-        port=parts.port or (465 if parts.scheme == "smtps" else 587),
-        sender=settings.mail_from,
-        username=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        security="tls" if parts.scheme == "smtps" else "starttls",
-    )
-
-
-def signing_key(settings: Settings, purpose: str) -> bytes:
-    """A key for one purpose, made from the hub's secret: of the settings, else of a file in the data folder."""
-    if settings.secret_key is not None:
-        secret = settings.secret_key.get_secret_value().encode()
-    else:
-        secret = _kept(settings.data / "secret.key")
-    return hmac.digest(secret, purpose.encode(), hashlib.sha256)
-
-
-def mqtt_url_for_controllers(settings: Settings, public_url: str, ports: Sequence[int] = ()) -> str:
-    """Where controllers reach the broker, in the form that Pilot takes.
-
-    Args:
-        ports: where the broker inside the hub listens, if it does already.
-    """
-    if settings.public_mqtt_url is not None:
-        return settings.public_mqtt_url
-    parts = urlsplit(public_url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
-    if settings.mqtt_url is not None:
-        return f"ssl://{host}:8883" if parts.scheme == "https" else f"tcp://{host}:1883"
-    if settings.mqtt_tls_certificate is not None:
-        return f"ssl://{host}:{settings.mqtt_tls_port}"
-    return f"tcp://{host}:{ports[0] if ports else settings.mqtt_port}"
-
-
-def client_id(settings: Settings) -> str:
-    """The hub's client id at an outside broker: random, secret, and the same after a restart (security.md, M5)."""
-    return settings.mqtt_client_id or f"ofh-{_kept(settings.data / 'mqtt-client-id').decode()[:24]}"
-
-
-def _kept(path: Path) -> bytes:
-    """Random text of a file that only its owner can read, made where it is missing.
-
-    Raises:
-        HubError: CONFLICT, the file does not hold what was put into it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        # Under another name first: a process that is killed meanwhile leaves no empty key.
-        made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        with open(made, "xb", opener=_private) as file:
-            file.write(secrets.token_hex(32).encode())
-        try:
-            os.link(made, path)
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-    text = path.read_bytes()
-    if len(text) < KEY_CHARACTERS:
-        raise HubError(Code.CONFLICT, f"{path} is too short for a key. Put the right one there, or delete the file.")
-    return text
-
-
-def _alone_with(folder: Path) -> IO[bytes]:
-    """The lock of a data folder: two hubs on one would not hear of each other's events.
-
-    Raises:
-        HubError: CONFLICT, another hub has it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "hub.lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise HubError(
-            Code.CONFLICT,
-            f"Another hub runs on the data folder {folder}. Stop it, or use another one (--data or OFH_DATA).",
-        ) from None
-    return lock
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -251,8 +251,8 @@ class Settings(BaseSettings):
         default=14,
         ge=1,
         le=3_650,
-        description="Days that a file waits which a controller has uploaded to the hub and not said that it has; then it"
-        " is deleted.",
+        description="Days that a file waits which a controller has uploaded to the hub and not said that it has; then"
+        " it is deleted.",
     )
     upload_reserve_mib: int = Field(
         default=512,

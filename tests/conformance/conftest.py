@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from ofh.domain.actors import Actor
-from ofh.hub import AccountServices
+from ofh.people import AccountServices
 from ofh.settings import load
 from ofh.store.database import Database
 from tests.support.hubs import base_environment

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ofh.hub import mqtt_url_for_controllers
+from ofh.choices import mqtt_url_for_controllers
 from ofh.settings import load
 
 OUTSIDE = {"mqtt_url": "mqtt://hub:secret@broker:1884"}

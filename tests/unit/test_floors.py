@@ -25,11 +25,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "metrics": {"domain", "services"},
     "settings": {"domain"},
+    "keys": {"domain", "settings"},
+    "choices": {"domain", "dji", "store", "backends", "services", "settings", "keys"},
+    "people": {"backends", "services", "store", "settings", "choices", "keys"},
     "workshop": {"domain", "store", "backends", "services", "metrics", "settings"},
-    "hub": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings", "workshop"},
-    "app": {"domain", "dji", "services", "edges", "logs", "metrics", "settings", "hub"},
+    "hub": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings"}
+    | {"choices", "keys", "people", "workshop"},
+    "app": {"domain", "dji", "services", "edges", "logs", "metrics", "settings", "choices", "hub"},
     "cli": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings", "hub", "app"}
-    | {"simulator", "workshop"},
+    | {"choices", "people", "simulator", "workshop"},
     "simulator": {"domain", "dji"},
     "migrations": set(),
 }

@@ -1,4 +1,4 @@
-"""What the services ask of the bus, the broker and their like; `hub.py` picks what fulfils it.
+"""What the services ask of the bus, the broker and their like; `choices.py` picks what fulfils it.
 
 Ports are small and structural. Each has one set of tests that runs against every implementation
 (`tests/integration/backends/`); a behaviour that only one of them has is not part of the port.

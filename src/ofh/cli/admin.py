@@ -24,7 +24,7 @@ from ofh.store import models
 from .common import fail, open_database, run, settings_of
 
 if TYPE_CHECKING:
-    from ofh.hub import AccountServices
+    from ofh.people import AccountServices
 
 user_app = typer.Typer(no_args_is_help=True, help="People's accounts.")
 workspace_app = typer.Typer(no_args_is_help=True, help="Workspaces, the shared places of work.")
@@ -329,7 +329,7 @@ def connection_doctor(
     settings = settings_of(data=data)
 
     async def work() -> Diagnosis:
-        from ofh.hub import doctor_of, now, object_store
+        from ofh.choices import doctor_of, now, object_store
         from ofh.metrics import Metrics
         from ofh.services.access import Access
         from ofh.services.audit import Audit
@@ -407,7 +407,7 @@ def create_token(
     settings = settings_of(data=data)
 
     async def work() -> tuple[models.AccessToken, str]:
-        from ofh.hub import now
+        from ofh.choices import now
 
         async with _services(settings) as services:
             expires_at = None if days is None else now() + timedelta(days=days)
@@ -467,7 +467,8 @@ def delete_token(
 @asynccontextmanager
 async def _services(settings: Settings, *, with_broker: bool = False) -> "AsyncIterator[AccountServices]":
     """The services on the open database; with Redis also the line to running hubs."""
-    from ofh.hub import AccountServices, outside_broker
+    from ofh.choices import outside_broker
+    from ofh.people import AccountServices
 
     bus = None
     broker = outside_broker(settings) if with_broker else None  # only what changes its accounts waits for it

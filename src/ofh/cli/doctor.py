@@ -180,7 +180,7 @@ async def _bus(settings: Settings) -> str:
 async def _broker(settings: Settings) -> str:
     if settings.mqtt_url is None:
         return "inside the hub"
-    from ofh.hub import outside_broker
+    from ofh.choices import outside_broker
 
     broker = outside_broker(settings)
     assert broker is not None
@@ -200,7 +200,7 @@ async def _no_message(_message: Message) -> None:
 
 async def _storage(settings: Settings) -> str:
     """Store a small object, find it, read it back and delete it."""
-    from ofh.hub import object_store, upload_roles
+    from ofh.choices import object_store, upload_roles
 
     store = object_store(settings)
     key, content = f"doctor/{secrets.token_hex(8)}/probe", b"a probe of ofh doctor"
@@ -295,7 +295,7 @@ def _controllers(settings: Settings) -> Finding:
     name = "controllers"
     if settings.public_url is None:
         return Finding(name=name, ok=True, text="none but on this machine, without a public URL")
-    from ofh.hub import handed_to_controllers
+    from ofh.choices import handed_to_controllers
     from ofh.services.handed import findings_of
 
     handed = handed_to_controllers(settings, settings.public_url)

@@ -76,7 +76,7 @@ def export_drone(
     data: Data = None,
 ) -> None:
     """Write where a drone was from one time to another, however much that is."""
-    from ofh.hub import now
+    from ofh.choices import now
     from ofh.services.access import OPERATOR
 
     kind = _format(format, output)
@@ -102,7 +102,7 @@ def _write(settings: "Settings", opened: Opened, output: Path | None, force: boo
 @asynccontextmanager
 async def _exports(settings: "Settings") -> AsyncIterator["Exports"]:
     """The service alone, on the open database."""
-    from ofh.hub import now
+    from ofh.choices import now
     from ofh.services.access import Access
     from ofh.services.audit import Audit
     from ofh.services.exports import Exports

@@ -37,7 +37,7 @@ def prune(
     settings = settings_of(data=data)
 
     async def work() -> "Pruning":
-        from ofh.hub import retention_of
+        from ofh.choices import retention_of
 
         async with open_database(settings) as database:
             return await retention_of(settings, database).prune(is_trial=dry_run)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ofh.choices import now
 from ofh.domain.actors import Actor
-from ofh.hub import now
 from ofh.store.models import Drone, Flight
 from tests.integration.app.hubs import hub
 from tests.support.history import history_row, store

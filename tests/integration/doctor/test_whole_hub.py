@@ -15,9 +15,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from ofh.choices import now
 from ofh.domain.actors import Actor
 from ofh.domain.link_steps import Diagnosis, LinkProblem, LinkStep, LinkStepName, LinkStepState
-from ofh.hub import Hub, now
+from ofh.hub import Hub
 from ofh.services.access import OPERATOR
 from ofh.store.models import LinkToken
 from tests.captures.reader import capture

@@ -31,7 +31,8 @@ DRONE_POSITION = """subscription ($id: ID!) { dronePosition(droneId: $id) {
 DRONE_BATTERY = """subscription ($id: ID!) { droneBattery(droneId: $id) {
     droneId drone { id } battery { capacityPercentLeft reportedAt } } }"""
 CONTROLLER_POSITION = """subscription ($id: ID!) { remoteControllerPosition(remoteControllerId: $id) {
-    remoteControllerId remoteController { id serialNumber } position { longitude latitude height hasHeight reportedAt } } }"""
+    remoteControllerId remoteController { id serialNumber }
+    position { longitude latitude height hasHeight reportedAt } } }"""
 POSITIONS = """subscription ($id: ID!, $area: Area, $interval: Int) {
     workspacePositions(workspaceId: $id, area: $area, interval: $interval) { droneId position { latitude } } }"""
 BATTERIES = """subscription ($id: ID!, $interval: Int) {

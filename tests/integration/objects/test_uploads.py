@@ -11,8 +11,8 @@ import pytest
 from ofh.backends.objects_local import LocalStore
 from ofh.backends.objects_s3 import S3Roles
 from ofh.backends.ports import Space, StoreFull, StoreRoles
+from ofh.choices import upload_endpoint, upload_roles
 from ofh.domain.errors import Code, HubError
-from ofh.hub import upload_endpoint, upload_roles
 from ofh.metrics import Metrics
 from ofh.services.incoming import Reception
 from ofh.services.uploads import BUCKET, REGION, Endpoint, Reason, UploadRefused, Uploads

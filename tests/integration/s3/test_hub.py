@@ -14,7 +14,8 @@ import httpx2
 from botocore.config import Config  # type: ignore[import-untyped]
 
 from ofh.backends.objects_local import LocalStore
-from ofh.hub import object_store, signing_key
+from ofh.choices import object_store
+from ofh.keys import signing_key
 from ofh.metrics import Metrics
 from ofh.services.incoming import Reception
 from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadGrant, Uploads
