@@ -123,7 +123,7 @@ class Traffic:
         self._watches: set[TrafficWatch] = set()
         self._listening: asyncio.Task[None] | None = None
         self._followed: dict[int, asyncio.Task[None]] = {}
-        """Workspaces that share, each with the task that reads its positions."""
+        """Workspaces that share, each with the task that reads its positions; those of who listens now."""
         self._look = asyncio.Event()
         """Somebody may share, or share no more."""
 
@@ -190,15 +190,18 @@ class Traffic:
     # Listening
 
     async def _listen(self) -> None:
+        # Its own: while it ends, which takes a moment, somebody may look again, and another begins.
+        followed: dict[int, asyncio.Task[None]] = {}
+        self._followed = followed
         tasks = [asyncio.create_task(_again(part)) for part in (self._hear, self._share, self._show)]
         try:
             await asyncio.gather(*tasks)
         finally:
-            ending = [*tasks, *self._followed.values()]
+            ending = [*tasks, *followed.values()]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
-            self._followed.clear()
+            followed.clear()
 
     async def _hear(self) -> None:
         """What the receivers of all processes hear."""
@@ -216,7 +219,8 @@ class Traffic:
             wanted = {int(id) for id in found}  # type: ignore[call-overload]
             for id in wanted - self._followed.keys():
                 self._followed[id] = asyncio.create_task(_again(lambda id=id: self._follow(id)))  # type: ignore[misc]
-            for id in self._followed.keys() - wanted:
+            shown = {sighting.workspace_id for sighting in self._picture if sighting.workspace_id is not None}
+            for id in (self._followed.keys() | shown) - wanted:
                 self._forget(id)
             try:
                 async with asyncio.timeout(LOOK_S):
