@@ -68,6 +68,8 @@ class Run:
         self.workspace_id = claimed.workspace_id
         self.subject_id = claimed.subject_id
         self.attempt = claimed.attempts
+        self.is_ending = False
+        """Whose the job is shows in the transaction that ends it; the lease goes with it."""
         self.is_finished = False
         self._queue = queue
         self._claimed = claimed
@@ -80,6 +82,7 @@ class Run:
             LeaseLost: somebody else has it; nothing is written.
             HubError: UNAVAILABLE, the database is away.
         """
+        self.is_ending = True
         async with self._queue.database.transaction() as client:
             if not await jobs.finish(self._queue.database, client, self._claimed, self._queue.clock()):
                 raise LeaseLost
@@ -281,7 +284,7 @@ class JobRunner:
         holding = asyncio.create_task(self._hold(run._claimed))
         try:
             await asyncio.wait([handling, holding], return_when=asyncio.FIRST_COMPLETED)
-            if not handling.done():
+            if not handling.done() and not run.is_ending:
                 raise LeaseLost
             await handling
         finally:

@@ -3,11 +3,13 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ofh.domain.errors import Code, HubError
 from ofh.services.jobs import Run
+from ofh.store import jobs
 from ofh.store.models import Job, Workspace
 
 from .conftest import Bench
@@ -286,3 +288,32 @@ async def test_counts_say_who_waits_and_since_when(bench: Bench) -> None:
 
     assert (counts.waiting, counts.running, counts.failed) == (2, 0, 0)
     assert bench.queue.waited_s == 30
+
+
+async def test_what_is_to_be_told_after_the_end_is_told_though_the_lease_has_gone_with_the_job(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended: list[bool] = []
+    extend = jobs.extend
+
+    async def noted(*args: Any) -> bool:
+        extended.append(await extend(*args))
+        return extended[-1]
+
+    monkeypatch.setattr(jobs, "extend", noted)
+    told: list[int] = []
+
+    async def handler(run: Run) -> None:
+        async with run.finishing():
+            pass
+        while False not in extended:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        told.append(run.subject_id)
+
+    runner = bench.runner({"look": handler}, lease=timedelta(seconds=0.06))
+    await bench.add("look", 7)
+    await runner.run_due()
+
+    assert told == [7]
+    assert dict(runner.outcomes) == {"done": 1}
