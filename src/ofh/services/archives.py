@@ -236,9 +236,11 @@ class Archives:
             if len(media_ids) > MAX_IDS:
                 raise bad_input("ids", f"These may be at most {MAX_IDS} at once.")
             media = media.filter(id__in=[number for number in media_ids if is_id(number)])
-        ordered = media.order_by("created_at", "id").limit(self._most + 1)
+        ordered = media.order_by("created_at", "id")
+        if wanted.area is None:
+            ordered = ordered.limit(self._most + 1)
         found = [int(number) for number in await ordered.values_list("id", flat=True)]  # type: ignore[call-overload]
-        if wanted.area is not None:
+        if wanted.area is not None:  # of those whose box meets it any number may show nothing of it
             showing = await shown_area.showing(found, wanted.area)
             found = [number for number in found if number in showing]
         return found

@@ -12,13 +12,14 @@ import pytest
 
 from ofh.backends.ports import MAX_CHUNK_BYTES
 from ofh.domain.areas import Area
+from ofh.domain.covered_ground import shape_of
 from ofh.domain.errors import HubError
 from ofh.domain.media import Lens, MediaType
 from ofh.edges import media_selection
 from ofh.edges.export_links import ExportLinks
 from ofh.services import archives
 from ofh.services.media import MediaFilter
-from ofh.store.models import File, Media, Membership
+from ofh.store.models import Coverage, File, Media, Membership
 from tests.integration.exports.place import NOW, PATIENCE_S, START, Place, Sender
 
 
@@ -261,3 +262,25 @@ async def test_a_link_leads_to_its_selection(place: Place) -> None:
     parts = urlsplit(ExportLinks("https://hub.example").media(place.workspace.id, MediaFilter(), None))
     assert (parts.path, parts.query) == (path(place), "")
     assert (await place.ask(url.removeprefix("https://hub.example"))).status_code == 200
+
+
+async def test_what_shows_an_area_comes_whole_however_many_lie_near_it_and_do_not(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place.archives, "_most", 2)
+    slope, box = shape_of([(9.0, 50.0), (10.0, 51.0), (9.0, 51.0), (9.0, 50.0)], [])  # type: ignore[misc]
+    sides = dict(zip(("west", "south", "east", "north"), box, strict=True))
+    for number in (1, 2, 3, 4):
+        beside = await photo(place, number)
+        await Coverage.create(
+            workspace_id=place.workspace.id,
+            media_id=beside.id,
+            version=1,
+            surface="flat",
+            shape=slope,
+            created_at=NOW,
+            **sides,
+        )
+    row = await photo(place, 5, longitude=9.8, latitude=50.2)
+    _, listed = await taken(place, "area=9.7,50.1,9.9,50.3")
+    assert [int(line["media_id"]) for line in listed] == [row.id]
