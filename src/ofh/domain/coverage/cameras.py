@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from math import hypot
+
+FILM_DIAGONAL_MM = hypot(36, 24)
+"""What "35 mm equivalent" refers to in DJI's numbers."""
 
 
 class Kind(StrEnum):
@@ -45,6 +49,11 @@ class Camera:
     sensor_mm: float | None
     """The width of what the full picture is taken by."""
 
+    @property
+    def film_mm(self) -> float:
+        """The shortest focal length's equivalent on 35 mm film, by the diagonal of the full picture."""
+        return self.focal_px * FILM_DIAGONAL_MM / hypot(self.width, self.height)
+
 
 def model_key(model: str) -> str:
     """A model as it is compared: without case, spaces and the maker's name in front."""
@@ -62,10 +71,15 @@ def of_payload(payload_type: int | None) -> list[Camera]:
     return [camera for camera in _cameras() if payload_type in camera.payload_types]
 
 
-def nearest(cameras: Sequence[Camera], focal_mm: float | None) -> Camera | None:
-    """The one lens among these; where there are several, the one whose focal length is nearest to the picture's."""
+def nearest(cameras: Sequence[Camera], focal_mm: float | None, film_mm: float | None) -> Camera | None:
+    """The one lens among these; where there are several, the one whose focal length is nearest to the picture's.
+
+    Where not every length is published they are compared as equivalents on 35 mm film.
+    """
     if len(cameras) == 1:
         return cameras[0]
+    if film_mm is not None and any(camera.focal_mm is None for camera in cameras):
+        return min(cameras, key=lambda camera: abs(camera.film_mm - film_mm))
     known = [camera for camera in cameras if camera.focal_mm is not None]
     if focal_mm is None or not known:
         return None

@@ -5,20 +5,18 @@ right and v down; directions of the camera are (1, x, y) with x to the right and
 """
 
 from dataclasses import dataclass
-from math import atan, degrees, hypot, isfinite, sqrt
+from math import atan, degrees, hypot, isfinite
 from typing import TYPE_CHECKING
 
 from ofh.domain import media
 
-from .cameras import Camera, Kind, cameras_of, nearest, of_payload
+from .cameras import FILM_DIAGONAL_MM, Camera, Kind, cameras_of, nearest, of_payload
 from .inputs import PhotoFacts, Xmp, number, struct, text
 from .readings import file_name_of, model_of, size_of
 
 if TYPE_CHECKING:
     from .ground import Floats
 
-FILM_DIAGONAL_MM = sqrt(36**2 + 24**2)
-"""What "35 mm equivalent" refers to in DJI's numbers."""
 NARROWEST_DEG, WIDEST_DEG = 0.5, 120.0
 """Horizontal views that a lens may have."""
 
@@ -187,9 +185,9 @@ class _Steps:
         kind = kind_of(facts)
         payload_type = payload_type_of(facts)
         known = [c for c in cameras_of(model=model_of(facts), payload_type=payload_type) if c.kind is kind]
-        self.camera = nearest(known, self.focal_mm)
+        self.camera = nearest(known, self.focal_mm, self.film_mm)
         by_payload = [camera for camera in of_payload(payload_type) if camera.kind is kind]
-        self.payload_camera = nearest(by_payload, self.focal_mm)
+        self.payload_camera = nearest(by_payload, self.focal_mm, self.film_mm)
 
     def first(self) -> Intrinsics | None:
         """What the first of the steps says that says something plausible."""

@@ -134,6 +134,16 @@ def test_lenses_of_one_kind_are_told_apart_by_the_nearest_focal_length() -> None
     assert focal(photo("ZH20N", 640, 512)) is None
 
 
+def test_a_lens_whose_length_is_not_published_is_told_by_its_equivalent() -> None:
+    """The two long lenses of one payload: dewarp data hold for the full picture of the lens that took it."""
+    said = {"x_ImageSource": "ZoomCamera", "x_DewarpData": "2025-01-01;39800,39800,10,-10,0,0,0,0,0"}
+    long = {"FocalLength": 47.0, "FocalLengthIn35mmFilm": 168}
+    assert focal(photo("M4E", 8192, 6144, **said, **long)) == 39_800
+    assert focal(photo("M4E", 4096, 3072, **said, **long)) == 19_900
+    medium = {"FocalLength": 19.4, "FocalLengthIn35mmFilm": 70}
+    assert focal(photo("M4E", 4032, 3024, **said, **medium)) == 19_900
+
+
 # Step 4
 
 
