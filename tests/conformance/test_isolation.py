@@ -193,6 +193,7 @@ SUBSCRIPTIONS = {
     "workspacePositions": ("workspace", "subscription($id:ID!){workspacePositions(workspaceId:$id){droneId}}"),
     "workspaceBatteries": ("workspace", "subscription($id:ID!){workspaceBatteries(workspaceId:$id){droneId}}"),
     "connectionDoctor": ("connection", "subscription($id:ID!){connectionDoctor(connectionId:$id){__typename}}"),
+    "mediaAnalysed": ("workspace", "subscription($id:ID!){mediaAnalysed(workspaceId:$id){fileName}}"),
     "mediaUploaded": ("workspace", "subscription($id:ID!){mediaUploaded(workspaceId:$id){fileName}}"),
 }
 

@@ -31,18 +31,30 @@ def taken(lens: int = 0, **changes: Any) -> Photo:
     return photos(shot(**changes))[lens]
 
 
-async def kept(survey: Survey, photo: Photo, *, is_read: bool = True, says: bool = True, **values: Any) -> Media:
+async def kept(
+    survey: Survey,
+    photo: Photo,
+    *,
+    is_read: bool = True,
+    says: bool = True,
+    is_height_told: bool = True,
+    **values: Any,
+) -> Media:
     """Its row, as the callback and the reading of the file make it.
 
     Args:
         is_read: whether the file has been looked into.
         says: whether there are metadata in it.
+        is_height_told: whether file and controller tell the height above the take-off point.
     """
     content = photo.content()
     found = read_metadata(lambda at, length: BytesIO(content[at : at + length]).read(), len(content), "image/jpeg")
     if not says:
         found = replace(found, exif={}, xmp={})
     metadata = photo.metadata if says else {}
+    if not is_height_told:
+        found = replace(found, xmp={name: text for name, text in found.xmp.items() if name != "RelativeAltitude"})
+        del metadata["relative_altitude"]
     row = await survey.photo(
         captured_at=photo.taken_at,
         callback={"name": photo.name, "metadata": metadata} if metadata else {"name": photo.name},

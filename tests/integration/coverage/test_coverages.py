@@ -1,6 +1,7 @@
 """What a photo shows is computed once, kept, computed anew when it has to be, and never guessed."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from ofh.services.jobs import JobRunner
 from ofh.store.models import Coverage, Job, Media, StoredEvent
 from tests.integration.coverage.shots import kept, plain_pictures, taken
 from tests.integration.coverage.survey import Survey
+from tests.support.history import history_row, store
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +169,20 @@ async def test_what_cannot_be_known_says_what_is_missing(survey: Survey, what: s
     assert await Coverage.all().count() == (0 if what == "not read" else 1)
 
 
+async def test_a_height_that_nobody_tells_is_the_aircrafts_own_at_that_moment(survey: Survey) -> None:
+    photo = taken()
+    silent, heard = [await kept(survey, photo, is_height_told=False) for _ in range(2)]
+    assert (await refused(survey, silent)).fields.keys() & {"relative_altitude", "height"}
+    rows = [
+        history_row(photo.taken_at + timedelta(seconds=seconds), drone_id=survey.drone.id, digest=n, elevation=metres)
+        for n, (seconds, metres) in enumerate([(-1.5, 10.0), (-0.8, 20.0), (0.3, photo.pose.elevation_m), (0.9, 30.0)])
+    ]
+    await store(survey.bench.database, rows)
+    told = await kept(survey, photo)
+    found, wanted = [[point["position"] for point in (await asked(survey, row))["outer"]] for row in (heard, told)]
+    assert found == wanted
+
+
 async def test_sky_alone_is_an_answer(survey: Survey) -> None:
     row = await kept(survey, taken(gimbal_pitch_deg=60.0))
     assert await asked(survey, row) == {"all": [], "outer": [], "holes": []}
@@ -202,3 +218,29 @@ async def test_hidden_is_like_missing(survey: Survey) -> None:
             await survey.bench.coverages.of_media(actor, number)
         assert error.value.code is Code.GONE
     assert await Coverage.all().count() == 0
+
+
+async def test_who_asked_before_more_was_known_keeps_nothing_in_the_place_of_what_the_job_found(
+    survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await kept(survey, taken())
+    compute, begun, may_end = Coverages._compute, asyncio.Event(), asyncio.Event()
+
+    async def slowly(self: Coverages, row: Media, surface: Surface) -> Any:
+        found = await compute(self, row, surface)
+        if not begun.is_set():
+            begun.set()
+            await may_end.wait()
+        return found
+
+    monkeypatch.setattr(Coverages, "_compute", slowly)
+    early = asyncio.create_task(asked(survey, row))
+    await begun.wait()
+    await Media.filter(id=row.id).update(meta=(await kept(survey, taken(number=3, gimbal_pitch_deg=-45.0))).meta)
+    await put_down(survey, row)
+    assert await do_jobs(survey) == 1
+    known = await asked(survey, row)
+    may_end.set()
+    assert await early != known
+    assert await asked(survey, row) == known
+    assert await Coverage.filter(media_id=row.id).count() == 1

@@ -1,7 +1,9 @@
 """What a flight and a workspace show grows with their photos, and follows whatever becomes of them."""
 
+import asyncio
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from ofh.domain.actors import Role
 from ofh.domain.areas import Area
 from ofh.domain.errors import Code, HubError
 from ofh.domain.media import MediaType
+from ofh.services.covered_ground import AT_ONCE, CoveredGround
 from ofh.services.media import MediaFilter
 from ofh.store.models import CoveredTile, Flight, Media
 from tests.integration.coverage.survey import ORIGIN, Survey, rectangle
@@ -197,3 +200,28 @@ async def test_an_area_across_the_antimeridian_finds_what_shows_it_from_either_s
     assert (await listed(survey, area(-180, -179)))[0] == [east.id, both.id]
     assert (await listed(survey, area(179, 180)))[0] == [west.id, both.id]
     assert (await listed(survey, area(-179, 179)))[0] == []
+
+
+async def test_however_many_selections_are_asked_for_a_few_are_united_at_a_time(
+    survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await survey.photo(rectangle(0, 0, 100, 100))
+    at_once: list[int] = []
+    running = 0
+    whole = CoveredGround._put_together
+
+    async def counted(self: CoveredGround, *given: Any) -> None:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        await asyncio.sleep(0.01)
+        await whole(self, *given)
+        running -= 1
+
+    monkeypatch.setattr(CoveredGround, "_put_together", counted)
+    selections = [MediaFilter(start=NOW - timedelta(days=day)) for day in range(1, 8)]
+    found = await asyncio.gather(
+        *(survey.ground.of_workspace(survey.place.member, survey.place.id, one) for one in selections)
+    )
+    assert [ground.shown for ground in found] == [1] * len(selections)
+    assert (len(at_once), max(at_once)) == (len(selections), AT_ONCE)

@@ -46,9 +46,9 @@ CEILING = 10**9
 LONG: Mapping[str, int] = {
     "GroundCoverage.all": 200,
     "GroundCoverage.outer": 200,
-    "GroundCoverage.holes": 2,
+    "GroundCoverage.holes": 200,
 }
-"""What lists count as that are known to be longer, or shorter, than others that are not paged."""
+"""What lists count as that are known to be longer than others that are not paged."""
 DEAR: Mapping[str, int] = {
     "Media.groundCoverage": 10,
     "Flight.coverage": 50,
