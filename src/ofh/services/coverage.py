@@ -233,14 +233,22 @@ class Coverages:
         events: dict[int, list[Event]] = defaultdict(list)
         try:
             async with self._database.transaction() as client:
-                await self._keep(client, row, found, surface, events)
+                # By what was known when it was asked for: the job may have learnt more since, and has the last word.
+                await self._keep(client, row, found, surface, events, is_first=True)
                 await journal.append(self._database, client, events)
         except IntegrityError:  # another process has just kept the same
             return
         await publish(self._bus, events, self._counters)
 
     async def _keep(
-        self, client: Any, row: Media, found: _Found, surface: Surface, events: dict[int, list[Event]]
+        self,
+        client: Any,
+        row: Media,
+        found: _Found,
+        surface: Surface,
+        events: dict[int, list[Event]],
+        *,
+        is_first: bool = False,
     ) -> None:
         before = await Kept.filter(media_id=row.id).only("missing", "shape").first()
         now = self._clock()
@@ -255,7 +263,7 @@ class Coverages:
             **dict(zip(("west", "south", "east", "north"), found.box or (None,) * 4, strict=True)),
             "created_at": now,
         }
-        if not await coverage.replace(self._database, client, values):
+        if not await coverage.replace(self._database, client, values, is_first=is_first):
             return
         was_known = before is not None and before.missing is None
         is_news = found.missing is None if not was_known else found.missing is not None

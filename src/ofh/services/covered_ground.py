@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Coverages that are read and united at a time."""
+AT_ONCE = 2
+"""Unions in this process at a time: each takes a thread, and everybody's files and passwords wait for threads too."""
 REMEMBERED = 64
 """Flights, workspaces and selections whose tiles are at hand in this process."""
 
@@ -98,6 +100,7 @@ class CoveredGround:
         self._access = access
         self._media = media
         self._scopes: OrderedDict[_Wanted, _Scope] = OrderedDict()
+        self._uniting = asyncio.Semaphore(AT_ONCE)
 
     async def of_flight(self, actor: Actor, flight_id: int) -> Ground:
         """What was seen on a flight.
@@ -135,7 +138,8 @@ class CoveredGround:
         async with scope.lock:
             rows, mark = await self._changed(wanted, media, scope)
             if rows is not None:
-                await self._put_together(wanted, scope, rows)
+                async with self._uniting:
+                    await self._put_together(wanted, scope, rows)
                 scope.mark = mark
             assert scope.covered is not None
             return Ground(covered=scope.covered, shown=mark[0], unknown=unknown, pending=pending)

@@ -95,15 +95,24 @@ async def keep_tiles(
         )
 
 
-async def replace(database: Database, client: Any, values: Mapping[str, Any]) -> bool:
+async def replace(database: Database, client: Any, values: Mapping[str, Any], *, is_first: bool = False) -> bool:
     """Put a coverage in the place of what was known of its media item; False where that has been deleted.
 
     Args:
         values: by column, all but the id.
+        is_first: not in the place of one of the same making, which may be of facts that were not known before; False
+            where there is one.
     """
     lock = " FOR NO KEY UPDATE" if database.dialect == "postgresql" else ""
     media = await fetch(database, client, f"SELECT id FROM media WHERE id = $1{lock}", values["media_id"])  # noqa: S608, ours
     if not media:
+        return False
+    if is_first and await fetch(
+        database,
+        client,
+        "SELECT id FROM coverages WHERE media_id = $1 AND version = $2 AND surface = $3",
+        *(values[name] for name in ("media_id", "version", "surface")),
+    ):
         return False
     await run_many(database, client, "DELETE FROM coverages WHERE media_id = $1", [(values["media_id"],)])
     columns = list(values)
@@ -125,7 +134,7 @@ async def outdated(database: Database, kind: str, version: int, surface: str, no
         "INSERT INTO jobs (kind, workspace_id, subject_id, due_at, created_at, lease, attempts, wanted, problem)"
         " SELECT $1::varchar, m.workspace_id, m.id, $2::timestamptz, $2::timestamptz, '', 0, 1, '' FROM media m"
         " JOIN files f ON f.id = m.file_id WHERE f.analysed_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM coverages c"
-        " WHERE c.media_id = m.id AND c.version = $3 AND c.surface = $4)"
+        " WHERE c.media_id = m.id AND c.version = $3 AND c.surface = $4) ORDER BY m.id"
         " ON CONFLICT (kind, subject_id) DO NOTHING RETURNING id",
         kind,
         now,
