@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from math import cos, floor, isnan, radians
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
 from ofh.domain.coverage.ground import Ground
 
-from .geotiff import GeoTiff, Lattice, RasterError
+from .elevation_tiles import Blocks, HgtTile, Square, TiffTile, Tile, TileFile
+from .geotiff import Lattice, RasterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,20 +44,15 @@ MOST_POSTS = 4_000_000
 MOST_OPEN = 16
 """Files at a time."""
 NEAREST_POLE_DEG = 89.5
-VOID = -32_768
 
 _NAME = re.compile(r"([NS])(\d\d)(?:_00_|_?)([EW])(\d{3})(?!\d)", re.ASCII | re.IGNORECASE)
 _ENDINGS = {".hgt", ".tif", ".tiff"}
 _METRES_PER_DEGREE = 110_500.0
 """Of latitude, at least."""
-_IMPOSSIBLE_M = 12_000
 _SEAM = 1e6
 """Stands in a window for a post between two tiles, until it is interpolated."""
 _DEEPEST = 4
 """Folders below the folder."""
-
-Square = tuple[int, int]
-"""A degree square by its south-west corner: latitude, longitude."""
 
 
 class ElevationIdentity(NamedTuple):
@@ -68,32 +64,15 @@ class ElevationIdentity(NamedTuple):
     """Of all tiles' names, sizes and times of change."""
 
 
-class _Tile(Protocol):
-    lattice: Lattice
-
-    def window(self, rows: range, columns: range) -> "Block":
-        """Posts; NaN where they are void."""
-        ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    size: int
-    changed_ns: int
-
-
 class ElevationFolder:
     """The elevation model in a folder. For any number of threads. An `ElevationModel` of the domain."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = Lock()
-        self._open: OrderedDict[Square, _Tile | None] = OrderedDict()
-        self._blocks = _Blocks(MOST_KEPT_BYTES)
-        self._files: dict[Square, _File] = {}
+        self._open: OrderedDict[Square, Tile | None] = OrderedDict()
+        self._blocks = Blocks(MOST_KEPT_BYTES)
+        self._files: dict[Square, TileFile] = {}
         self.identity()
 
     def identity(self) -> ElevationIdentity:
@@ -216,7 +195,7 @@ class ElevationFolder:
                 return False
         return True
 
-    def _tile(self, square: Square) -> _Tile | None:
+    def _tile(self, square: Square) -> Tile | None:
         """An open tile; None where there is none, or none that can be read."""
         if square not in self._files:
             return None
@@ -225,8 +204,8 @@ class ElevationFolder:
             return self._open[square]
         file = self._files[square]
         try:
-            tile: _Tile | None = (
-                _Hgt(file, square) if file.path.suffix.lower() == ".hgt" else _Tiff(file, square, self._blocks)
+            tile: Tile | None = (
+                HgtTile(file, square) if file.path.suffix.lower() == ".hgt" else TiffTile(file, square, self._blocks)
             )
         except (RasterError, OSError, ValueError) as error:
             self._refuse(square, error)
@@ -239,7 +218,7 @@ class ElevationFolder:
         log.warning("elevation tile cannot be read", tile=self._files[square].path.name, reason=str(error))
         self._keep(square, None)
 
-    def _keep(self, square: Square, tile: _Tile | None) -> None:
+    def _keep(self, square: Square, tile: Tile | None) -> None:
         before = self._open.pop(square, None)
         if before is not None and before is not tile:
             before.close()
@@ -312,104 +291,9 @@ class _Window:
         return found
 
 
-class _Hgt:
-    """A tile of SRTM: whole metres, most significant byte first, posts on the degrees themselves."""
-
-    def __init__(self, file: _File, square: Square) -> None:
-        import numpy as np
-
-        side = {1_201 * 1_201 * 2: 1_201, 3_601 * 3_601 * 2: 3_601}.get(file.size)
-        if side is None:
-            raise RasterError("the file has not the size of an SRTM tile")
-        self._posts = np.memmap(file.path, ">i2", mode="r", shape=(side, side))
-        step = 1 / (side - 1)
-        self.lattice = Lattice(west=square[1], north=square[0] + 1, step_x=step, step_y=step, columns=side, rows=side)
-
-    def window(self, rows: range, columns: range) -> "Block":
-        import numpy as np
-
-        posts = np.asarray(self._posts[_slice(rows), _slice(columns)])
-        found = posts.astype(np.float32)
-        found[posts == VOID] = np.nan
-        return found
-
-    def close(self) -> None:
-        del self._posts
-
-
-class _Tiff:
-    """A tile as GeoTIFF, of which single blocks are read."""
-
-    def __init__(self, file: _File, square: Square, blocks: "_Blocks") -> None:
-        self._tiff, self._blocks, self._square = GeoTiff(file.path), blocks, square
-        self.lattice = found = self._tiff.lattice
-        middle_x = found.west + found.step_x * (found.columns - 1) / 2
-        middle_y = found.north - found.step_y * (found.rows - 1) / 2
-        if abs(middle_x - square[1] - 0.5) > 0.1 or abs(middle_y - square[0] - 0.5) > 0.1:
-            self._tiff.close()
-            raise RasterError("the file is not where its name says")
-
-    def window(self, rows: range, columns: range) -> "Block":
-        import numpy as np
-
-        high, wide = self._tiff.block_shape
-        found = np.empty((len(rows), len(columns)), np.float32)
-        for down in range(rows[0] // high, rows[-1] // high + 1):
-            for along in range(columns[0] // wide, columns[-1] // wide + 1):
-                block = self._block(down, along)
-                picked_rows = np.array([row for row in rows if row // high == down])
-                picked_columns = np.array([column for column in columns if column // wide == along])
-                if not len(picked_rows) or not len(picked_columns):
-                    continue
-                top, left = rows.index(int(picked_rows[0])), columns.index(int(picked_columns[0]))
-                found[top : top + len(picked_rows), left : left + len(picked_columns)] = block[
-                    np.ix_(picked_rows - down * high, picked_columns - along * wide)
-                ]
-        return found
-
-    def close(self) -> None:
-        self._tiff.close()
-
-    def _block(self, down: int, along: int) -> "Block":
-        import numpy as np
-
-        key = (self._square, down, along)
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._tiff.block(down, along)
-            with np.errstate(invalid="ignore"):
-                block[~(np.abs(block) < _IMPOSSIBLE_M)] = np.nan
-            self._blocks.put(key, block)
-        return block
-
-
-class _Blocks:
-    """Inflated blocks, those used last."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[tuple[Square, int, int], Block] = OrderedDict()
-
-    def get(self, key: tuple[Square, int, int]) -> "Block | None":
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-    def put(self, key: tuple[Square, int, int], block: "Block") -> None:
-        self._kept[key] = block
-        self._bytes += block.nbytes
-        while self._bytes > self._most:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
-
-    def clear(self) -> None:
-        self._kept.clear()
-        self._bytes = 0
-
-
-def _found(folder: Path) -> dict[Square, _File]:
+def _found(folder: Path) -> dict[Square, TileFile]:
     """The tiles in a folder and below it; of two of one place the GeoTIFF, then the first by name."""
-    found: dict[Square, _File] = {}
+    found: dict[Square, TileFile] = {}
     depth = len(folder.parts)
     count = 0
     for root, folders, names in os.walk(folder):
@@ -432,7 +316,7 @@ def _found(folder: Path) -> dict[Square, _File]:
                 status = path.stat()
             except OSError:
                 continue
-            file = _File(path, status.st_size, status.st_mtime_ns)
+            file = TileFile(path, status.st_size, status.st_mtime_ns)
             known = found.get((latitude, longitude))
             if known is None or (known.path.suffix.lower() == ".hgt") > (path.suffix.lower() == ".hgt"):
                 found[latitude, longitude] = file
@@ -467,7 +351,7 @@ def _squares(longitudes: "Floats", latitudes: "Floats") -> Iterator[tuple[Square
             yield square, slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _copy(tile: _Tile, posts: "Block", longitudes: "Floats", latitudes: "Floats", rows: slice, columns: slice) -> None:
+def _copy(tile: Tile, posts: "Block", longitudes: "Floats", latitudes: "Floats", rows: slice, columns: slice) -> None:
     """A tile's posts into a window: as they are where the two lattices agree, else interpolated.
 
     Args:
@@ -533,7 +417,3 @@ def _step(at: "NDArray[np.int_]") -> int:
         return 1
     step = int(at[1] - at[0])
     return step if step > 0 and bool((at[1:] - at[:-1] == step).all()) else 0
-
-
-def _slice(numbers: range) -> slice:
-    return slice(numbers.start, numbers.stop, numbers.step)
