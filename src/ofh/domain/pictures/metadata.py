@@ -17,6 +17,9 @@ from .xmp import EXTENSION, BadXmp, read_packet
 
 MAX_TEXT = 1_024
 """Characters of a text of EXIF."""
+MAX_XMP_TEXT = 64 * 1024
+"""Characters of all names and values of XMP together: they are read along with every list of media. Cameras write a few
+thousand in the namespaces that are kept."""
 PREVIEW_SIDE = 512
 """Pixels of the longer side that a preview should have."""
 TIFFS = frozenset({"image/tiff", "image/x-adobe-dng"})
@@ -183,8 +186,15 @@ def _read_xmp(found: PictureMetadata, packet: bytes) -> None:
     except BadXmp:
         found.faults.append("xmp")
         return
+    room = MAX_XMP_TEXT - sum(len(name) + len(value) for name, value in found.xmp.items())
     for name, value in properties.items():
-        found.xmp.setdefault(name, _clean(value))
+        if name in found.xmp:
+            continue
+        room -= len(name) + len(value)
+        if room < 0:
+            found.faults.append("xmp")
+            return
+        found.xmp[name] = _clean(value)
 
 
 def _take(exif: dict[str, Any], directory: Directory, names: dict[int, tuple[str, _Kind]]) -> None:

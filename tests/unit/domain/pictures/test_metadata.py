@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ofh.domain.coverage.inputs import PhotoFacts
 from ofh.domain.coverage.pose import camera_of
 from ofh.domain.pictures import jpeg as jpeg_reader
-from ofh.domain.pictures.metadata import PictureMetadata, read_metadata
+from ofh.domain.pictures.metadata import MAX_XMP_TEXT, PictureMetadata, read_metadata
 from tests.support import pictures
 from tests.support.pictures import (
     EXIF_IFD,
@@ -306,6 +306,18 @@ def test_extended_xmp_is_put_together_and_belongs_to_its_packet_alone() -> None:
         found = read(jpeg(xmp=main, more=other)).xmp
         assert FIRST.items() <= found.items()
         assert not SECOND.items() & found.items()
+
+
+def test_of_all_packets_no_more_is_kept_than_any_camera_says() -> None:
+    chatter = {f"Name{number}": "9" * 4_000 for number in range(200)}
+    more = extension(packet(chatter), GUID, piece=60_000)
+
+    found = read(jpeg(xmp=packet(POSE).replace(b"rdf:about", NOTED, 1), more=more))
+
+    assert POSE.items() <= found.xmp.items()
+    assert sum(len(name) + len(value) for name, value in found.xmp.items()) <= MAX_XMP_TEXT
+    assert "Name3" in found.xmp
+    assert found.faults == ["xmp"]
 
 
 def test_packets_together_have_at_most_a_mebibyte(monkeypatch: pytest.MonkeyPatch) -> None:
