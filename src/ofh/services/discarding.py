@@ -86,7 +86,8 @@ class Discarding:
         Raises:
             HubError: UNAVAILABLE, it is being deleted just now.
         """
-        await DiscardedObject.filter(object_key=key, due_at__gt=self._clock() + CLAIM).delete()
+        # By far more than a claim: the clock of whoever claimed it may be ahead of ours.
+        await DiscardedObject.filter(object_key=key, due_at__gt=self._clock() + CLAIM + STORING).delete()
         if await DiscardedObject.exists(object_key=key):
             raise HubError(Code.UNAVAILABLE, "The object is being deleted. Upload it again.")
 
