@@ -67,8 +67,10 @@ class _Scope:
     """What is at hand of a flight, a workspace or a selection."""
 
     tiles: "dict[Tile, _Held]" = field(default_factory=dict)
+    kept: "Mapping[Tile, _Held]" = field(default_factory=dict)
+    """What is kept in the database, as far as this process knows."""
     is_read: bool = False
-    """Whether what is kept in the database has been looked at."""
+    """Whether that has been looked at."""
     mark: tuple[int, ...] = ()
     """Of the coverages that `covered` is made of: another set of them has another mark."""
     covered: "Covered | None" = None
@@ -177,25 +179,24 @@ class CoveredGround:
         """Make the tiles those of these coverages, and one area of them."""
         if not scope.is_read and wanted.name is not None:
             kept = await coverage.tiles(self._database, wanted.name)
-            scope.tiles = await asyncio.to_thread(_read_tiles, kept)
+            scope.kept = scope.tiles = await asyncio.to_thread(_read_tiles, kept)
         scope.is_read = True
-        before = scope.tiles
-        tiles, missing = await asyncio.to_thread(_compare, before, rows)
+        tiles, missing = await asyncio.to_thread(_compare, scope.tiles, rows)
         numbers = list(missing)
         for first in range(0, len(numbers), BATCH):
             batch = numbers[first : first + BATCH]
             shapes = await coverage.shapes(self._database, batch)
             await asyncio.to_thread(_unite, tiles, {number: missing[number] for number in batch}, shapes)
+            # Whoever can wait no longer leaves what is done to the next, who goes on from there.
+            scope.tiles = dict(tiles)
         scope.covered = await asyncio.to_thread(_dissolve, tiles)
         scope.tiles = tiles
         if wanted.name is not None:
-            await self._keep(wanted, wanted.name, before, tiles)
+            await self._keep(wanted, wanted.name, scope, tiles)
 
-    async def _keep(
-        self, wanted: _Wanted, name: str, before: "Mapping[Tile, _Held]", tiles: "Mapping[Tile, _Held]"
-    ) -> None:
-        changed = {tile: held for tile, held in tiles.items() if before.get(tile) is not held}
-        vanished = [_tile_name(tile) for tile in before if tile not in tiles]
+    async def _keep(self, wanted: _Wanted, name: str, scope: _Scope, tiles: "Mapping[Tile, _Held]") -> None:
+        changed = {tile: held for tile, held in tiles.items() if scope.kept.get(tile) is not held}
+        vanished = [_tile_name(tile) for tile in scope.kept if tile not in tiles]
         if not changed and not vanished:
             return
         try:
@@ -209,6 +210,8 @@ class CoveredGround:
             )
         except (HubError, IntegrityError) as error:  # the next process makes them again
             log.info("covered tiles are not kept", scope=name, reason=str(error))
+        else:
+            scope.kept = tiles
 
 
 def _compare(

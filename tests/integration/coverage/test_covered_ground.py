@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -225,3 +226,32 @@ async def test_however_many_selections_are_asked_for_a_few_are_united_at_a_time(
     )
     assert [ground.shown for ground in found] == [1] * len(selections)
     assert (len(at_once), max(at_once)) == (len(selections), AT_ONCE)
+
+
+async def test_who_cannot_wait_for_the_end_leaves_what_is_done_to_the_next(
+    survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ofh.services import covered_ground
+    from ofh.store import coverage
+
+    for n in range(5):
+        await survey.photo(rectangle(n * 50, 0, 100, 100))
+    monkeypatch.setattr(covered_ground, "BATCH", 1)
+    read: list[int] = []
+    whole = coverage.shapes
+
+    async def counted(database: Any, ids: Sequence[int]) -> dict[int, bytes]:
+        read.extend(ids)
+        if len(read) == 4:
+            raise asyncio.CancelledError
+        return await whole(database, ids)
+
+    monkeypatch.setattr(coverage, "shapes", counted)
+    with pytest.raises(asyncio.CancelledError):
+        await survey.area_m2()
+    assert await survey.area_m2() == 30_000
+    assert read == [*read[:4], read[3], read[-1]], "three were done already"
+    assert len(set(read)) == 5
+    read.clear()
+    assert await survey.area_m2(ground=survey.fresh(survey.bench)) == 30_000
+    assert read == [], "and all of them are kept"
