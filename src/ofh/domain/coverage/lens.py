@@ -295,22 +295,24 @@ class _Steps:
         return self.film_mm * self._diagonal() / FILM_DIAGONAL_MM * self.zoom
 
     def _from_sensor(self) -> float | None:
-        """Step 5: the focal length in millimetres and the sensor's width.
+        """Step 5: the focal length in millimetres and the sensor's width, of the table or of the picture.
 
-        Where no width is published, the table's shortest focal length in millimetres and in pixels tell it.
+        Where neither tells the width, the table's shortest focal length in millimetres and in pixels does.
         """
         if self.focal_mm is None:
             return None
         camera = self.camera
         if camera is not None and camera.sensor_mm is not None:
             return self._long_side() * self.focal_mm / camera.sensor_mm * self.zoom
-        if camera is not None and camera.focal_mm is not None:
-            return camera.focal_px * self._scale(camera) * self.focal_mm / camera.focal_mm * self.zoom
         per_unit = _positive(self.exif.get("FocalPlaneXResolution"))
         unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(number(self.exif.get("FocalPlaneResolutionUnit")) or 2))
-        if per_unit is None or unit_mm is None:
-            return None
-        return self.focal_mm * per_unit / unit_mm * self.zoom
+        if per_unit is not None and unit_mm is not None:
+            focal_px = self.focal_mm * per_unit / unit_mm * self.zoom
+            if _is_plausible(self.width, focal_px):
+                return focal_px
+        if camera is not None and camera.focal_mm is not None:
+            return camera.focal_px * self._scale(camera) * self.focal_mm / camera.focal_mm * self.zoom
+        return None
 
     def _from_payload(self) -> float | None:
         """Step 6: the published lens of a payload type: all that a video tells. A zoom may be anywhere."""

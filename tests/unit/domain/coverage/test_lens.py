@@ -191,6 +191,15 @@ def test_millimetres_need_the_width_of_the_sensor() -> None:
     assert focal(photo(FocalLength=8.8)) is None
 
 
+def test_a_picture_tells_the_width_of_a_sensor_that_the_table_does_not() -> None:
+    said = {"x_ImageSource": "ZoomCamera", "FocalLength": 42.0}
+    assert focal(photo("M30T", 8000, 6000, **said)) == pytest.approx(2 * 26_117.1)
+    plane = {"FocalPlaneXResolution": 12_000, "FocalPlaneResolutionUnit": 3}
+    assert focal(photo("M30T", 8000, 6000, **said, **plane)) == pytest.approx(42 * 1_200)
+    absurd = {"FocalPlaneXResolution": 1, "FocalPlaneResolutionUnit": 3}
+    assert focal(photo("M30T", 8000, 6000, **said, **absurd)) == pytest.approx(2 * 26_117.1)
+
+
 # Step 6
 
 
