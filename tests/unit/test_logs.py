@@ -1,10 +1,12 @@
 """Logs: nothing secret, nothing that passes for another line, nothing endless; in both forms."""
 
+import ast
 import io
 import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -212,3 +214,16 @@ def test_no_line_of_a_traceback_passes_for_a_line_of_the_log(monkeypatch: pytest
     assert "fault" in first
     assert others
     assert all(line.startswith("    ") and line.isprintable() for line in others)
+
+
+def test_nothing_that_is_said_goes_by_a_name_that_is_hidden() -> None:
+    """It would tell nobody anything: a refusal whose reason is `(hidden)`."""
+    hidden = [
+        f"{path.name}:{node.lineno} {argument.arg}"
+        for path in sorted(Path(logs.__file__).parent.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
+        for argument in node.keywords
+        if argument.arg is not None and logs._is_secret(argument.arg)
+    ]
+    assert hidden == []

@@ -412,7 +412,7 @@ def _refusal(response: Any) -> Exception:
         return _TermTooLong(code)
     if code == "PreconditionFailed":
         return gone("object")  # replaced during a download
-    log.warning("the object store refuses", code=code, status=status)
+    log.warning("the object store refuses", why=code, status=status)
     if code in _FULL or status == "507":
         return StoreFull()
     return HubError(Code.UNAVAILABLE, "The object store refuses.")

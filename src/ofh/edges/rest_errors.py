@@ -23,7 +23,7 @@ def refusal(error: HubError, status: int | None = None) -> tuple[int, Headers, b
         status: where it is not that of the error's code.
     """
     status = WIRE[error.code].http if status is None else status
-    log.info("refused", status=status, code=error.code.value)
+    log.info("refused", status=status, why=error.code.value)
     shown: dict[str, Any] = {"error": error.message, "code": error.code.value.lower()}
     if error.fields:
         shown["fields"] = error.fields

@@ -116,7 +116,7 @@ class ExportEndpoint:
                 await self._stream(export, receive, send)
         except HubError as error:
             if begun:
-                log.warning("an export was cut off", code=error.code.value)
+                log.warning("an export was cut off", why=error.code.value)
                 raise
             await refuse(send, error)
 

@@ -149,7 +149,7 @@ class FileEndpoints:
                     await self._stream(first, pieces, receive, send)
         except HubError as error:
             if begun:
-                log.warning("a download was cut off", code=error.code.value)
+                log.warning("a download was cut off", why=error.code.value)
                 raise
             await refuse(send, error)
 

@@ -326,7 +326,7 @@ def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str:
 
 async def _refuse(send: Send, error: HubError, status: int, *more: tuple[bytes, bytes]) -> None:
     """The error body of the REST contract."""
-    log.info("refused", status=status, code=error.code.value)
+    log.info("refused", status=status, why=error.code.value)
     shown: dict[str, Any] = {"error": error.message, "code": error.code.value.lower()}
     if error.fields:
         shown["fields"] = error.fields

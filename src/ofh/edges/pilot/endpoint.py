@@ -255,7 +255,7 @@ def _header(scope: Scope, name: bytes) -> str:
 
 async def _refuse(send: Send, error: HubError, *, status: int | None = None, allow: str | None = None) -> None:
     status = status or WIRE[error.code].http
-    log.info("refused", status=status, code=error.code.value)
+    log.info("refused", status=status, why=error.code.value)
     headers = []
     if allow is not None:
         headers.append((b"allow", allow.encode()))
