@@ -35,6 +35,8 @@ SEED = 1
 PATIENCE_S = 240.0
 RANGE_M = 700.0
 """The hub's, so that it ends within the field of marks."""
+FAR_PX = 250
+"""No mark reaches so far from its middle, in any of these pictures."""
 MARGIN_M = 0.35
 """Within so much of the border of what it sees a picture may show a mark's edge or not."""
 
@@ -122,6 +124,14 @@ def check(photo: Photo, polygon: Any) -> list[Mark]:
         point = shapely.Point(mark.longitude_deg, mark.latitude_deg)
         away = distance_m(pose.longitude_deg, pose.latitude_deg, mark.longitude_deg, mark.latitude_deg)
         if abs(away - RANGE_M) < MARK_RADIUS_M + 1:
+            continue
+        east, north = local_offset(pose.longitude_deg, pose.latitude_deg, mark.longitude_deg, mark.latitude_deg)
+        middle = pose.project(east, north)
+        if middle is None or not (
+            -FAR_PX < middle[0] < pose.width + FAR_PX and -FAR_PX < middle[1] < pose.height + FAR_PX
+        ):
+            assert not polygon.intersects(point), f"{photo.name} does not show {mark.number}"
+            outside += 1
             continue
         rim = [pose.locate(*there) for there in around(mark, MARK_RADIUS_M + MARGIN_M)]
         is_shown = pose.locate(mark.longitude_deg, mark.latitude_deg) is not None
