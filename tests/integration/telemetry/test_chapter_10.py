@@ -3,6 +3,7 @@
 is decoded of each capture to the last value: tests/unit/dji.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,11 +14,13 @@ from ofh.backends.ports import Session, SessionChange
 from ofh.dji.properties import decode_aircraft
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import PresenceChanged
+from ofh.services.uploads import UploadGrant
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController, Workspace
 from tests.captures.reader import capture, names
 from tests.support.fleet import FleetBench, seconds
 
+PATIENCE_S = 30
 DIALECTS = {
     "current": "mqtt-status-online-rc-plus-m30t",
     "string numbers": "mqtt-status-online-string-numbers",
@@ -61,6 +64,15 @@ async def positions(bench: FleetBench, serial: str, workspace_id: int) -> list[t
 
 def replies(bench: FleetBench) -> list[tuple[str, dict[str, Any]]]:
     return [(topic, json.loads(payload)) for topic, payload in bench.broker.published]
+
+
+async def answers(bench: FleetBench, number: int) -> list[tuple[str, dict[str, Any]]]:
+    """So many answers to requests; nobody waits for those that take a while."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(found := [item for item in replies(bench) if item[0].endswith("/requests_reply")]) < number:
+            await asyncio.sleep(0.01)
+    assert len(found) == number
+    return found
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -155,7 +167,7 @@ async def test_credentials_asked_for_over_mqtt_are_those_of_sts(
 ) -> None:
     """Every question is answered (dji-pilot-2.md, 5.10): this one with exactly the `data` of `sts`."""
     asked = await play(bench, "mqtt-requests-storage-config-get")
-    [(topic, reply)] = [item for item in replies(bench) if item[0].endswith("/requests_reply")]
+    [(topic, reply)] = await answers(bench, 1)
     expected = capture("mqtt-requests-reply-storage-config-get")
     assert topic == expected["topic"] == f"{asked['topic']}_reply"
     output, wanted = reply["data"]["output"], expected["payload"]["data"]["output"]
@@ -174,4 +186,24 @@ async def test_credentials_asked_for_over_mqtt_are_those_of_sts(
 
     monkeypatch.setattr(bench.grantees, "grant", away)
     await play(bench, "mqtt-requests-storage-config-get")
-    assert replies(bench)[-1][1]["data"] == {"result": 1}
+    assert (await answers(bench, 2))[-1][1]["data"] == {"result": 1}
+
+
+async def test_a_store_that_hangs_over_credentials_holds_up_nothing_else(
+    bench: FleetBench, ours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages of all devices may come one after the other: the next one does not wait for the store."""
+    grant, may_answer = bench.grantees.grant, asyncio.Event()
+
+    async def slowly(connection_id: int) -> UploadGrant:
+        await may_answer.wait()
+        return await grant(connection_id)
+
+    monkeypatch.setattr(bench.grantees, "grant", slowly)
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(3):
+            await play(bench, "mqtt-requests-storage-config-get")
+    refused = await answers(bench, 2)
+    assert [reply["data"] for _, reply in refused] == [{"result": 1}] * 2, "one at a time for each controller"
+    may_answer.set()
+    assert (await answers(bench, 3))[-1][1]["data"]["result"] == 0

@@ -43,6 +43,10 @@ LOG_EVERY_S = 60
 """A sender's bad messages are shown at most once in this time."""
 RETRY_S = (0.2, 5.0)
 """First and longest pause between attempts while a backend is away."""
+GRANT_S = 20.0
+"""How long a store that issues credentials itself may take for it; a controller asks again."""
+GRANTS = 16
+"""Credentials that are being issued at a time, of each controller one."""
 
 
 class Consumer:
@@ -77,6 +81,8 @@ class Consumer:
         # A stranger who tries without end must not fill the audit record.
         self._recorded_failures = Allowance(per_s=0.1, burst=100)
         self._background: set[asyncio.Task[None]] = set()
+        self._granting: set[str] = set()
+        """The accounts for which credentials are being issued."""
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -207,22 +213,42 @@ class Consumer:
         if bound is None:
             return
         asked = decode_request(envelope)
-        result, output = asked.result, None
-        if asked.kind is RequestKind.STORAGE_CONFIG and (output := await self._storage_config(bound)) is not None:
-            result = 0
-        await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result, output=output))
+        if asked.kind is RequestKind.STORAGE_CONFIG and self._may_be_granted(bound):
+            # Not waited for: a store that hangs is not to hold up what other devices report.
+            self._granting.add(bound.account)
+            self._soon(self._grant(topic, envelope, bound, otherwise=asked.result))
+        else:
+            await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=asked.result))
         await self._sign_of_life(message, bound, envelope)
 
-    async def _storage_config(self, bound: Bound) -> dict[str, Any] | None:
-        """Credentials for uploads; None where there are none to be had, or too much was asked."""
-        if not self._telemetry.allows(bound.account):
-            self._counters.dropped("shed")
-            return None
+    def _may_be_granted(self, bound: Bound) -> bool:
+        """Whether it is not too much that is asked."""
+        is_free = bound.account not in self._granting and len(self._granting) < GRANTS
+        if is_free and self._telemetry.allows(bound.account):
+            return True
+        self._counters.dropped("shed")
+        return False
+
+    async def _grant(self, topic: Topic, envelope: Envelope, bound: Bound, *, otherwise: int) -> None:
+        """Answer with credentials for uploads, or with a result that says that there are none to be had."""
         try:
-            grant = await self._grantees.grant(bound.connection_id)
-        except HubError as error:
-            problem = LinkProblem.STORAGE_AWAY
-            self._doctor.note(bound.account, LinkStepName.STORAGE_CREDENTIALS, problem, error.message)
+            output = await self._storage_config(bound)
+            result = otherwise if output is None else 0
+            await self._reply(topic, envelopes.requests_reply(envelope, self._clock(), result=result, output=output))
+        except Exception:
+            log.exception("a request could not be answered", topic=topic.text[:200])
+            self._counters.dropped("fault")
+        finally:
+            self._granting.discard(bound.account)
+
+    async def _storage_config(self, bound: Bound) -> dict[str, Any] | None:
+        """Credentials for uploads; None where there are none to be had."""
+        try:
+            async with asyncio.timeout(GRANT_S):
+                grant = await self._grantees.grant(bound.connection_id)
+        except (HubError, TimeoutError) as error:
+            why = error.message if isinstance(error, HubError) else "The object store takes too long."
+            self._doctor.note(bound.account, LinkStepName.STORAGE_CREDENTIALS, LinkProblem.STORAGE_AWAY, why)
             return None
         self._doctor.note(bound.account, LinkStepName.STORAGE_CREDENTIALS, None, "")
         return shown(grant)
@@ -289,7 +315,7 @@ class Consumer:
         elif session.change is SessionChange.REFUSED:
             self._doctor.refused(session.account)
         if session.change is SessionChange.REFUSED and self._recorded_failures.take(self._monotonic()):
-            task = asyncio.get_running_loop().create_task(
+            self._soon(
                 self._audit.record(
                     "mqtt authentication",
                     outcome="failed",
@@ -297,5 +323,9 @@ class Consumer:
                     object=f"connection:{session.account}"[:255],
                 )
             )
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it without anybody's waiting for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
