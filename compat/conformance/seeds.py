@@ -34,6 +34,8 @@ class Party:
     connection: str
     """The public id."""
     secret: str = field(repr=False)
+    page: str = field(default="", repr=False)
+    """The cookie of the controller's page; made at once, since an address that fails too often is locked out."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -120,6 +122,9 @@ def party(hub: Hub, name: str, *, controller: str, aircraft: str) -> Party:
     credentials = made.rest("POST", f"/workspace/{workspace}/connections", {"name": "RC"})
     made.connection, made.secret = credentials["connection_id"], credentials["secret"]
     made.ids["connection_id"] = made.rest("GET", f"/workspace/{workspace}/connections")[0]["id"]
+    login = {"connection_id": made.connection, "secret": made.secret}
+    page = httpx2.post(f"{hub.url}/api/connection-link/auth/login", json=login, timeout=PATIENCE_S)
+    made.page = page.cookies["connection-link-auth"]
     with made.controller() as mqtt:
         mqtt.say(f"sys/product/{controller}/status", topology(aircraft))
         mqtt.say(f"thing/product/{controller}/osd", osd(controller, capacity_percent=90))

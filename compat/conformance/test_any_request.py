@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from .hubs import PATIENCE_S, Hub
@@ -111,12 +110,20 @@ def spare(hub: Hub) -> Party:
     return party(hub, "spare", controller="5XTESTRCP00002", aircraft="1581XTESTM30T0002")
 
 
+@pytest.fixture(scope="module")
+def somebody(hub: Hub) -> Party:
+    """Who makes things and takes them away again."""
+    return party(hub, "somebody", controller="5XTESTRCP00003", aircraft="1581XTESTM30T0003")
+
+
+@pytest.fixture(autouse=True)
+def all_are_there(us: Party, spare: Party, somebody: Party) -> None:
+    """Before the first request of any kind."""
+
+
 def rest_security(party: Party, link: Party) -> dict[str, str]:
     """A member's token, and the cookie of a controller's page."""
-    login = {"connection_id": link.connection, "secret": link.secret}
-    answer = httpx2.post(f"{link.hub.url}/api/connection-link/auth/login", json=login, timeout=PATIENCE_S)
-    cookie = answer.cookies["connection-link-auth"]
-    return {"access_token": f'bearer = "{party.token}"', "connection_link_auth": f'api_key = "{cookie}"'}
+    return {"access_token": f'bearer = "{party.token}"', "connection_link_auth": f'api_key = "{link.page}"'}
 
 
 def test_rest(hub: Hub, us: Party, spare: Party, tmp_path: Path) -> None:
@@ -131,9 +138,8 @@ def test_rest_deletes(hub: Hub, spare: Party, tmp_path: Path) -> None:
     run(tmp_path, hub, document, told, "--include-method", "DELETE", "--phases", "examples,coverage,fuzzing")
 
 
-def test_what_follows_from_what(hub: Hub, tmp_path: Path) -> None:
+def test_what_follows_from_what(hub: Hub, somebody: Party, tmp_path: Path) -> None:
     """What one operation made is used by the next ones, and is not there once it was deleted."""
-    somebody = party(hub, "somebody", controller="5XTESTRCP00003", aircraft="1581XTESTM30T0003")
     document = with_ids(hub.document("openapi.json"), somebody.ids)
     run(tmp_path, hub, document, configuration(rest_security(somebody, somebody)), "--phases", "stateful")
 
