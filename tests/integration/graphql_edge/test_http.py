@@ -255,7 +255,7 @@ async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
             yield b" "
             await asyncio.sleep(0.01)
 
-    monkeypatch.setattr("ofh.edges.graphql.http.SMALL_BODY_S", 0.05)
+    monkeypatch.setattr("ofh.edges.requests.SMALL_BODY_S", 0.05)
     headers = {"content-type": "application/json", "content-length": "9000"}
     transport = httpx2.ASGITransport(application(edge))
     async with (

@@ -252,7 +252,7 @@ async def test_a_body_that_does_not_come_is_400(server: Client, monkeypatch: pyt
     async def send(message: Any) -> None:
         sent.append(message)
 
-    monkeypatch.setattr("ofh.edges.media_server.endpoint.SMALL_BODY_S", 0.05)
+    monkeypatch.setattr("ofh.edges.requests.SMALL_BODY_S", 0.05)
     scope = {
         "type": "http",
         "method": "POST",

@@ -17,7 +17,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.edges.errors import WIRE, hub_error, note, present, retry_after_s, to_graphql_error
-from ofh.edges.patience import SMALL_BODY_S, Patience
+from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
 
 from .context import Contexts
@@ -91,7 +91,7 @@ class GraphQLHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: RawHeaders = list(scope["headers"])
-        accepted = accepts(_header(headers, b"accept"))
+        accepted = accepts(header(headers, b"accept"))
         if self._ide is not None and scope["method"] == "GET" and accepted == HTML and b"query=" not in _query(scope):
             await self._ide(scope, receive, send)
             return
@@ -115,7 +115,10 @@ class GraphQLHttp:
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise Refused(405, HubError(Code.BAD_INPUT, "Use GET or POST."), allow="GET, POST")
-        body = await self._body(headers, receive) if method == "POST" else b""
+        try:
+            body = await whole_body(headers, receive, self._limits.body_bytes) if method == "POST" else b""
+        except HubError as error:
+            raise Refused(WIRE[error.code].http, error) from None
         try:
             self._gate.check_origin(headers)
             address = self._gate.address_of(scope)
@@ -149,31 +152,11 @@ class GraphQLHttp:
             raise Refused(429, error)
         return _Turn(self._running, key)
 
-    async def _body(self, headers: RawHeaders, receive: Receive) -> bytes:
-        limit = self._limits.body_bytes
-        announced = _header(headers, b"content-length")
-        if announced.isdecimal() and int(announced[:20]) > limit:
-            raise Refused(413, HubError(Code.TOO_LARGE, f"A request has at most {limit} bytes."))
-        body = bytearray()
-        patient = Patience(receive, SMALL_BODY_S)
-        while True:
-            try:
-                message = await patient()
-            except TimeoutError:
-                raise Refused(400, HubError(Code.BAD_INPUT, "The body does not come.")) from None
-            if message["type"] == "http.disconnect":
-                raise Refused(400, HubError(Code.BAD_INPUT, "The body is incomplete."))
-            body += message.get("body", b"")
-            if len(body) > limit:
-                raise Refused(413, HubError(Code.TOO_LARGE, f"A request has at most {limit} bytes."))
-            if not message.get("more_body", False):
-                return bytes(body)
-
     def _of_body(self, headers: RawHeaders, body: bytes) -> Asked | list[Asked]:
-        media, _, parameters = _header(headers, b"content-type").partition(";")
+        media, _, parameters = header(headers, b"content-type").partition(";")
         if media.strip().lower() != JSON or not _is_utf8(parameters):
             raise Refused(415, HubError(Code.BAD_INPUT, f"A request is {JSON} in UTF-8."))
-        if _header(headers, b"content-encoding").strip().lower() not in ("", "identity"):
+        if header(headers, b"content-encoding").strip().lower() not in ("", "identity"):
             raise Refused(415, HubError(Code.BAD_INPUT, "A request is not compressed."))
         try:
             found = loads(body)
@@ -354,10 +337,6 @@ def _is_utf8(parameters: str) -> bool:
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
             return False
     return True
-
-
-def _header(headers: RawHeaders, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 def _query(scope: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.edges.auth import LINK_COOKIE, Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
 from ofh.edges.errors import WIRE, retry_after_s
-from ofh.edges.patience import SMALL_BODY_S, Patience
+from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.link import Heard, Links, PageSession, Pilot
 
@@ -123,7 +123,7 @@ class LinkEndpoints:
             return
         headers = list(scope["headers"])
         try:
-            body = await _read(headers, receive) if method == "POST" else b""
+            body = await whole_body(headers, receive, MAX_BODY) if method == "POST" else b""
             if is_checked(method=method, bearer=Credentials.of(headers).bearer):
                 self._origins.check_headers(headers)
             answer = await handler(_Ask(body=body, headers=headers, address=self._address_of(scope)))
@@ -266,39 +266,13 @@ def _cookie(headers: list[tuple[bytes, bytes]]) -> str | None:
     return None
 
 
-async def _read(headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises:
-        HubError: TOO_LARGE; BAD_INPUT, it was cut off.
-    """
-    too_large = HubError(Code.TOO_LARGE, f"A body has at most {MAX_BODY} bytes here.")
-    announced = _header(headers, b"content-length")
-    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-        raise too_large
-    body = bytearray()
-    patient = Patience(receive, SMALL_BODY_S)
-    while True:
-        try:
-            message = await patient()
-        except TimeoutError:
-            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
-        if message["type"] == "http.disconnect":
-            raise HubError(Code.BAD_INPUT, "The body is incomplete.")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
 def _object(ask: _Ask) -> dict[str, Any]:
     """The body's members; unknown ones are of no account (A5).
 
     Raises:
         HubError: BAD_INPUT, of another type than JSON, which a foreign page could send (C6), or no object.
     """
-    if _header(ask.headers, b"content-type").partition(";")[0].strip().lower() != JSON:
+    if header(ask.headers, b"content-type").partition(";")[0].strip().lower() != JSON:
         raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
     try:
         found = loads(ask.body)
@@ -318,10 +292,6 @@ def _text(told: Mapping[str, Any], name: str, *, is_needed: bool = True) -> Any:
     if "\0" in value:
         raise bad_input(name, "This has the character U+0000.")
     return value
-
-
-def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 async def _refuse(send: Send, error: HubError, status: int, *more: tuple[bytes, bytes]) -> None:

@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Route
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
-from ofh.edges.patience import SMALL_BODY_S, Patience
+from ofh.edges.requests import whole_body
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.streams import Streams
 
@@ -136,16 +136,9 @@ async def _object(request: Request) -> dict[str, Any]:
     Raises:
         HubError: TOO_LARGE; BAD_INPUT, no JSON object.
     """
-    body = bytearray()
+    body = await whole_body(request.scope["headers"], request.receive, MAX_BODY)
     try:
-        async for piece in Request(request.scope, Patience(request.receive, SMALL_BODY_S)).stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                raise HubError(Code.TOO_LARGE, f"A body has at most {MAX_BODY} bytes here.")
-    except TimeoutError:
-        raise HubError(Code.BAD_INPUT, "The body does not come.") from None
-    try:
-        found = loads(bytes(body))
+        found = loads(body)
     except BadJson as error:
         raise HubError(Code.BAD_INPUT, str(error)) from None
     if not isinstance(found, dict):

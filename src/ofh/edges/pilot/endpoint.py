@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
-from ofh.edges.patience import SMALL_BODY_S, Patience
+from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.tolerant import TolerantRoute
 from ofh.services.link import Links, Pilot
@@ -154,10 +154,10 @@ class PilotEndpoint:
             await _send(send, 200, {"code": answer.code, "message": answer.message, "data": answer.data})
 
     async def _answer(self, handler: Handler, scope: Scope, receive: Receive) -> Answer:
-        raw = await _read(scope, receive, self._max_body)
+        raw = await whole_body(scope["headers"], receive, self._max_body)
         address = self._shared.address_of(scope)
         pilot = await self._shared.pilot(scope, address)
-        body = {} if self._body == "none" else _parse(raw, _header(scope, b"content-type"), self._body)
+        body = {} if self._body == "none" else _parse(raw, header(scope["headers"], b"content-type"), self._body)
         ask = Ask(
             pilot=pilot,
             method=scope["method"],
@@ -167,32 +167,6 @@ class PilotEndpoint:
             address=address,
         )
         return await handler(ask)
-
-
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        HubError: TOO_LARGE, as soon as that is known; BAD_INPUT, it was cut off.
-    """
-    announced = _header(scope, b"content-length")
-    too_large = HubError(Code.TOO_LARGE, f"A body has at most {limit} bytes here.")
-    if announced.isdecimal() and int(announced[:20]) > limit:
-        raise too_large
-    body = bytearray()
-    patient = Patience(receive, SMALL_BODY_S)
-    while True:
-        try:
-            message = await patient()
-        except TimeoutError:
-            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
-        if message["type"] == "http.disconnect":
-            raise HubError(Code.BAD_INPUT, "The body is incomplete.")
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _parse(raw: bytes, content_type: str, wanted: Body) -> Any:
@@ -247,10 +221,6 @@ def _query(scope: Scope) -> list[tuple[str, str]]:
     if any("\0" in text for pair in pairs for text in pair):
         raise HubError(Code.BAD_INPUT, "The query string has the character U+0000.")
     return pairs
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 
 async def _refuse(send: Send, error: HubError, *, status: int | None = None, allow: str | None = None) -> None:

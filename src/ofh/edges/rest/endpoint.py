@@ -23,7 +23,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_token, is_checked
 from ofh.edges.errors import report
-from ofh.edges.patience import SMALL_BODY_S, Patience
+from ofh.edges.requests import header, whole_body
 from ofh.edges.rest_errors import Headers, Send, refuse
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.names import UNSET, UnsetType
@@ -83,7 +83,7 @@ class Ask:
         """A cookie other than the session's; none counts beside a bearer token (C5)."""
         if Credentials.of(self._headers).bearer is not None:
             return None
-        return cookie_token(_header(self._headers, b"cookie", ";"), name)
+        return cookie_token(header(self._headers, b"cookie", ";"), name)
 
     def id(self, name: str) -> int:
         """An id in the path (A3).
@@ -146,7 +146,7 @@ class Ask:
     @cached_property
     def _body(self) -> dict[str, Any]:
         """The body's members; unknown ones are of no account (A5)."""
-        if _header(self._headers, b"content-type").partition(";")[0].strip().lower() != JSON:
+        if header(self._headers, b"content-type").partition(";")[0].strip().lower() != JSON:
             raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
         try:
             found = loads(self._raw)
@@ -229,7 +229,7 @@ class RestEndpoints:
             async with asyncio.timeout(self._operation_s):
                 ask = await self._ask(scope, receive, is_open=is_open)
                 body = await _encoded(await operation(ask))
-                body, more = await compressed(body, _header(scope["headers"], b"accept-encoding"))
+                body, more = await compressed(body, header(scope["headers"], b"accept-encoding"))
         except TimeoutError:
             await refuse(send, HubError(Code.UNAVAILABLE, "This took too long."))
         except HubError as error:
@@ -250,7 +250,7 @@ class RestEndpoints:
             HubError: TOO_LARGE; FORBIDDEN, from a foreign page; RATE_LIMITED; UNAUTHENTICATED; BAD_INPUT.
         """
         headers, method = list(scope["headers"]), scope["method"]
-        raw = b"" if method in SAFE_METHODS else await _read(headers, receive)
+        raw = b"" if method in SAFE_METHODS else await whole_body(headers, receive, MAX_BODY)
         credentials = Credentials.of(headers)
         if is_checked(method=method, bearer=credentials.bearer):
             self._origins.check_headers(headers)
@@ -297,32 +297,6 @@ def spelled(**names: str) -> Iterator[None]:
         raise
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises:
-        HubError: TOO_LARGE, as soon as that is known; BAD_INPUT, it was cut off.
-    """
-    too_large = HubError(Code.TOO_LARGE, f"A body has at most {MAX_BODY} bytes here.")
-    announced = _header(headers, b"content-length")
-    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-        raise too_large
-    body = bytearray()
-    patient = Patience(receive, SMALL_BODY_S)
-    while True:
-        try:
-            message = await patient()
-        except TimeoutError:
-            raise HubError(Code.BAD_INPUT, "The body does not come.") from None
-        if message["type"] == "http.disconnect":
-            raise HubError(Code.BAD_INPUT, "The body is incomplete.")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
 async def _encoded(answer: Any) -> bytes:
     if answer is None:
         return b""
@@ -331,10 +305,6 @@ async def _encoded(answer: Any) -> bytes:
     # Piece by piece: others have their turn in between.
     pieces: list[bytes] = [orjson.dumps(piece)[1:-1] async for piece in answer if piece]
     return b"[" + b",".join(pieces) + b"]"
-
-
-def _header(headers: Headers, name: bytes, separator: str = ",") -> str:
-    return separator.join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 async def _send(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes], has_content: bool = True) -> None:
