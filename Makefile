@@ -8,8 +8,9 @@ INSTALLED := .venv/installed
 ARGS ?=
 # Requests that `conformance` tries of each operation and kind.
 EXAMPLES ?= 10
-# The tests in two processes, a file at a time: many of them wait more than they work.
-SPREAD ?= -n 2 --dist loadfile
+# The tests in two processes, a file at a time and in their order: many of them wait more than they work, and the files with
+# the fewest tests, which xdist would put last, are the longest ones.
+SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test test-full conformance check format lock generated migrations bench clean

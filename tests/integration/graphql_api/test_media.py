@@ -386,19 +386,12 @@ async def upload(api: Api, world: World, drone: Drone, number: int) -> Media:
     return row
 
 
-async def stand(api: Api, world: World, number: int) -> None:
-    """Returns once so many listen for uploads."""
-    async with asyncio.timeout(10):
-        while len(api.services.feed._feeds[world.workspace.id]._by_kind.get(MediaUploaded, ())) < number:
-            await asyncio.sleep(0.01)
-
-
 async def test_uploads_are_shown_as_they_come(api: Api, world: World, gallery: Gallery) -> None:
     other = await make_drone(world.workspace, world.connection, "SN2")
     everything = await watch(api, gallery, world.member, WATCH, id=str(world.workspace.id))
     of_one = await watch(api, gallery, world.owner, WATCH, id=str(world.workspace.id), drone=str(other.id))
     await asyncio.sleep(0)
-    await stand(api, world, 2)
+    await gallery.stand()
     rows = [await upload(api, world, drone, n) for n, drone in enumerate((world.drone, other))]
     for row, serial in zip(rows, ("SN1", "SN2"), strict=True):
         shown = (await everything.next())["mediaUploaded"]
@@ -454,9 +447,7 @@ async def test_what_was_looked_into_is_shown_with_its_thumbnail_as_it_is_told(
         meta={"exif": {"Model": "M30T"}, "xmp": {}},
     )
     await File.filter(id=row.file_id).update(thumbnail_key="t/1/x", analysed_at=later(5))
-    async with asyncio.timeout(10):
-        while not api.services.feed._feeds[world.workspace.id]._by_kind.get(MediaAnalysed):
-            await asyncio.sleep(0.01)
+    await gallery.stand()
     events: Any = {
         world.workspace.id: [
             MediaAnalysed(workspace_id=world.workspace.id, drone_id=world.drone.id, media_id=row.id, at=later(5))

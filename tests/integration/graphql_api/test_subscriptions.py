@@ -76,6 +76,12 @@ class Gallery:
         self.outlets.append(outlet)
         self.fanout.enrol(Member(reader, outlet, "1"), join, operation, executor)
 
+    async def stand(self) -> None:
+        """Returns once all that is watched has begun: what happens from then on is shown."""
+        async with asyncio.timeout(PATIENCE_S):
+            while any(group._watch is None for group in self.fanout._groups.values()):
+                await asyncio.sleep(0.01)
+
 
 @pytest.fixture
 async def gallery(api: Api) -> AsyncIterator[Gallery]:

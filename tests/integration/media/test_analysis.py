@@ -1,14 +1,12 @@
 """What becomes of files once they are here: looked into once, with a thumbnail and what they say of themselves."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tortoise.migrations.operations import RunSQL
 
 from ofh.backends.thumbnails.pool import NoThumbnail, ThumbnailPool
 from ofh.domain.actors import Role
@@ -394,20 +392,3 @@ async def test_a_real_video_has_its_first_frame_and_the_size_of_its_frames(
 
     assert shown_corners(await looking.thumbnail(row.file)) == ["red", "lime", "blue", "white"]
     assert (row.width, row.height) == (640, 360)
-
-
-async def test_what_was_here_before_there_were_jobs_is_looked_into_after_the_newer(
-    bench: MediaBench, place: Place, looking: Looking
-) -> None:
-    """The migration's own statement, on a file that has no job."""
-    operations = importlib.import_module("ofh.migrations.0004_analysis").Migration.operations
-    (fill,) = [operation for operation in operations if isinstance(operation, RunSQL)]
-    old = await bench.upload(place, "old.jpg", PHOTO)
-    await Job.all().delete()
-    bench.tick(days=1)
-    await bench.database.connection.execute_script(fill.sql)
-    new = await bench.upload(place, "new.jpg", PHOTO)
-
-    assert [job.subject_id for job in await Job.all().order_by("-due_at")] == [new.id, old.id]
-    assert await looking.look() == 2
-    assert await File.filter(thumbnail_key=None).count() == 0
