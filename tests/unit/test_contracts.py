@@ -38,9 +38,9 @@ def test_every_operation_may_answer_what_any_may() -> None:
 
 
 def python_files(folder: Path) -> Iterator[Path]:
-    """Without a look into what npm has installed, which is tens of thousands of files."""
+    """Without a look into what npm and pip have installed for clients."""
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and entry.name != "node_modules":
+        if entry.is_dir() and entry.name not in ("node_modules", ".venv"):
             yield from python_files(entry)
         elif entry.suffix == ".py":
             yield entry
