@@ -477,7 +477,7 @@ class HubApp:
             self._hub.metrics.refresh()
 
     async def _ready(self, _request: Request) -> Response:
-        """Each backend by name, without addresses."""
+        """Each backend by name, without addresses. A hub that is about to stop is not ready, whatever they say."""
         states = {}
         for backend in self._hub.backends:
             try:
@@ -485,9 +485,10 @@ class HubApp:
                 states[backend.name] = "ok"
             except HubError:
                 states[backend.name] = "away"
-        status = 200 if all(state == "ok" for state in states.values()) else 503
+        is_ready = all(state == "ok" for state in states.values()) and not self._hub.is_leaving
+        status = 200 if is_ready else 503
         headers = {} if status == 200 else {"retry-after": "5"}
-        return JSONResponse({"ready": status == 200, "backends": states}, status, headers)
+        return JSONResponse({"ready": is_ready, "backends": states}, status, headers)
 
     async def _metrics(self, request: Request) -> Response:
         if not is_within(_address_of(request.scope), self._metrics_networks):

@@ -38,6 +38,7 @@ from ofh.store.database import Database
 if TYPE_CHECKING:
     from ofh.backends.broker_remote import RemoteBroker
     from ofh.backends.objects_s3 import S3Place
+    from ofh.backends.roster import Roster
 
 MIB = 1024 * 1024
 
@@ -73,8 +74,26 @@ def outside_broker(
             settings.mqtt_url, client_id=f"ofh-cli-{secrets.token_hex(8)}", filters=(), session_expiry_s=0
         )
     return RemoteBroker(
-        settings.mqtt_url, client_id=f"{client_id(settings)}-{instance}", filters=SUBSCRIPTIONS, on_up=on_up
+        settings.mqtt_url, client_id=_session_name(settings, instance), filters=SUBSCRIPTIONS, on_up=on_up
     )
+
+
+def roster_of(settings: Settings, instance: int) -> "Roster | None":
+    """What tells the processes of one hub of each other's share of the messages; None where there is one process."""
+    if settings.redis_url is None or settings.mqtt_url is None:
+        return None
+    from ofh.backends.roster import Roster
+
+    return Roster(
+        settings.redis_url,
+        prefix=settings.redis_prefix,
+        name=_session_name(settings, instance),
+        gone_s=settings.mqtt_inherit_s,
+    )
+
+
+def _session_name(settings: Settings, instance: int) -> str:
+    return f"{client_id(settings)}-{instance}"
 
 
 def object_store(settings: Settings) -> ObjectStore:

@@ -37,6 +37,7 @@ from ofh.choices import (
     object_store,
     outside_broker,
     retention_of,
+    roster_of,
     upload_endpoint,
     upload_roles,
     upload_rules,
@@ -67,6 +68,7 @@ from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
+from ofh.services.handover import Handover
 from ofh.services.incoming import Reception
 from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
@@ -167,6 +169,8 @@ class Hub:
         self.database = Database(settings.database, pool_size=settings.database_pool)
         self.bus: Bus = bus_of(settings)
         self.bindings = Bindings(time.monotonic)
+        self.roster = roster_of(settings, instance)
+        self.handover: Handover | None = None
         self.broker: Broker = self._broker(settings, instance)
         news = RowNews(self.bus, self.metrics, now)
         self.people = AccountServices(
@@ -382,6 +386,8 @@ class Hub:
             Readiness("broker", self.broker.check),
             Readiness("storage", self.objects.check),
         ]
+        self.is_leaving = False
+        """The hub is going to stop, all its processes on this machine; `/readyz` says so."""
         self._stack = AsyncExitStack()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -433,6 +439,10 @@ class Hub:
             await self.consumer.start()
             stack.push_async_callback(self._settle)
             stack.push_async_callback(self.consumer.stop)
+            if self.roster is not None:
+                stack.push_async_callback(self.roster.close)
+            if self.handover is not None:
+                self._run(stack, "handover", self.handover.run)
             self._run(stack, "broker accounts", self._compare)
             if self.database.dialect == "sqlite":
                 self._run(stack, "database watch", self._watch_database)
@@ -445,6 +455,11 @@ class Hub:
             self._run(stack, "housekeeping", self._housekeep)
             self._run(stack, "storage", self._keep_storage)
             self._stack = stack.pop_all()
+
+    async def hand_over(self) -> None:
+        """Leave what devices publish to others, and store what has been taken; people are still served."""
+        if self.handover is not None:
+            await _logged(self.handover.leave())
 
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
@@ -548,6 +563,7 @@ class Hub:
     def _broker(self, settings: Settings, instance: int) -> Broker:
         outside = outside_broker(settings, instance=instance, on_up=self._reconcile)
         if outside is not None:
+            self.handover = Handover(outside, self.roster, leave_s=settings.stop_s, inherit_s=settings.mqtt_inherit_s)
             return outside
         from ofh.backends.broker_embedded import EmbeddedBroker
 

@@ -118,6 +118,20 @@ class Settings(BaseSettings):
         le=64,
         description="Hub processes to run. More than one needs PostgreSQL, Redis and OFH_MQTT_URL.",
     )
+    drain_s: float = Field(
+        default=0,
+        ge=0,
+        le=600,
+        description="Seconds that a hub which was told to stop serves on while /readyz says 503, so that a load balancer"
+        " sends nobody more before it stops.",
+    )
+    stop_s: float = Field(
+        default=5,
+        gt=0,
+        le=600,
+        description="Seconds that a process which stops gives requests under way to end, and messages that it has taken"
+        " to be stored.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Where browsers and controllers reach the hub, such as https://hub.example.org. Links are made from"
@@ -161,6 +175,13 @@ class Settings(BaseSettings):
         max_length=64,
         description="Client id at the outside broker; the process's number is appended. Must be unique per machine and"
         " stay the same over restarts. Without it: made once and kept in the data folder.",
+    )
+    mqtt_inherit_s: float = Field(
+        default=60,
+        ge=3,
+        le=1_800,
+        description="Seconds without a sign of life after which another process takes over what the outside broker holds"
+        " for a process. Needs Redis.",
     )
     mqtt_host: str = Field(default="127.0.0.1", description="Address that the broker inside the hub listens on.")
     mqtt_port: int = Field(default=1883, ge=0, le=65535, description="Its port for plain MQTT; 0 takes a free one.")

@@ -23,6 +23,7 @@ from paho.mqtt.client import MQTTMessage
 from ofh.backends.mosquitto_dynsec import RESPONSE_TOPIC, DynamicSecurity, DynamicSecurityError
 from ofh.backends.mosquitto_log import NOTICE_TOPIC, SUBSCRIBE_TOPIC, LogWatch
 from ofh.backends.mqtt_link import Endpoint, Link, LinkError
+from ofh.backends.mqtt_unacknowledged import Unacknowledged
 from ofh.backends.ports import BrokerAccount, Handler, Message, Session, SessionChange, SessionHandler
 from ofh.domain.errors import Code, HubError
 
@@ -99,8 +100,11 @@ class RemoteBroker:
         self._arrived = asyncio.Event()
         self._parked: dict[str, deque[Message]] = {}
         self._parking: set[asyncio.Task[None]] = set()
-        self._unacknowledged: set[tuple[Link, int]] = set()
-        self._settled = asyncio.Event()
+        self._unacknowledged = Unacknowledged()
+        self._is_full = False
+        """Nothing more is taken; what comes stays unacknowledged."""
+        self._ends_session = False
+        """Nothing waits at the broker for this process's return."""
         self._bound: dict[str, frozenset[str]] = {}
         self._serials: dict[str, str | None] = {}
         """Whose account it is; None where several speak for an aircraft: which of them did, the broker does not say."""
@@ -130,23 +134,77 @@ class RemoteBroker:
             async with asyncio.timeout(self._timeout_s):
                 await self._up.wait()
 
+    async def leave(self, *, for_good: bool, within_s: float) -> bool:
+        """Take no more of what devices publish, and finish what this process has taken. To be followed by `stop`.
+
+        Args:
+            for_good: other processes carry on: the broker gives what comes from now on to them, and what it holds for
+                this process is taken, too. Where nobody carries on it would be lost: then this has to be False, and
+                what comes waits in this process's session for its return.
+            within_s: how long it may take; what is not finished stays unacknowledged.
+        Returns:
+            Whether the broker holds nothing any more for this process; it forgets its session then.
+        """
+        link = self._link
+        if link is None or not self._up.is_set():
+            return False
+        try:
+            async with asyncio.timeout(within_s):
+                if for_good:
+                    await self._hand_over(link)
+                    self._ends_session = True
+                else:
+                    self._is_full = True
+                    await self._unacknowledged.settled(link)
+        except (LinkError, TimeoutError) as error:
+            log.warning("mqtt messages are left unacknowledged", reason=str(error) or "it took too long")
+        return self._ends_session
+
+    async def inherit(self, client_id: str, *, within_s: float) -> bool:
+        """Take what the broker holds for another process, which is gone for good, and end its session.
+
+        Should that process come back meanwhile, its session is its own again.
+
+        Returns:
+            Whether nothing is left for it.
+        """
+        # Its ordinary subscriptions bring what this process has from its own.
+        link = Link(
+            replace(self._endpoint, client_id=client_id),
+            lambda link, message: self._on_message(link, message) if message.qos else None,
+        )
+        is_empty = False
+        try:
+            async with asyncio.timeout(within_s):
+                if await link.open():
+                    await self._hand_over(link)
+            is_empty = True
+        except (OSError, LinkError, TimeoutError) as error:
+            log.warning("mqtt messages of a process that is gone wait on", reason=str(error) or "it took too long")
+        finally:
+            link.close(ends_session=is_empty)
+            self._unacknowledged.forget(link)
+        return is_empty
+
+    async def _hand_over(self, link: Link) -> None:
+        """Leave the shared subscription and see what was taken acknowledged, until the broker holds nothing more.
+
+        It sends what waits behind the window as acknowledgements make room, ahead of its answer to whatever comes
+        after them: so once nothing came between an empty hand and such an answer, nothing waits.
+        """
+        await link.unsubscribe(self._shared)
+        while self._unacknowledged.holds(link):
+            await self._unacknowledged.settled(link)
+            await link.unsubscribe(self._shared)
+
     async def stop(self, *, unsubscribe: bool = False) -> None:
         """See `Broker.stop`.
 
         Args:
-            unsubscribe: this process will not come back: leave the shared subscription, and acknowledge what it
-                still holds (within `timeout_s`), so that nothing waits for it at the broker.
+            unsubscribe: with `leave` for good before (within `timeout_s`).
         """
-        link = self._link
-        if unsubscribe and link is not None and self._up.is_set():
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await link.unsubscribe(self._shared)
-                    while any(held is link for held, _ in self._unacknowledged):
-                        self._settled.clear()
-                        await self._settled.wait()
-            except (LinkError, TimeoutError) as error:
-                log.warning("mqtt could not leave in order", error=str(error) or "timeout")
+        if unsubscribe:
+            await self.leave(for_good=True, within_s=self._timeout_s)
         tasks, self._tasks = [*self._tasks, *self._parking], []
         for task in tasks:
             task.cancel()
@@ -295,9 +353,9 @@ class RemoteBroker:
             finally:
                 self._up.clear()
                 self._link = None
-                link.close()
+                link.close(ends_session=self._ends_session)
                 self._watch.interrupted()
-                self._unacknowledged = {held for held in self._unacknowledged if held[0] is not link}
+                self._unacknowledged.forget(link)
                 if ready is not None:
                     ready.cancel()
                     await asyncio.gather(ready, return_exceptions=True)
@@ -335,7 +393,7 @@ class RemoteBroker:
             self.dropped += 1
             if self.dropped % 1000 == 1:
                 log.warning("mqtt messages dropped, the handler is too slow", dropped=self.dropped)
-        else:
+        elif not self._is_full:
             self._waiting.append(
                 Message(
                     topic=topic,
@@ -343,22 +401,10 @@ class RemoteBroker:
                     qos=message.qos,
                     received_at=datetime.now(UTC),
                     account=None,
-                    ack=self._acknowledgement(link, message.mid) if message.qos else _nothing,
+                    ack=self._unacknowledged.take(link, message.mid) if message.qos else _nothing,
                 )
             )
             self._arrived.set()
-
-    def _acknowledgement(self, link: Link, message_id: int) -> Callable[[], None]:
-        held = (link, message_id)
-        self._unacknowledged.add(held)
-
-        def ack() -> None:
-            if held in self._unacknowledged:
-                self._unacknowledged.discard(held)
-                self._settled.set()
-                link.ack(message_id)
-
-        return ack
 
     def _on_log(self, topic: str, payload: bytes) -> None:
         event = self._watch.line(topic, payload.decode(errors="replace"), time.monotonic())

@@ -191,10 +191,18 @@ class Link:
             self._client.ack(message_id, 1)
             self._check_socket()
 
-    def close(self) -> None:
-        """Disconnect; the session stays at the broker."""
+    def close(self, *, ends_session: bool = False) -> None:
+        """Disconnect.
+
+        Args:
+            ends_session: the broker forgets it, and what it still holds for it; else it stays.
+        """
         if not self.lost.is_set() and self._socket is not None:
-            self._client.disconnect()
+            properties = None
+            if ends_session:
+                properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+                properties.SessionExpiryInterval = 0
+            self._client.disconnect(properties=properties)
             self._client.loop_write()
         self._lose("closed")
 

@@ -3,18 +3,12 @@
 import asyncio
 import errno
 import gc
-import multiprocessing
-import os
 import signal
 import socket
 import ssl
-import sys
-import tempfile
-import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
+from math import ceil
 from typing import Annotated, Any
 
 import structlog
@@ -27,9 +21,13 @@ from .common import clear_errors, fail, settings_of
 
 log = structlog.get_logger(__name__)
 
-STOP_S = 5.0
-"""How long a stop may take."""
-RESTART_S = 1.0
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+ACCEPTED_AT_ONCE = 16
+"""Of these, what one of several processes takes before the others have a turn: of a thousand dashboards that come back
+at the same moment one process would else get nearly all."""
+ON_THEIR_WAY_S = 0.2
+"""How long a connection that was accepted may take to bring its request, once the process is to stop."""
 
 
 def register(app: typer.Typer) -> None:
@@ -61,21 +59,24 @@ def serve(
     On an empty database it creates the first user and prints a link that logs in once. All settings, also those
     without a flag here: docs/settings.md, or `ofh settings`.
     """
-    settings = settings_of(
-        host=host,
-        port=port,
-        mqtt_host=mqtt_host,
-        mqtt_port=mqtt_port,
-        data=data,
-        public_url=public_url,
-        workers=workers,
-    )
+    flags = {
+        "host": host,
+        "port": port,
+        "mqtt_host": mqtt_host,
+        "mqtt_port": mqtt_port,
+        "data": data,
+        "public_url": public_url,
+        "workers": workers,
+    }
+    settings = settings_of(**flags)
     logs.configure(settings.log_level, settings.log_format)
     listener = listen(settings)
     if settings.workers == 1:
         run_process(settings, listener, 0, announce)
     else:
-        _supervise(settings, listener)
+        from .supervisor import Supervisor
+
+        Supervisor(flags, settings, listener).run()
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -110,13 +111,23 @@ Announce = Callable[[Any, str], Coroutine[Any, Any, None]]
 """Called with the hub and its URL once it is ready."""
 
 
-def run_process(settings: Settings, listener: socket.socket, instance: int, announce: Announce | None) -> None:
+def run_process(
+    settings: Settings,
+    listener: socket.socket,
+    instance: int,
+    announce: Announce | None,
+    *,
+    is_supervised: bool = False,
+) -> None:
     """Run one hub process until it is told to stop.
 
     On asyncio's own loop: writing frames to a thousand sockets costs it half of what it costs uvloop (bench/fanout.py).
+
+    Args:
+        is_supervised: one of several (`supervisor.py`).
     """
     with clear_errors(), asyncio.Runner() as runner:
-        runner.run(serve_hub(settings, listener, instance=instance, announce=announce))
+        runner.run(serve_hub(settings, listener, instance=instance, announce=announce, is_supervised=is_supervised))
 
 
 async def serve_hub(
@@ -126,11 +137,13 @@ async def serve_hub(
     instance: int = 0,
     announce: Announce | None = None,
     beside: Callable[[Any, str, asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    is_supervised: bool = False,
 ) -> None:
-    """Start the hub, serve HTTP on the listener, stop on SIGTERM or SIGINT.
+    """Start the hub, serve HTTP on the listener, stop on SIGTERM, SIGINT or SIGHUP.
 
     Args:
         beside: runs while the hub serves; its event is set when the hub is to stop.
+        is_supervised: one of several: SIGTERM stops it at once, SIGUSR1 alone tells it to say that it is not ready.
     """
     import uvicorn
 
@@ -155,19 +168,18 @@ async def serve_hub(
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=15,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=ceil(settings.stop_s),
+            backlog=ACCEPTED_AT_ONCE if is_supervised else BACKLOG,
         )
         server = _quiet_server(config)
         await app.start()
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        stopping = _stopping(hub, 0 if is_supervised else settings.drain_s, is_supervised=is_supervised)
         companion = asyncio.create_task(beside(hub, url, stopping)) if beside else None
         try:
             if announce is not None:
                 await announce(hub, url)
             _settle_garbage()
-            await _serve(server, app, listener, stopping)
+            await _serve(server, app, hub, listener, stopping)
         finally:
             stopping.set()
             if companion is not None:
@@ -199,6 +211,32 @@ def _mqtt_errors(settings: Settings) -> Iterator[None]:
         raise
 
 
+def _stopping(hub: Any, drain_s: float, *, is_supervised: bool) -> asyncio.Event:
+    """What is set once the hub is to stop. Before that it says for a while that it is not ready, unless it is told
+    twice.
+    """
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def leave() -> None:
+        hub.is_leaving = True
+
+    def stop() -> None:
+        if hub.is_leaving or not drain_s:
+            stopping.set()
+        else:
+            loop.call_later(drain_s, stopping.set)
+            log.info("the hub serves on for a while, but is not ready any more", seconds=drain_s)
+        leave()
+
+    loop.add_signal_handler(signal.SIGTERM, stopping.set if is_supervised else stop)
+    if is_supervised:
+        loop.add_signal_handler(signal.SIGUSR1, leave)
+    else:
+        loop.add_signal_handler(signal.SIGINT, stop)
+        loop.add_signal_handler(signal.SIGHUP, stop)
+    return stopping
+
+
 def _quiet_server(config: Any) -> Any:
     """uvicorn's server, which leaves the signals to us: websockets are closed before it stops."""
     import uvicorn
@@ -208,16 +246,26 @@ def _quiet_server(config: Any) -> Any:
         def capture_signals(self) -> Iterator[None]:
             yield
 
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            for listener in sockets or []:
+                listener.listen(BACKLOG)  # what may wait is not what is accepted at once
+
     return QuietServer(config)
 
 
-async def _serve(server: Any, app: Any, listener: socket.socket, stopping: asyncio.Event) -> None:
-    """Serve until told to stop; sockets are told first, so that their clients come back elsewhere."""
+async def _serve(server: Any, app: Any, hub: Any, listener: socket.socket, stopping: asyncio.Event) -> None:
+    """Serve until told to stop. Then new connections are left to others, who find them waiting at the listener, and so
+    is what devices publish; sockets are told, so that their clients come back elsewhere. Requests may end, also those
+    that were on their way.
+    """
     serving = asyncio.create_task(server.serve([listener]))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for accepting in getattr(server, "servers", []):
+        accepting.close()
+    await asyncio.gather(hub.hand_over(), app.stop(), asyncio.sleep(ON_THEIR_WAY_S))
     server.should_exit = True
-    await app.stop()
     await serving
     stopped.cancel()
 
@@ -236,66 +284,3 @@ async def announce(hub: Any, url: str) -> None:
     if token is not None:
         typer.echo("The first user, admin@localhost, can log in once, within 10 minutes, at:", err=True)
         typer.echo(hub.people.letters.login_link(token))
-
-
-def _supervise(settings: Settings, listener: socket.socket) -> None:
-    """Run several processes; one that ends unasked is started again."""
-    stop = False
-
-    def told(*_: object) -> None:
-        nonlocal stop
-        stop = True
-
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="ofh-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        from prometheus_client.multiprocess import mark_process_dead
-
-        processes = [_start(context, settings, listener, number) for number in range(settings.workers)]
-        while not stop:
-            time.sleep(0.2)
-            for number, process in enumerate(processes):
-                if not process.is_alive() and not stop:
-                    log.error("a hub process ended and is started again", instance=number, exit_code=process.exitcode)
-                    mark_process_dead(process.pid, folder)  # type: ignore[no-untyped-call]
-                    time.sleep(RESTART_S)
-                    processes[number] = _start(context, settings, listener, number, is_first_start=False)
-        for process in processes:
-            process.terminate()
-        until = time.monotonic() + STOP_S
-        for process in processes:
-            process.join(max(0.0, until - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-
-
-def _start(
-    context: Any, settings: Settings, listener: socket.socket, number: int, *, is_first_start: bool = True
-) -> BaseProcess:
-    """Start one process; of those that start first, the first one announces."""
-    announces = is_first_start and number == 0
-    process: BaseProcess = context.Process(
-        target=_worker, args=(settings, listener, number, announces), name=f"hub {number}"
-    )
-    process.start()
-    return process
-
-
-def _worker(settings: Settings, listener: socket.socket, number: int, announces: bool) -> None:
-    """One of several processes."""
-    logs.configure(settings.log_level, settings.log_format)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        run_process(settings, listener, number, announce if announces else None)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-
-
-def _end_with_parent() -> None:
-    """Where the first process is killed, the others would serve on and hold its port."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -18,6 +18,7 @@ from ofh.backends.broker_remote import RemoteBroker
 from ofh.backends.ports import BrokerAccount, Message, Session, SessionChange
 from ofh.domain.errors import Code, HubError
 from tests.support.services import Mosquitto, free_port, program, unique
+from tests.support.workers import keeps_session
 
 pytestmark = pytest.mark.services
 
@@ -567,6 +568,89 @@ class TestAcknowledgement:
                 await eventually(lambda: len(stays.messages) == 20)
         finally:
             await stays.broker.stop(unsubscribe=True)
+
+    async def test_the_last_one_finishes_what_it_has_taken_and_the_rest_waits_for_it(
+        self, mosquitto: Mosquitto, names: Names
+    ) -> None:
+        c1, _, s1, _ = names
+        identity = {"client_id": unique("hub-"), "group": unique("g")}
+        first, second = hub_for(mosquitto, **identity), hub_for(mosquitto, **identity)
+        first.acknowledge = False
+        await first.start()
+        await first.broker.put_account(account(c1, s1))
+        with device(mosquitto, c1) as controller:
+            await online(controller)
+            await controller.publish(f"thing/product/{s1}/osd", b"taken")
+            await eventually(lambda: first.payloads() == [b"taken"])
+            leaving = asyncio.create_task(first.broker.leave(for_good=False, within_s=PATIENCE_S))
+            await asyncio.sleep(0)
+            await controller.publish(f"thing/product/{s1}/osd", b"after")
+            first.messages[0].ack()
+            assert not await leaving
+            await first.broker.stop()
+            await controller.publish(f"thing/product/{s1}/osd", b"away")
+        assert first.payloads() == [b"taken"]
+        await second.start()
+        try:
+            await eventually(lambda: second.payloads() == [b"after", b"away"])
+        finally:
+            await second.broker.stop(unsubscribe=True)
+
+    async def test_what_is_left_for_one_that_is_gone_is_taken_over_whole(
+        self, mosquitto: Mosquitto, names: Names
+    ) -> None:
+        """Also what waits behind its window, and what came while it was away; it gets nothing more."""
+        c1, _, s1, _ = names
+        group = unique("g")
+        dead, heir = hub_for(mosquitto, group=group, client_id="dead", window=5), hub_for(mosquitto, group=group)
+        dead.acknowledge = False
+        await dead.start()
+        await dead.broker.put_account(account(c1, s1))
+        sent = [b"%d" % number for number in range(40)]
+        with device(mosquitto, c1) as controller:
+            await online(controller)
+            for payload in sent[:20]:
+                await controller.publish(f"thing/product/{s1}/osd", payload)
+            await eventually(lambda: len(dead.messages) == 5)
+            await dead.broker.stop()
+            await heir.start()
+            try:
+                for payload in sent[20:]:
+                    await controller.publish(f"thing/product/{s1}/osd", payload)
+                assert await heir.broker.inherit("dead", within_s=PATIENCE_S)
+                await eventually(lambda: len(heir.messages) == 40)
+                assert sorted(heir.payloads()) == sorted(sent)
+                assert not await keeps_session(mosquitto, "dead")
+                await controller.publish(f"thing/product/{s1}/osd", b"later")
+                await eventually(lambda: heir.payloads()[-1] == b"later")
+                assert await heir.broker.inherit("nobody", within_s=PATIENCE_S)
+            finally:
+                await heir.broker.stop(unsubscribe=True)
+
+    async def test_one_that_comes_back_keeps_its_session(self, mosquitto: Mosquitto, names: Names) -> None:
+        c1, _, s1, _ = names
+        identity = {"client_id": unique("hub-"), "group": unique("g")}
+        lost, heir = hub_for(mosquitto, **identity), hub_for(mosquitto, group=identity["group"])
+        lost.acknowledge = heir.acknowledge = False
+        await lost.start()
+        await lost.broker.put_account(account(c1, s1))
+        with device(mosquitto, c1) as controller:
+            await online(controller)
+            await controller.publish(f"thing/product/{s1}/osd", b"1")
+            await eventually(lambda: lost.payloads() == [b"1"])
+        await heir.start()
+        try:
+            inheriting = asyncio.create_task(heir.broker.inherit(identity["client_id"], within_s=PATIENCE_S))
+            await eventually(lambda: heir.payloads() == [b"1"])
+            await lost.until_up()
+            assert not await inheriting
+            await eventually(lambda: lost.payloads() == [b"1", b"1"])
+        finally:
+            for hub in (lost, heir):
+                for message in hub.messages:
+                    message.ack()
+                hub.acknowledge = True
+                await hub.broker.stop(unsubscribe=True)
 
 
 class TestHandler:

@@ -1,18 +1,16 @@
 """`ofh serve`: the first start, taken ports, and several processes."""
 
-import asyncio
 import contextlib
 import os
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.integration.cli.commands import LINK, Place, Running, log_in, ready
-from tests.support.hubs import PATIENCE_S
+from tests.integration.cli.commands import LINK, Place, log_in, ready
+from tests.support.workers import gone, kill_all, two
 
 
 @contextlib.contextmanager
@@ -106,37 +104,6 @@ async def test_several_processes_are_refused_where_one_has_everything_inside_it(
 # Several processes
 
 
-def workers(parent: int) -> set[int]:
-    """The hub processes that a supervisor has started and that live."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, father = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(father) == parent and state != "Z" and b"spawn_main" in (folder / "cmdline").read_bytes():
-                found.add(int(folder.name))
-    return found
-
-
-def lives(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-async def gone(pids: set[int]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while any(lives(pid) for pid in pids):
-            await asyncio.sleep(0.05)
-
-
-async def two(hub: Running, *, but: int = 0) -> set[int]:
-    """The two workers, as soon as there are two, none of them the given one."""
-    async with asyncio.timeout(PATIENCE_S):
-        while len(found := workers(hub.process.pid) - {but}) != 2:
-            await asyncio.sleep(0.05)
-    return found
-
-
 @pytest.mark.services
 async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends_all(services: Place) -> None:
     async with services.running("serve", "--workers", "2") as hub:
@@ -144,13 +111,13 @@ async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends
         await ready(url)
         async with httpx2.AsyncClient() as client:
             assert "errors" not in await log_in(client, url, token)
-        first = await two(hub)
+        first = await two(hub.process.pid)
         await hub.says("mqtt link up", number=2)
         killed = min(first)
         os.kill(killed, signal.SIGKILL)
         line = await hub.says(r"a hub process ended and is started again.*")
         assert "exit_code=-9" in line[0]
-        second = await two(hub, but=killed)
+        second = await two(hub.process.pid, but=frozenset({killed}))
         assert len(first & second) == 1
         await hub.says("mqtt link up", number=3)
         await ready(url)
@@ -169,21 +136,19 @@ async def test_workers_do_not_outlive_the_first_process(services: Place) -> None
     """Else they would hold the port, and a new start would find it taken."""
     async with services.running("serve", "--workers", "2") as hub:
         await hub.says(LINK)
-        left = await two(hub)
+        left = await two(hub.process.pid)
         hub.process.kill()
         try:
             await gone(left)
         finally:
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill_all(left)
 
 
 @pytest.mark.services
-async def test_a_worker_that_cannot_start_says_why_without_a_traceback(services: Place) -> None:
+async def test_a_worker_that_cannot_begin_ends_all_and_says_why(services: Place) -> None:
     database = services.settings["OFH_DATABASE_URL"].rpartition("/")[0] + "/nothing"
     async with services.running("serve", "--workers", "2", OFH_DATABASE_URL=database) as hub:
-        await hub.says(r'Error: PostgreSQL refuses: database "nothing" does not exist')
-        await hub.says("a hub process ended and is started again")
-        assert await hub.stopped() == 0
-        assert "Traceback" not in hub.err
+        assert await hub.ended() == 1
+    told = 'Error: PostgreSQL refuses: database "nothing" does not exist'
+    assert hub.err.count("Error") == hub.err.count(told) == 1, "one says it for all"
+    assert "Traceback" not in hub.err
