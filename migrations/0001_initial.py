@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ('name', fields.CharField(max_length=255)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('event_seq', fields.BigIntField(default=0)),
+                ('event_us', fields.BigIntField(default=0)),
                 ('history_days', fields.IntField(null=True)),
                 ('share_position', fields.BooleanField(default=False)),
             ],

@@ -15,7 +15,8 @@ from ofh.backends.objects_local import LocalStore
 from ofh.backends.ports import BrokerAccount, Handler, Message, SessionHandler
 from ofh.dji.topology import decode_topology
 from ofh.domain.devices import Battery, Fix, Property, Value
-from ofh.domain.events import Event, decode
+from ofh.domain.event_json import decode
+from ofh.domain.events import Event
 from ofh.edges.ingest.consumer import Consumer
 from ofh.services.access import Access
 from ofh.services.alerts import Alerts
@@ -252,7 +253,7 @@ class FleetBench:
 
         async def read(messages: Any) -> None:
             async for message in messages:
-                heard.extend(decode(message))
+                heard.extend(decode(message).events)
 
         async with self.bus.subscribe(channel(workspace_id)) as messages:
             task = asyncio.create_task(read(messages))

@@ -15,7 +15,8 @@ from ofh.dji.media import decode_uploaded
 from ofh.domain.actors import Actor, Role
 from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import Event, decode
+from ofh.domain.event_json import decode
+from ofh.domain.events import Event
 from ofh.services.access import Access
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes, digest
@@ -286,7 +287,7 @@ class MediaBench:
                 if message == b"":
                     break
                 assert isinstance(message, bytes)
-                heard.extend(decode(message))
+                heard.extend(decode(message).events)
 
 
 def callback(sample: str = "photo-wide", /, **changes: Any) -> dict[str, Any]:

@@ -1,23 +1,27 @@
-"""The facts that the hub tells its listeners, their JSON form on the bus, and what may be conflated.
+"""The facts that the hub tells its listeners, and what may be conflated.
 
 An event names its workspace: a listener never gets one of another. Position-like events have a key; of those with
-the same key a slow reader needs the newest only.
+the same key a slow reader needs the newest only. A `FeedEvent` has a number: its place in the order in which the events
+of its workspace became visible.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
-from .devices import Battery, DeviceState, Fix, Property, from_micros, micros, value_from_json, value_to_json
+from .devices import Battery, DeviceState, Fix
 
 
 class EventKind(StrEnum):
-    """The kinds of what a workspace's journal keeps, as readers choose among them."""
+    """The kinds of what happens in a workspace, as readers choose among them."""
 
+    POSITION_REPORTED = "POSITION_REPORTED"
+    BATTERY_REPORTED = "BATTERY_REPORTED"
+    REMOTE_CONTROLLER_REPORTED = "REMOTE_CONTROLLER_REPORTED"
+    REMOTE_CONTROLLER_ONLINE = "REMOTE_CONTROLLER_ONLINE"
+    REMOTE_CONTROLLER_OFFLINE = "REMOTE_CONTROLLER_OFFLINE"
     DRONE_ONLINE = "DRONE_ONLINE"
     DRONE_OFFLINE = "DRONE_OFFLINE"
     FLIGHT_STARTED = "FLIGHT_STARTED"
@@ -41,6 +45,15 @@ class DronePositioned:
     fix: Fix
     state: DeviceState
     """All that is known of the drone at that moment."""
+    came_from: Fix | None = None
+    """Where it was before, if that is known: who watches an area wants to know that a drone left it."""
+    seq: int = 0
+    """Its number in the workspace's feed; 0 until it has one. So with every `FeedEvent`."""
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.POSITION_REPORTED
 
     @property
     def key(self) -> Hashable:
@@ -56,6 +69,12 @@ class BatteryReported:
     drone_id: int
     at: datetime
     battery: Battery
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.BATTERY_REPORTED
 
     @property
     def key(self) -> Hashable:
@@ -71,6 +90,14 @@ class ControllerPositioned:
     remote_controller_id: int
     at: datetime
     fix: Fix
+    came_from: Fix | None = None
+    """Where it was before, if that is known."""
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.REMOTE_CONTROLLER_REPORTED
 
     @property
     def key(self) -> Hashable:
@@ -87,7 +114,6 @@ class PresenceChanged:
     at: datetime
     online: bool
     seq: int = 0
-    """Its number in the workspace's journal; 0 until it has one. So with every event that is kept there."""
 
     @property
     def kind(self) -> EventKind:
@@ -210,6 +236,12 @@ class ControllerPresenceChanged:
     remote_controller_id: int
     at: datetime
     online: bool
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.REMOTE_CONTROLLER_ONLINE if self.online else EventKind.REMOTE_CONTROLLER_OFFLINE
 
     @property
     def key(self) -> Hashable:
@@ -307,147 +339,6 @@ class RowChanged:
 
 KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded | MediaAnalysed | CoverageChanged
 """What stands in the workspace's journal."""
-Event = (
-    DronePositioned
-    | BatteryReported
-    | ControllerPositioned
-    | ControllerPresenceChanged
-    | TopologyChanged
-    | MapElementChanged
-    | LinkStepChanged
-    | RowChanged
-    | KeptEvent
-)
-
-
-def encode(events: Iterable[Event]) -> bytes:
-    """The events of one tick and one workspace as they travel on the bus."""
-    return orjson.dumps([_to_json(event) for event in events])
-
-
-def decode(data: bytes) -> list[Event]:
-    """The inverse of `encode`. Kinds that this version does not know are left out: processes may differ in version."""
-    return [event for item in orjson.loads(data) if (event := _from_json(item)) is not None]
-
-
-def _to_json(event: Event) -> list[Any]:
-    match event:
-        case DronePositioned():
-            return ["position", event.workspace_id, micros(event.at), event.drone_id, event.state.to_json()]
-        case BatteryReported():
-            battery = value_to_json(event.battery)
-            return ["battery", event.workspace_id, micros(event.at), event.drone_id, battery]
-        case ControllerPositioned():
-            fix = value_to_json(event.fix)
-            return ["controller", event.workspace_id, micros(event.at), event.remote_controller_id, fix]
-        case ControllerPresenceChanged():
-            controller = event.remote_controller_id
-            return ["controller_presence", event.workspace_id, micros(event.at), controller, event.online]
-        case TopologyChanged():
-            return ["topology", event.workspace_id, micros(event.at), event.gateway_serial, None]
-        case MapElementChanged():
-            drawn = [event.group_id, event.change, event.element]
-            return ["map", event.workspace_id, micros(event.at), event.element_id, drawn]
-        case LinkStepChanged():
-            return ["link_step", event.workspace_id, micros(event.at), event.connection_id, None]
-        case RowChanged():
-            return ["row", event.workspace_id, micros(event.at), event.row_id, event.table]
-        case PresenceChanged():
-            return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online, event.seq]
-        case FlightChanged():
-            body = [event.flight_id, event.kind]
-            return ["flight", event.workspace_id, micros(event.at), event.drone_id, body, event.seq]
-        case AlertChanged():
-            body = [event.alert_id, event.kind]
-            return ["alert", event.workspace_id, micros(event.at), event.drone_id, body, event.seq]
-        case MediaUploaded():
-            numbers = [event.media_id, event.flight_id]
-            return ["media", event.workspace_id, micros(event.at), event.drone_id, numbers, event.seq]
-        case MediaAnalysed():
-            return ["analysed", event.workspace_id, micros(event.at), event.drone_id, event.media_id, event.seq]
-        case CoverageChanged():
-            return ["coverage", event.workspace_id, micros(event.at), event.drone_id, event.media_id, event.seq]
-
-
-def _from_json(item: list[Any]) -> Event | None:
-    if item[0] not in _KINDS:
-        return None
-    kind, workspace_id, at, device_id, body, *rest = item
-    when = from_micros(at)
-    if kind in _KEPT_KINDS:
-        return _kept(kind, workspace_id, device_id, when, body, rest[0])
-    match kind:
-        case "position":
-            state = DeviceState.from_json(body)
-            held = state.get(Property.FIX)
-            if held is None or not isinstance(held.value, Fix):
-                return None
-            return DronePositioned(workspace_id=workspace_id, drone_id=device_id, at=when, fix=held.value, state=state)
-        case "battery":
-            battery = value_from_json(Property.BATTERY, body)
-            assert isinstance(battery, Battery)
-            return BatteryReported(workspace_id=workspace_id, drone_id=device_id, at=when, battery=battery)
-        case "controller":
-            fix = value_from_json(Property.FIX, body)
-            assert isinstance(fix, Fix)
-            return ControllerPositioned(workspace_id=workspace_id, remote_controller_id=device_id, at=when, fix=fix)
-        case "link_step":
-            return LinkStepChanged(workspace_id=workspace_id, connection_id=device_id, at=when)
-        case "row":
-            return RowChanged(workspace_id=workspace_id, table=Table(body), row_id=device_id, at=when)
-        case "controller_presence":
-            return ControllerPresenceChanged(
-                workspace_id=workspace_id, remote_controller_id=device_id, at=when, online=body
-            )
-        case "topology":
-            return TopologyChanged(workspace_id=workspace_id, gateway_serial=device_id, at=when)
-        case "map":
-            group_id, change, element = body
-            return MapElementChanged(
-                workspace_id=workspace_id,
-                element_id=device_id,
-                group_id=group_id,
-                change=MapChange(change),
-                at=when,
-                element=element,
-            )
-        case _:
-            return None
-
-
-def _kept(name: str, workspace_id: int, drone_id: int, at: datetime, body: Any, seq: int) -> KeptEvent:
-    match name:
-        case "presence":
-            return PresenceChanged(workspace_id=workspace_id, drone_id=drone_id, at=at, online=body, seq=seq)
-        case "flight":
-            number, kind = body
-            return FlightChanged(
-                workspace_id=workspace_id, drone_id=drone_id, flight_id=number, kind=EventKind(kind), at=at, seq=seq
-            )
-        case "media":
-            number, flight_id = body
-            return MediaUploaded(
-                workspace_id=workspace_id, drone_id=drone_id, media_id=number, flight_id=flight_id, at=at, seq=seq
-            )
-        case "analysed":
-            return MediaAnalysed(workspace_id=workspace_id, drone_id=drone_id, media_id=body, at=at, seq=seq)
-        case "coverage":
-            return CoverageChanged(workspace_id=workspace_id, drone_id=drone_id, media_id=body, at=at, seq=seq)
-        case _:
-            number, kind = body
-            return AlertChanged(
-                workspace_id=workspace_id, drone_id=drone_id, alert_id=number, kind=EventKind(kind), at=at, seq=seq
-            )
-
-
-_KEPT_KINDS = frozenset({"presence", "flight", "alert", "media", "analysed", "coverage"})
-_KINDS = _KEPT_KINDS | {
-    "position",
-    "battery",
-    "controller",
-    "controller_presence",
-    "topology",
-    "map",
-    "link_step",
-    "row",
-}
+FeedEvent = DronePositioned | BatteryReported | ControllerPositioned | ControllerPresenceChanged | KeptEvent
+"""What stands in the workspace's feed: numbered, and kept as long as the feed is."""
+Event = FeedEvent | TopologyChanged | MapElementChanged | LinkStepChanged | RowChanged

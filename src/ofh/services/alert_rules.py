@@ -141,7 +141,7 @@ class AlertRules:
             changes["area"] = await asyncio.to_thread(check_corners, area)
         numbers = {"threshold": threshold, "margin": margin, "on_enter": on_enter}
         changes |= {field: value for field, value in numbers.items() if value is not UNSET}
-        events: dict[int, builtins.list[FleetEvent]] = {}
+        news: journal.News = {}
         async with self._holding(actor, rule_id, judged=enabled is not False) as (client, row):
             _check_changed(row, changes)
             for field, value in changes.items():
@@ -150,8 +150,8 @@ class AlertRules:
                 await row.save(update_fields=list(changes))
                 await self._record(actor, Event.ALERT_RULE_CHANGED, row)
             if enabled is False:
-                events = await self._clear(client, row)
-        await self._changed(row, events)
+                news = await self._clear(client, row)
+        await self._changed(row, news)
         return row
 
     async def delete(self, actor: Actor, rule_id: int) -> None:
@@ -162,8 +162,8 @@ class AlertRules:
         """
         async with self._holding(actor, rule_id, judged=False) as (client, row):
             await self._record(actor, Event.ALERT_RULE_DELETED, row)
-            events = await self._clear(client, row, deleting=True)
-        await self._changed(row, events)
+            news = await self._clear(client, row, deleting=True)
+        await self._changed(row, news)
 
     @asynccontextmanager
     async def _holding(self, actor: Actor, rule_id: int, *, judged: bool) -> AsyncIterator[tuple[Any, AlertRule]]:
@@ -184,9 +184,7 @@ class AlertRules:
                 raise gone("alert rule")
             yield client, row
 
-    async def _clear(
-        self, client: Any, row: AlertRule, *, deleting: bool = False
-    ) -> dict[int, builtins.list[FleetEvent]]:
+    async def _clear(self, client: Any, row: AlertRule, *, deleting: bool = False) -> journal.News:
         """Clear what the rule has raised; the last act of its transaction, since it takes numbers of the journal."""
         standing = await store.open_alerts_of_rule(self._database, client, row.id)
         now = self._clock()
@@ -198,12 +196,11 @@ class AlertRules:
         if deleting:
             await row.delete()
         events: dict[int, builtins.list[FleetEvent]] = {row.workspace_id: builtins.list(cleared)}
-        await journal.append(self._database, client, events)
-        return events if cleared else {}
+        return await journal.append(self._database, client, events, now)
 
-    async def _changed(self, row: AlertRule, events: dict[int, builtins.list[FleetEvent]]) -> None:
+    async def _changed(self, row: AlertRule, news: journal.News) -> None:
         await self._control.publish("alert_rules", workspace_id=row.workspace_id)
-        await publish(self._bus, events, self._counters)
+        await publish(self._bus, news, self._counters)
 
     async def _record(self, actor: Actor, event: Event, row: AlertRule) -> None:
         await self._audit.by(actor, event, workspace_id=row.workspace_id, object=f"alert_rule:{row.id} {row.kind}")

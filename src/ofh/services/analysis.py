@@ -229,9 +229,9 @@ class Analysis:
                     )
                     events[media.workspace_id].append(_changed(media.workspace_id, Table.MEDIA, media.id, now))
             await self._discarding.note(discarded)
-            await journal.append(self._database, client, events)
+            news = await journal.append(self._database, client, events, now)
         self._queue.wake()
-        await publish(self._bus, events, self._counters)
+        await publish(self._bus, news, self._counters)
         await self._discarding.now(discarded)
 
     async def _write(self, file: File, stored: _Stored | None, now: datetime, discarded: list[str]) -> None:

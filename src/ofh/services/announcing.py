@@ -6,25 +6,27 @@ from datetime import datetime
 
 from ofh.backends.ports import Bus
 from ofh.domain.errors import HubError
-from ofh.domain.events import Event, RowChanged, Table, encode
+from ofh.domain.event_json import encode
+from ofh.domain.events import Event, RowChanged, Table
 
 from .counters import Counters
 from .feed import channel
 
 
-async def publish(bus: Bus, events: Mapping[int, list[Event]], counters: Counters) -> None:
+async def publish(bus: Bus, news: Mapping[int, bytes], counters: Counters) -> None:
     """One message per workspace, all at once.
 
-    A bus that is away loses them: they are stored, and every feed reads the database once the bus is back.
+    A bus that is away loses them. What is numbered is stored, and every feed reads it there (`feed.py`); of the rest
+    every listener reads what it shows anew once the bus is back.
     """
 
-    async def tell(workspace_id: int, happened: list[Event]) -> None:
+    async def tell(workspace_id: int, message: bytes) -> None:
         try:
-            await bus.publish(channel(workspace_id), encode(happened))
+            await bus.publish(channel(workspace_id), message)
         except HubError:
-            counters.dropped("bus_away", len(happened))
+            counters.dropped("bus_away")
 
-    await asyncio.gather(*(tell(workspace_id, happened) for workspace_id, happened in events.items() if happened))
+    await asyncio.gather(*(tell(workspace_id, message) for workspace_id, message in news.items()))
 
 
 class RowNews:
@@ -45,4 +47,5 @@ class RowNews:
         events: list[Event] = [
             RowChanged(workspace_id=workspace_id, table=table, row_id=row_id, at=at) for table, row_id in rows
         ]
-        await publish(self._bus, {workspace_id: events}, self._counters)
+        if events:
+            await publish(self._bus, {workspace_id: encode(events)}, self._counters)

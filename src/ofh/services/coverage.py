@@ -168,8 +168,8 @@ class Coverages:
         events: dict[int, list[Event]] = defaultdict(list)
         async with run.finishing() as client:
             await self._keep(client, row, found, surface, events)
-            await journal.append(self._database, client, events)
-        await publish(self._bus, events, self._counters)
+            news = await journal.append(self._database, client, events, self._clock())
+        await publish(self._bus, news, self._counters)
 
     async def catch_up(self) -> None:
         """Have computed what was not, or with another version, elevation model or setting."""
@@ -235,10 +235,10 @@ class Coverages:
             async with self._database.transaction() as client:
                 # By what was known when it was asked for: the job may have learnt more since, and has the last word.
                 await self._keep(client, row, found, surface, events, is_first=True)
-                await journal.append(self._database, client, events)
+                news = await journal.append(self._database, client, events, self._clock())
         except IntegrityError:  # another process has just kept the same
             return
-        await publish(self._bus, events, self._counters)
+        await publish(self._bus, news, self._counters)
 
     async def _keep(
         self,

@@ -155,8 +155,8 @@ class Derivation:
             rows = await bulk.lock_devices(self._database, client, "drones", sorted(drone_ids))
             await self.hear(client, rows.values(), {}, now, events)
             await bulk.write_devices(self._database, client, "drones", list(rows.values()))
-            await journal.append(self._database, client, events)
-        await publish(self._bus, events, self._counters)
+            news = await journal.append(self._database, client, events, now)
+        await publish(self._bus, news, self._counters)
 
     async def _pass_time_singly(self, drone_ids: Collection[int], now: datetime) -> None:
         """A drone whose flights cannot be kept costs itself alone; it stays due, and is tried again."""

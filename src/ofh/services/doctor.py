@@ -17,6 +17,7 @@ from ofh.backends.mailbox import Mailbox, MailboxClosed
 from ofh.backends.ports import Bus, Interrupted
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import Code, HubError, gone
+from ofh.domain.event_json import encode
 from ofh.domain.events import Event, LinkStepChanged
 from ofh.domain.link_steps import (
     Diagnosis,
@@ -248,7 +249,7 @@ class Doctor:
         if not taken:
             return
         try:
-            events = await self._store(taken)
+            news = await self._store(taken)
         except Exception as error:
             refusal = error if isinstance(error, HubError) else away(error)
             if refusal is None:
@@ -259,15 +260,15 @@ class Doctor:
             self._arrived.set()
             raise refusal from error
         if self._bus is not None:
-            await publish(self._bus, events, self._counters)
+            await publish(self._bus, news, self._counters)
 
-    async def _store(self, taken: Mapping[tuple[Who, LinkStepName], Record]) -> dict[int, list[Event]]:
+    async def _store(self, taken: Mapping[tuple[Who, LinkStepName], Record]) -> dict[int, bytes]:
         names = sorted({who for who, _ in taken if isinstance(who, str)})
         async with self._database.transaction() as client:
             known = await store.connections_named(client, [name for name in names if is_public_id(name)])
             strange = [name for name in names if name not in known]
             meant = await self._meant_by(strange) if strange else {}
-            news: dict[store.Key, Record] = {}
+            records: dict[store.Key, Record] = {}
             for (who, step), seen in taken.items():
                 if isinstance(who, int):
                     connection_id: int | None = who
@@ -277,15 +278,15 @@ class Doctor:
                     connection_id, seen = meant.get(who), _mistyped(seen)
                 if connection_id is not None:
                     key = (connection_id, step)
-                    news[key] = news[key].then(seen) if key in news else seen
-            workspaces = await store.add(self._database, client, news)
+                    records[key] = records[key].then(seen) if key in records else seen
+            workspaces = await store.add(self._database, client, records)
         now = self._clock()
         events: dict[int, list[Event]] = {}
-        for connection_id in sorted({connection_id for connection_id, _ in news}):
+        for connection_id in sorted({connection_id for connection_id, _ in records}):
             if (workspace_id := workspaces.get(connection_id)) is not None:
                 event = LinkStepChanged(workspace_id=workspace_id, connection_id=connection_id, at=now)
                 events.setdefault(workspace_id, []).append(event)
-        return events
+        return {workspace_id: encode(happened) for workspace_id, happened in events.items()}
 
     async def _meant_by(self, strange: Sequence[str]) -> dict[str, int]:
         """The connections whose ids somebody has typed almost rightly."""

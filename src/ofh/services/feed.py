@@ -21,12 +21,12 @@ from ofh.backends.ports import Bus, Interrupted
 from ofh.domain.areas import Area
 from ofh.domain.devices import Battery, DeviceState, Fix, Property
 from ofh.domain.errors import HubError, gone
+from ofh.domain.event_json import decode
 from ofh.domain.events import (
     BatteryReported,
     ControllerPositioned,
     DronePositioned,
     Event,
-    decode,
 )
 from ofh.store.models import Drone, RemoteController
 
@@ -117,7 +117,7 @@ class WorkspaceFeed:
 
     def _deliver(self, message: bytes) -> None:
         try:
-            events = decode(message)
+            events = decode(message).events
         except (ValueError, TypeError, KeyError, IndexError) as error:  # of a process of another version
             log.warning("a message of the bus is not readable", workspace=self._workspace_id, error=str(error))
             self.interrupt(Interrupted("a message was not readable"))

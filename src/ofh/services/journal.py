@@ -7,7 +7,7 @@ from ofh.domain.events import EventKind
 from ofh.store.models import StoredEvent
 
 from .access import Access
-from .pages import Page, page_of, page_size, read_cursor
+from .pages import Page, page_of, page_size, read_feed_cursor
 
 
 class Journal:
@@ -31,7 +31,8 @@ class Journal:
             HubError: GONE; BAD_INPUT, no page of such a size or no such cursor.
         """
         await self._access.require(actor, Action.VIEW, workspace_id)
-        size, key = page_size(first), read_cursor(after, 1)
+        size = page_size(first)
+        key = None if after is None else [read_feed_cursor(after, workspace_id)]
         events = StoredEvent.filter(workspace_id=workspace_id)
         if kinds is not None:
             events = events.filter(kind__in=[kind.value for kind in kinds])
@@ -41,4 +42,4 @@ class Journal:
         async def count() -> int:
             return await events.count()
 
-        return page_of(found, size, key, lambda row: (row.seq,), count)
+        return page_of(found, size, key, lambda row: (row.workspace_id, row.seq), count)

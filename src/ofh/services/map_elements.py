@@ -18,7 +18,8 @@ import orjson
 from ofh.backends.ports import Bus
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
-from ofh.domain.events import Event, MapChange, MapElementChanged
+from ofh.domain.event_json import encode
+from ofh.domain.events import MapChange, MapElementChanged
 from ofh.domain.map_elements import ElementType, GroupType, check_feature
 from ofh.store.database import Database
 from ofh.store.models import MapElement, MapGroup, User, Workspace
@@ -265,7 +266,7 @@ class MapElements:
         element = None
         if change is not MapChange.DELETED:
             element = {"name": row.name, "type": row.type, "user_name": row.user_name, "content": row.content}
-        event: Event = MapElementChanged(
+        event = MapElementChanged(
             workspace_id=row.workspace_id,
             element_id=str(row.element_id),
             group_id=str(row.group_id),
@@ -273,7 +274,7 @@ class MapElements:
             at=at,
             element=element,
         )
-        await publish(self._bus, {row.workspace_id: [event]}, self._counters)
+        await publish(self._bus, {row.workspace_id: encode([event])}, self._counters)
 
 
 def _name(workspace_id: int) -> str:

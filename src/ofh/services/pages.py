@@ -104,6 +104,23 @@ def read_cursor(cursor: str | None, parts: int) -> list[int] | None:
     return key
 
 
+def write_feed_cursor(workspace_id: int, seq: int) -> str:
+    """The cursor of a place in a workspace's feed: of the event with this number; 0: before the first one."""
+    return write_cursor((workspace_id, seq))
+
+
+def read_feed_cursor(cursor: str, workspace_id: int) -> int:
+    """The number of the event that a cursor names.
+
+    Raises:
+        HubError: BAD_INPUT, the feed of this workspace never gave it out.
+    """
+    key = read_cursor(cursor, 2)
+    if key is None or key[0] != workspace_id or key[1] < 0:
+        raise _no_cursor()
+    return key[1]
+
+
 def cursor_time(part: int) -> datetime:
     """The time in a cursor, kept in it as `micros`.
 

@@ -27,6 +27,7 @@ from ofh.dji.errors import DecodeError
 from ofh.dji.media import FileNamed, GroupUploaded, Uploaded, decode_uploaded
 from ofh.dji.topology import UNKNOWN_TYPE
 from ofh.domain.errors import Code, HubError
+from ofh.domain.event_json import encode
 from ofh.domain.events import Event, MediaUploaded, RowChanged, Table
 from ofh.domain.media import (
     FLIGHT_TOLERANCE,
@@ -236,7 +237,7 @@ class PilotMedia:
                 self._jobs.wake()
                 attached += 1
                 event = RowChanged(workspace_id=row.workspace_id, table=Table.MEDIA, row_id=row.id, at=self._clock())
-                await publish(self._bus, {row.workspace_id: [event]}, self._counters)
+                await publish(self._bus, {row.workspace_id: encode([event])}, self._counters)
         return attached
 
     async def prune(self) -> None:
@@ -288,9 +289,9 @@ class PilotMedia:
             if taking.key not in discarded and outcome in (Outcome.TAKEN, Outcome.REPEATED):
                 await self._discarding.told(taking.key)
             await self._discarding.note(discarded)
-            await journal.append(self._database, client, events)
+            news = await journal.append(self._database, client, events, self._clock())
         self._jobs.wake()
-        await publish(self._bus, events, self._counters)
+        await publish(self._bus, news, self._counters)
         await self._discarding.now(discarded)
         return outcome
 

@@ -135,5 +135,5 @@ class Presence:
                 event = PresenceChanged(workspace_id=row["workspace_id"], drone_id=row["id"], at=now, online=False)
                 events[row["workspace_id"]].append(event)
             await self._derivation.depart(client, [row["id"] for row in drones], None, now, events)
-            await journal.append(self._database, client, events)
-        await publish(self._bus, events, self._counters)
+            news = await journal.append(self._database, client, events, now)
+        await publish(self._bus, news, self._counters)

@@ -123,7 +123,7 @@ class Recorder:
     async def _record(self, batch: list[Incoming]) -> None:
         """Store, publish, acknowledge: in that order. A report that cannot be stored costs itself alone."""
         try:
-            events = await self._store_patiently(batch)
+            news = await self._store_patiently(batch)
         except Exception:
             if len(batch) > 1:
                 for incoming in batch:
@@ -134,11 +134,11 @@ class Recorder:
             batch[0].ack()
             return
         self._counters.stored(len(batch))
-        await publish(self._bus, events, self._counters)
+        await publish(self._bus, news, self._counters)
         for incoming in batch:
             incoming.ack()
 
-    async def _store_patiently(self, batch: list[Incoming]) -> Events:
+    async def _store_patiently(self, batch: list[Incoming]) -> journal.News:
         """Waits out a database that is away; nothing is acknowledged meanwhile."""
         delay = 0.1
         while True:
@@ -152,7 +152,7 @@ class Recorder:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
 
-    async def _store(self, batch: list[Incoming]) -> Events:
+    async def _store(self, batch: list[Incoming]) -> journal.News:
         drone_ids = sorted({item.bound.device_id for item in batch if not item.bound.is_gateway})
         gateways = {item.bound.gateway_serial for item in batch}
         events: Events = defaultdict(list)
@@ -172,13 +172,12 @@ class Recorder:
                 if drone is not None and drone.workspace_id == item.bound.workspace_id:
                     self._take_drone(drone, item, history, heard[drone.id], events)
             newest = max(item.received_at for item in batch)
-            news = [drone for drone in drones.values() if drone.id in heard]
-            await self._derivation.hear(client, news, heard, newest, events)
+            told = [drone for drone in drones.values() if drone.id in heard]
+            await self._derivation.hear(client, told, heard, newest, events)
             await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
             await bulk.write_devices(self._database, client, "drones", list(drones.values()))
             await write_history(self._database, client, history)
-            await journal.append(self._database, client, events)
-        return events
+            return await journal.append(self._database, client, events, newest)
 
     def _take_controller(self, row: DeviceRow, item: Incoming, events: Events) -> None:
         """A controller's own report, or the sign of life that its aircraft's report is."""
@@ -194,7 +193,11 @@ class Recorder:
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
             events[row.workspace_id].append(
                 ControllerPositioned(
-                    workspace_id=row.workspace_id, remote_controller_id=row.id, at=item.report.at, fix=fix
+                    workspace_id=row.workspace_id,
+                    remote_controller_id=row.id,
+                    at=item.report.at,
+                    fix=fix,
+                    came_from=_fix(before),
                 )
             )
 
@@ -224,7 +227,12 @@ class Recorder:
         if (fix := _newer(before, row.state, Property.FIX)) and isinstance(fix, Fix):
             events[row.workspace_id].append(
                 DronePositioned(
-                    workspace_id=row.workspace_id, drone_id=row.id, at=item.report.at, fix=fix, state=row.state.live()
+                    workspace_id=row.workspace_id,
+                    drone_id=row.id,
+                    at=item.report.at,
+                    fix=fix,
+                    state=row.state.live(),
+                    came_from=_fix(before),
                 )
             )
         if (battery := _newer(before, row.state, Property.BATTERY)) and isinstance(battery, Battery):
@@ -260,6 +268,11 @@ def _newer(before: DeviceState, after: DeviceState, name: Property) -> object | 
     """The value of a property where a merge brought a newer one."""
     held = after.get(name)
     return held.value if held is not None and held is not before.get(name) else None
+
+
+def _fix(state: DeviceState) -> Fix | None:
+    held = state.get(Property.FIX)
+    return held.value if held is not None and isinstance(held.value, Fix) else None
 
 
 _KEPT = frozenset(

@@ -66,6 +66,7 @@ class _Outcome:
     conflicts: list[str] = field(default_factory=list)
     events: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
     """By workspace."""
+    news: journal.News = field(default_factory=dict)
     departed: list[int] = field(default_factory=list)
     """Drones that left."""
     workspace_id: int = 0
@@ -195,7 +196,7 @@ class Topologies:
 
     async def _tell(self, outcome: _Outcome) -> None:
         """Tell the broker, the other processes and the listeners, all at once: none waits for another that is away."""
-        work = [publish(self._bus, outcome.events, self._counters)]
+        work = [publish(self._bus, outcome.news, self._counters)]
         if outcome.accounts:
             work.append(self._tell_broker(outcome.accounts))
             work.append(self._control.publish("bindings", serials=sorted(outcome.serials)))
@@ -259,7 +260,7 @@ class Topologies:
             else:
                 await self._bind(connection, gateway, topology, taken, at, received_at, outcome)
                 await self._derivation.depart(client, outcome.departed, at, received_at, outcome.events)
-            await journal.append(self._database, client, outcome.events)
+            outcome.news = await journal.append(self._database, client, outcome.events, received_at)
         return outcome
 
     async def _bind_controller(

@@ -174,6 +174,18 @@ class Database:
                 raise refusal from error
             raise
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """A transaction that only reads, and in which all statements see the database as of one moment.
+
+        Raises:
+            HubError: UNAVAILABLE, the database is away.
+        """
+        async with self.transaction() as client:
+            if self.dialect == "postgresql":
+                await client.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+
 
 _AWAY = (
     ConnectionError,

@@ -1,17 +1,21 @@
 """The journal: the events of each workspace, numbered in the order in which they become visible.
 
 A number is taken under the lock of the workspace's row, which is held until the commit: so whoever sees a number sees
-all lower ones, whatever process wrote them. Therefore `append` is the last statement of its transaction.
+all lower ones, whatever process wrote them. Therefore `append` is the last statement of its transaction. The feed keeps
+every numbered event as it travels on the bus (`store/feed.py`); the table `events` keeps those that people look up.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from ofh.domain.devices import from_micros, micros
+from ofh.domain.event_json import compose, encode, to_body
 from ofh.domain.events import (
     AlertChanged,
     CoverageChanged,
     Event,
+    FeedEvent,
     FlightChanged,
     KeptEvent,
     MediaAnalysed,
@@ -19,35 +23,52 @@ from ofh.domain.events import (
     PresenceChanged,
 )
 
+from . import feed
 from .database import Database
 from .statements import fetch, run_many
 
+News = dict[int, bytes]
+"""What to tell on the bus once the transaction is committed, by workspace."""
 
-async def append(database: Database, client: Any, events: Mapping[int, list[Event]]) -> None:
-    """Keep those events that the journal keeps; they get their numbers in the lists that were given.
+
+async def append(database: Database, client: Any, events: Mapping[int, list[Event]], now: datetime) -> News:
+    """Number the events that the feed keeps, and keep them.
 
     Args:
         events: by workspace, in their order.
+        now: by the hub's clock, UTC.
     """
+    news: News = {}
     rows: list[tuple[Any, ...]] = []
     for workspace_id in sorted(events):
         happened = events[workspace_id]
-        kept = [(index, event) for index, event in enumerate(happened) if isinstance(event, KeptEvent)]
-        if not kept:
+        numbered = [event for event in happened if isinstance(event, FeedEvent)]
+        others = [event for event in happened if not isinstance(event, FeedEvent)]
+        if not numbered:
+            if others:
+                news[workspace_id] = encode(others)
             continue
         counted = await fetch(
             database,
             client,
-            "UPDATE workspaces SET event_seq = event_seq + $2 WHERE id = $1 RETURNING event_seq",
+            "UPDATE workspaces SET event_seq = event_seq + $2, event_us = CASE WHEN event_us > $3 THEN event_us ELSE $3"
+            " END WHERE id = $1 RETURNING event_seq, event_us",
             workspace_id,
-            len(kept),
+            len(numbered),
+            micros(now),
         )
         if not counted:  # the workspace has been deleted
             continue
-        first = counted[0]["event_seq"] - len(kept) + 1
-        for seq, (index, event) in enumerate(kept, first):
-            happened[index] = replace(event, seq=seq)
-            rows.append((workspace_id, seq, *_row(event)))
+        last, at_us = counted[0]["event_seq"], counted[0]["event_us"]
+        first = last - len(numbered) + 1
+        body = to_body(numbered)
+        await feed.append(database, client, workspace_id, feed.Piece(first=first, last=last, at_us=at_us, body=body))
+        news[workspace_id] = compose(first, from_micros(at_us), body, others)
+        rows += [
+            (workspace_id, seq, *_row(event))
+            for seq, event in enumerate(numbered, first)
+            if isinstance(event, KeptEvent)
+        ]
     await run_many(
         database,
         client,
@@ -55,6 +76,7 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         rows,
     )
+    return news
 
 
 def _row(event: KeptEvent) -> tuple[Any, ...]:

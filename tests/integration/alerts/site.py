@@ -81,7 +81,7 @@ class Site:
             events: dict[int, list[Event]] = defaultdict(list)
             for event in found:
                 events[event.workspace_id].append(event)
-            await journal.append(self.database, client, events)
+            await journal.append(self.database, client, events, max(subject.at for subject in subjects))
         return found
 
     async def story(self, subjects: Sequence[Subject]) -> str:

@@ -8,7 +8,8 @@ import pytest
 from ofh.domain.actors import Actor, Role
 from ofh.domain.alerts import AlertKind
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import AlertChanged, EventKind, decode
+from ofh.domain.event_json import decode
+from ofh.domain.events import AlertChanged, EventKind
 from ofh.services import alert_rules
 from ofh.services.feed import channel
 from ofh.store.models import AlertRule, AuditEntry, StoredEvent
@@ -158,7 +159,7 @@ async def test_a_rule_that_ends_clears_what_it_raised_and_tells(
             await site.rules.update(admin, low.id, enabled=False)
         message = await asyncio.wait_for(anext(aiter(messages)), 5)
     assert isinstance(message, bytes)
-    told = [event for event in decode(message) if isinstance(event, AlertChanged)]
+    told = [event for event in decode(message).events if isinstance(event, AlertChanged)]
     assert [(event.kind, event.drone_id, event.seq) for event in told] == [
         (EventKind.ALERT_CLEARED, drone, 7 + n) for n, drone in enumerate(drones)
     ]

@@ -292,7 +292,7 @@ async def test_what_was_raised_and_cleared_stands_among_the_events(api: Api, wor
         for n, kind in enumerate((EventKind.ALERT_RAISED, EventKind.ALERT_CLEARED))
     ]
     async with api.database.transaction() as client:
-        await journal.append(api.database, client, {world.workspace.id: events})
+        await journal.append(api.database, client, {world.workspace.id: events}, later(2))
     answer = await api.ask(world.member, EVENTS, id=str(world.workspace.id))
     assert answer.errors == []
     id = str(world.alert.id)

@@ -151,7 +151,7 @@ async def test_a_coverage_stands_among_the_events(api: Api, world: World) -> Non
     await show(row)
     event = CoverageChanged(workspace_id=row.workspace_id, drone_id=row.drone_id, media_id=row.id, at=NOW)
     async with api.database.transaction() as client:
-        await journal.append(api.database, client, {row.workspace_id: [event]})
+        await journal.append(api.database, client, {row.workspace_id: [event]}, NOW)
     answer = await api.ask(
         world.member,
         """query ($id: ID!) { workspace(id: $id) { events(kinds: [COVERAGE_CHANGED]) { edges { node { __typename at

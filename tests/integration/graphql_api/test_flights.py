@@ -218,7 +218,7 @@ async def test_the_journal_is_read_in_its_order(api: Api, world: World) -> None:
         PresenceChanged(**numbers, at=later(60), online=False),
     ]
     async with api.database.transaction() as client:
-        await journal.append(api.database, client, {world.workspace.id: happened})
+        await journal.append(api.database, client, {world.workspace.id: happened}, later(60))
 
     async def read(**variables: Any) -> dict[str, Any]:
         answer = await api.ask(world.member, EVENTS, id=str(world.workspace.id), **variables)

@@ -381,8 +381,8 @@ async def upload(api: Api, world: World, drone: Drone, number: int) -> Media:
     )
     events: Any = {drone.workspace_id: [event]}
     async with api.database.transaction() as client:
-        await journal.append(api.database, client, events)
-    await publish(api.services.feed._bus, events, Counts())
+        news = await journal.append(api.database, client, events, later(9))
+    await publish(api.services.feed._bus, news, Counts())
     return row
 
 
@@ -454,8 +454,8 @@ async def test_what_was_looked_into_is_shown_with_its_thumbnail_as_it_is_told(
         ]
     }
     async with api.database.transaction() as client:
-        await journal.append(api.database, client, events)
-    await publish(api.services.feed._bus, events, Counts())
+        news = await journal.append(api.database, client, events, later(9))
+    await publish(api.services.feed._bus, news, Counts())
 
     url = f"https://hub.example/api/file/thumbnail/{row.file_id}"
     assert (await watching.next())["mediaAnalysed"] == {

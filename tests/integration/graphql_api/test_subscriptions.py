@@ -13,7 +13,8 @@ from graphql import ExecutionResult, GraphQLError
 from ofh.domain.actors import Actor, Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.errors import HubError
-from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event, encode
+from ofh.domain.event_json import encode
+from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event
 from ofh.edges.errors import present, to_graphql_error
 from ofh.edges.graphql.fanout import Fanout, Join, Member
 from ofh.edges.graphql.hub_schema import Asked, FanoutExecutor, Operation

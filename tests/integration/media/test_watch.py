@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import MediaUploaded, encode
+from ofh.domain.event_json import encode
+from ofh.domain.events import MediaUploaded
 from ofh.services import media_watch
 from ofh.services.feed import channel
 from ofh.services.media_watch import uploads

@@ -10,7 +10,8 @@ from ofh.backends.ports import Interrupted
 from ofh.domain.areas import Area
 from ofh.domain.devices import DeviceState, Fix, Report
 from ofh.domain.errors import Code, HubError
-from ofh.domain.events import DronePositioned, encode
+from ofh.domain.event_json import encode
+from ofh.domain.events import DronePositioned
 from ofh.services.feed import channel
 from ofh.store.database import Database
 from tests.support.fleet import START, FleetBench, charge, position, seconds

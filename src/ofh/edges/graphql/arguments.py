@@ -61,6 +61,22 @@ def within(value: int, least: int, most: int, field: str) -> int:
     return value
 
 
+@strawberry.type(
+    description="A rectangle on the map, as it was asked for. Where west is greater than east it reaches across the "
+    "antimeridian."
+)
+class Bounds:
+    west: float = strawberry.field(description="Its western side, in degrees east of Greenwich (WGS 84).")
+    south: float = strawberry.field(description="Its southern side, in degrees north of the equator.")
+    east: float = strawberry.field(description="Its eastern side, in degrees east of Greenwich (WGS 84).")
+    north: float = strawberry.field(description="Its northern side, in degrees north of the equator.")
+
+    @classmethod
+    def of(cls, area: areas.Area) -> "Bounds":
+        """An area as the API shows it."""
+        return cls(west=area.west_deg, south=area.south_deg, east=area.east_deg, north=area.north_deg)
+
+
 @strawberry.input(
     description="A rectangle on the map. Where west is greater than east it reaches across the antimeridian."
 )

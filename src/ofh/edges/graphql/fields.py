@@ -8,9 +8,9 @@ import strawberry
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def field(description: str) -> Callable[[F], F]:
-    """A field that a method answers."""
-    return cast(Callable[[F], F], strawberry.field(description=description))
+def field(description: str, *, name: str | None = None) -> Callable[[F], F]:
+    """A field that a method answers; under a name of its own where Python does not allow that."""
+    return cast(Callable[[F], F], strawberry.field(description=description, name=name))
 
 
 def subscription(description: str) -> Callable[[F], F]:

@@ -15,7 +15,7 @@ from .mutations.workspaces import WorkspaceMutations
 from .queries import Query
 from .scalars import SCALARS
 from .subscriptions import Subscription
-from .types.events import KINDS
+from .types import events
 
 
 @strawberry.type(
@@ -44,7 +44,7 @@ def build_schema(*, limits: Limits | None = None, introspection: bool = True) ->
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=KINDS.values(),  # type: ignore[arg-type]
+        types=events.TYPES,
         config=StrawberryConfig(scalar_map=SCALARS),
         limits=limits,
         introspection=introspection,

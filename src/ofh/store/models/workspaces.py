@@ -19,7 +19,9 @@ class Workspace(Model):
     name = fields.CharField(max_length=255)
     created_at = fields.DatetimeField()
     event_seq = fields.BigIntField(default=0)
-    """The number of its newest event."""
+    """The number of its newest event (`store/journal.py`)."""
+    event_us = fields.BigIntField(default=0)
+    """When that one became visible: microseconds since 1970, never before those of a lower number."""
     history_days = fields.IntField(null=True)
     """How long its history is kept; null: as the hub's setting says."""
     share_position = fields.BooleanField(default=False)

@@ -1,21 +1,26 @@
-"""What happens in a workspace, as its journal keeps it."""
+"""What happens in a workspace: as its feed tells it, and as its journal keeps it.
 
-from collections.abc import Callable
+Every type here shows an event of `domain/events.py` or `domain/feed.py`, or its row in the journal: they have the same
+numbers under the same names.
+"""
+
 from datetime import datetime
 from typing import Any
 
 import strawberry
 
+from ofh.domain import feed
 from ofh.domain.events import EventKind
+from ofh.edges.graphql.arguments import Bounds
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
-from ofh.edges.graphql.visibility import Info, OfWorkspace
-from ofh.services.pages import write_cursor
-from ofh.store import models
+from ofh.edges.graphql.visibility import Info, OfWorkspace, Sight
+from ofh.services.pages import write_feed_cursor
+from ofh.services.snapshots import Snapshot as SnapshotRows
 
 from .alerts import Alert
-from .fleet import Drone
+from .fleet import Drone, DroneBattery, DronePosition, RemoteController, RemoteControllerPosition
 from .flights import Flight
 from .media import Media
 from .pages import OfPage
@@ -25,6 +30,11 @@ describe(
     "FleetEventKind",
     "The kinds of events, to choose among them.",
     {
+        EventKind.POSITION_REPORTED: "A drone told where it is.",
+        EventKind.BATTERY_REPORTED: "A drone told its charge.",
+        EventKind.REMOTE_CONTROLLER_REPORTED: "A remote controller told where it is.",
+        EventKind.REMOTE_CONTROLLER_ONLINE: "A remote controller came online.",
+        EventKind.REMOTE_CONTROLLER_OFFLINE: "A remote controller went offline.",
         EventKind.DRONE_ONLINE: "A drone came online.",
         EventKind.DRONE_OFFLINE: "A drone went offline.",
         EventKind.FLIGHT_STARTED: "A drone took off.",
@@ -44,43 +54,82 @@ describe(
     "whatever the devices' clocks say; a flight's are told once no late report can undo them."
 )
 class FleetEvent(OfWorkspace):
-    row: strawberry.Private[models.StoredEvent]
+    event: strawberry.Private[Any]
+    """Of `domain/events.py` or `domain/feed.py`, or a row of the journal: has `workspace_id`, `seq` and `at`."""
 
     @property
     def workspace_id(self) -> int:
-        return self.row.workspace_id
+        found: int = self.event.workspace_id
+        return found
 
     @field("Its place in the order of the workspace's events.")
     def cursor(self) -> str:
-        return write_cursor((self.row.seq,))
+        return write_feed_cursor(self.event.workspace_id, self.event.seq)
 
     @field("When it happened, by the reports that show it.")
     def at(self) -> datetime:
-        return self.row.at
+        found: datetime = self.event.at
+        return found
 
 
 async def _drone(info: Info, event: FleetEvent) -> Drone:
-    assert event.row.drone_id is not None
-    row = await existing(info.context.loaders.drones, event.row.drone_id, "drone")
+    row = await existing(info.context.loaders.drones, event.event.drone_id, "drone")
     return Drone(row=row, sight=event.sight)
 
 
+async def _remote_controller(info: Info, event: FleetEvent) -> RemoteController:
+    row = await existing(info.context.loaders.remote_controllers, event.event.remote_controller_id, "remote controller")
+    return RemoteController(row=row, sight=event.sight)
+
+
 async def _flight(info: Info, event: FleetEvent) -> Flight:
-    assert event.row.flight_id is not None
-    row = await existing(info.context.loaders.flights, event.row.flight_id, "flight")
+    row = await existing(info.context.loaders.flights, event.event.flight_id, "flight")
     return Flight(row=row, sight=event.sight)
 
 
 async def _alert(info: Info, event: FleetEvent) -> Alert:
-    assert event.row.alert_id is not None
-    row = await existing(info.context.loaders.alerts, event.row.alert_id, "alert")
+    row = await existing(info.context.loaders.alerts, event.event.alert_id, "alert")
     return Alert(row=row, sight=event.sight)
 
 
 async def _media(info: Info, event: FleetEvent) -> Media:
-    assert event.row.media_id is not None
-    row = await existing(info.context.loaders.media, event.row.media_id, "media item")
+    row = await existing(info.context.loaders.media, event.event.media_id, "media item")
     return Media(row=row, sight=event.sight)
+
+
+@strawberry.type(description="A drone told where it is.")
+class PositionReported(FleetEvent):
+    @field("Where it was, and what else it had told by then.")
+    def position(self) -> DronePosition:
+        return DronePosition(event=self.event, sight=self.sight)
+
+
+@strawberry.type(description="A drone told its charge.")
+class BatteryReported(FleetEvent):
+    @field("What it told.")
+    def battery(self) -> DroneBattery:
+        return DroneBattery(event=self.event, sight=self.sight)
+
+
+@strawberry.type(description="A remote controller told where it is.")
+class RemoteControllerReported(FleetEvent):
+    @field("Where it was.")
+    def position(self) -> RemoteControllerPosition:
+        return RemoteControllerPosition(event=self.event, sight=self.sight)
+
+
+@strawberry.type(description="A remote controller came online.")
+class RemoteControllerOnline(FleetEvent):
+    @field("The remote controller, as it is now.")
+    async def remote_controller(self, info: Info) -> RemoteController:
+        return await _remote_controller(info, self)
+
+
+@strawberry.type(description="A remote controller went offline.")
+class RemoteControllerOffline(FleetEvent):
+    @field("The remote controller, as it is now.")
+    async def remote_controller(self, info: Info) -> RemoteController:
+        return await _remote_controller(info, self)
 
 
 @strawberry.type(description="A drone came online.")
@@ -159,7 +208,53 @@ class CoverageChanged(FleetEvent):
         return await _media(info, self)
 
 
-KINDS: dict[EventKind, Callable[..., Any]] = {
+@strawberry.type(
+    description="How a workspace stood at one moment: the state that the events before its cursor come to, and that "
+    "those behind it change."
+)
+class Snapshot(FleetEvent):
+    @field("All drones of the workspace, in the order of their ids; with an area, those whose last position is in it.")
+    def drones(self) -> list[Drone]:
+        return [Drone(row=row, sight=self.sight) for row in self.event.drones]
+
+    @field("All its remote controllers, in the order of their ids; with an area, those whose last position is in it.")
+    def remote_controllers(self) -> list[RemoteController]:
+        return [RemoteController(row=row, sight=self.sight) for row in self.event.remote_controllers]
+
+    @field("The area that it shows; null: everywhere.")
+    def area(self) -> Bounds | None:
+        return None if self.event.area is None else Bounds.of(self.event.area)
+
+
+@strawberry.type(
+    description="What lies between these two cursors may be missing: told, not hidden. A fresh Snapshot follows."
+)
+class Gap(FleetEvent):
+    @field("The last that is known to have come.", name="from")
+    def from_(self) -> str:
+        return write_feed_cursor(self.event.workspace_id, self.event.first)
+
+    @field("Where it goes on: the cursor of the Snapshot.")
+    def to(self) -> str:
+        return write_feed_cursor(self.event.workspace_id, self.event.seq)
+
+    @field("Why, in words for people.")
+    def reason(self) -> str:
+        found: str = self.event.reason
+        return found
+
+
+@strawberry.type(description="All that came since the cursor of `after` has been told; what follows happens now.")
+class CaughtUp(FleetEvent):
+    pass
+
+
+KINDS: dict[EventKind, type[FleetEvent]] = {
+    EventKind.POSITION_REPORTED: PositionReported,
+    EventKind.BATTERY_REPORTED: BatteryReported,
+    EventKind.REMOTE_CONTROLLER_REPORTED: RemoteControllerReported,
+    EventKind.REMOTE_CONTROLLER_ONLINE: RemoteControllerOnline,
+    EventKind.REMOTE_CONTROLLER_OFFLINE: RemoteControllerOffline,
     EventKind.DRONE_ONLINE: DroneOnline,
     EventKind.DRONE_OFFLINE: DroneOffline,
     EventKind.FLIGHT_STARTED: FlightStarted,
@@ -171,7 +266,21 @@ KINDS: dict[EventKind, Callable[..., Any]] = {
     EventKind.MEDIA_ANALYSED: MediaAnalysed,
     EventKind.COVERAGE_CHANGED: CoverageChanged,
 }
-"""The type that shows each kind; the schema names them, since nothing but the interface refers to them."""
+"""The type that shows each kind."""
+TYPES: tuple[type, ...] = (*KINDS.values(), Snapshot, Gap, CaughtUp)
+"""All of them; the schema names them, since nothing but the interface refers to them."""
+
+
+def shown_event(event: Any, sight: Sight) -> FleetEvent:
+    """An event of the feed as the type that shows it."""
+    match event:
+        case SnapshotRows():
+            return Snapshot(event=event, sight=sight)
+        case feed.Gap():
+            return Gap(event=event, sight=sight)
+        case feed.CaughtUp():
+            return CaughtUp(event=event, sight=sight)
+    return KINDS[event.kind](event=event, sight=sight)
 
 
 @strawberry.type(description="An event at its place in the order.")
@@ -185,6 +294,6 @@ class FleetEventConnection(OfPage):
     @field("The events of this page.")
     def edges(self) -> list[FleetEventEdge]:
         return [
-            FleetEventEdge(node=KINDS[EventKind(row.kind)](row=row, sight=self.sight), cursor=cursor)
+            FleetEventEdge(node=KINDS[EventKind(row.kind)](event=row, sight=self.sight), cursor=cursor)
             for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
         ]

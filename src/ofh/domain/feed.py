@@ -1,0 +1,69 @@
+"""What a reader of a feed is told beside the events: where it stands, and what it may have missed.
+
+A feed has one more word, the Snapshot, which is made of rows (`services/snapshots.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from .areas import Area
+from .events import BatteryReported, ControllerPositioned, DronePositioned, EventKind, FeedEvent
+
+T = TypeVar("T", bound=FeedEvent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaughtUp:
+    """All up to here has been told; what follows happens now."""
+
+    workspace_id: int
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """What lies between two numbers may be missing."""
+
+    workspace_id: int
+    first: int
+    """The last event that the reader is known to have."""
+    seq: int
+    """Where it goes on: that of the Snapshot which follows."""
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which events a reader wants."""
+
+    kinds: frozenset[EventKind] | None = None
+    """None: all."""
+    area: Area | None = None
+    """Positions inside of it, and those by which something left it. What has no place always comes."""
+
+    def wants(self, event: FeedEvent) -> bool:
+        """Whether the reader wants it."""
+        if self.kinds is not None and event.kind not in self.kinds:
+            return False
+        if self.area is None or not isinstance(event, DronePositioned | ControllerPositioned):
+            return True
+        if self.area.contains(event.fix):
+            return True
+        return event.came_from is not None and self.area.contains(event.came_from)
+
+
+def conflated(events: Iterable[T]) -> list[T]:
+    """The events in their order, of each device's positions and charges only the newest that came."""
+    newest: dict[object, T] = {}
+    for event in events:
+        key = event.key if isinstance(event, _POSITION_LIKE) else event.seq
+        newest.pop(key, None)
+        newest[key] = event
+    return list(newest.values())
+
+
+_POSITION_LIKE = (DronePositioned, BatteryReported, ControllerPositioned)
