@@ -439,6 +439,7 @@ class HubApp:
     def _show_numbers(self) -> None:
         """What others count, in the metrics."""
         hub, metrics = self._hub, self._hub.metrics
+        metrics.gauge("ofh_processes", "Hub processes that serve at this address.", lambda: 1)
         metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
         metrics.gauge("ofh_pilot_sockets", "Open websockets of controllers.", lambda: len(self.pilot_sockets))
         metrics.gauge("ofh_live_sockets", "Open websockets at /api/live.", lambda: len(self.live))

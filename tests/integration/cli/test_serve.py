@@ -1,7 +1,7 @@
 """`ofh serve`: the first start, taken ports, and several processes."""
 
+import asyncio
 import contextlib
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from tests.integration.cli.commands import LINK, Place, log_in, ready
-from tests.support.workers import gone, kill_all, two
+from tests.support.hubs import PATIENCE_S
+from tests.support.workers import gone, kill_all, two, workers
 
 
 @contextlib.contextmanager
@@ -105,30 +106,60 @@ async def test_several_processes_are_refused_where_one_has_everything_inside_it(
 
 
 @pytest.mark.services
-async def test_two_workers_serve_one_is_killed_and_started_again_and_a_stop_ends_all(services: Place) -> None:
-    async with services.running("serve", "--workers", "2") as hub:
+async def test_two_workers_serve_as_one_outlive_wrong_settings_and_end_together(services: Place) -> None:
+    async with services.running("serve", "--workers", "2", OFH_DRAIN_S="600") as hub:
         url, token = (await hub.says(LINK)).groups()
-        await ready(url)
+        await hub.says("mqtt link up", number=2)
         async with httpx2.AsyncClient() as client:
             assert "errors" not in await log_in(client, url, token)
-        first = await two(hub.process.pid)
-        await hub.says("mqtt link up", number=2)
-        killed = min(first)
-        os.kill(killed, signal.SIGKILL)
-        line = await hub.says(r"a hub process ended and is started again.*")
-        assert "exit_code=-9" in line[0]
-        second = await two(hub.process.pid, but=frozenset({killed}))
-        assert len(first & second) == 1
-        await hub.says("mqtt link up", number=3)
-        await ready(url)
-        async with httpx2.AsyncClient() as client:
-            metrics = (await client.get(f"{url}/metrics")).text
+        found = await two(hub.process.pid)
+        async with asyncio.timeout(PATIENCE_S):
+            while "\nofh_processes 2.0\n" not in (metrics := await read(url, "/metrics")):
+                await asyncio.sleep(0.1)
         assert "\nofh_sockets 0.0\n" in metrics
         assert "\nofh_reports_stored_total 0.0\n" in metrics
+
+        (services.folder / ".env").write_text("OFH_LOG_LEVEL=loud")
+        hub.process.send_signal(signal.SIGHUP)
+        await hub.says("Error: OFH_LOG_LEVEL")
+        await hub.says("a new hub process does not begin, the others are not replaced")
+        await ready(url)
+        (services.folder / ".env").unlink()
+        assert len(found & await two(hub.process.pid)) == 1
+        await hub.says("mqtt link up", number=3)
+
+        hub.process.terminate()
+        await says_leaving(url)
+        assert await read(url, "/healthz") == "ok", "it serves on"
         assert await hub.stopped() == 0
-        await gone(second)
-        assert hub.out.count("#login=") == 1, "the worker that was started again has nothing to tell"
+        assert not workers(hub.process.pid)
+        assert hub.out.count("#login=") == 1, "one tells it for all"
         assert "Traceback" not in hub.err
+
+
+async def test_a_hub_that_is_told_to_stop_says_so_before_it_stops(place: Place) -> None:
+    async with place.running("serve", OFH_DRAIN_S="600") as hub:
+        url = (await hub.says(r"OpenFlightHub is at (\S+)"))[1]
+        await ready(url)
+        hub.process.terminate()
+        await says_leaving(url)
+        assert await read(url, "/healthz") == "ok", "it serves on"
+        assert await hub.stopped() == 0, "who tells it twice does not want to wait"
+
+
+async def says_leaving(url: str) -> None:
+    """Wait until `/readyz` says no, though all backends are there."""
+    async with asyncio.timeout(PATIENCE_S), httpx2.AsyncClient() as client:
+        while (found := await client.get(f"{url}/readyz")).status_code == 200:
+            await asyncio.sleep(0.05)
+    assert found.json()["ready"] is False
+    assert set(found.json()["backends"].values()) == {"ok"}
+
+
+async def read(url: str, path: str) -> str:
+    """What is there, by a connection of its own: any of the processes may answer."""
+    async with httpx2.AsyncClient() as client:
+        return (await client.get(f"{url}{path}")).text
 
 
 @pytest.mark.services
