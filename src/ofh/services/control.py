@@ -26,6 +26,7 @@ Kind = Literal[
     "bindings",
     "alert_rules",
     "answer",
+    "steering",
     "interrupted",
 ]
 """`interrupted`: messages may have been lost; whoever keeps a right at hand checks it now."""

@@ -1,0 +1,70 @@
+"""Steering: what users tell that which runs for them under a name, such as a replay, in whatever process it runs.
+
+Word goes by `Control`, so nobody knows whether anything heard it: a name that nothing runs under is no error. A name
+counts for its user alone; several things of one user and name all hear.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from ofh.domain.errors import bad_input
+
+from .control import Control
+
+NAME_CHARACTERS = 64
+Steered = Literal["replay", "view"]
+"""What can be steered: a replay; the area that a subscriber of `fleet` looks at."""
+Hear = Callable[[Mapping[str, Any]], None]
+"""Takes what was said; must not block, and sees to it that words which make no sense do no harm."""
+
+
+class Steering:
+    """All that can be steered in this process. Owned by the hub."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._hearers: dict[tuple[str, int, str], list[Hear]] = defaultdict(list)
+        control.subscribe(self._told)
+
+    @contextmanager
+    def hearing(self, what: Steered, user_id: int, name: str, hear: Hear) -> Iterator[None]:
+        """Have something hear what its user says, for as long as this lasts.
+
+        Args:
+            name: as `steering_name` let it pass.
+        """
+        key = (what, user_id, name)
+        self._hearers[key].append(hear)
+        try:
+            yield
+        finally:
+            self._hearers[key].remove(hear)
+            if not self._hearers[key]:
+                del self._hearers[key]
+
+    async def say(self, what: Steered, user_id: int, name: str, words: Mapping[str, Any]) -> None:
+        """Tell all that runs for a user under a name; returns once what runs in this process has heard.
+
+        Args:
+            words: plain JSON.
+        """
+        await self._control.publish("steering", what=what, user_id=user_id, name=name, words=dict(words))
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        if message["kind"] == "steering":
+            key = (message["what"], message["user_id"], message["name"])
+            for hear in list(self._hearers.get(key, ())):
+                hear(message["words"])
+
+
+def steering_name(name: str, field: str = "name") -> str:
+    """The name, if it can be one: 1 to 64 characters.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    if not 1 <= len(name) <= NAME_CHARACTERS:
+        raise bad_input(field, f"A name has 1 to {NAME_CHARACTERS} characters.")
+    return name
