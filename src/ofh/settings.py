@@ -177,7 +177,7 @@ class Settings(BaseSettings):
         " stay the same over restarts. Without it: made once and kept in the data folder.",
     )
     mqtt_inherit_s: float = Field(
-        default=60,
+        default=30,
         ge=3,
         le=1_800,
         description="Seconds without a sign of life after which another process takes over what the outside broker holds"
