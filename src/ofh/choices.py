@@ -22,7 +22,7 @@ from ofh.services.access import Access
 from ofh.services.counters import Counters
 from ofh.services.coverage import Coverages, Surface
 from ofh.services.doctor import Doctor, DoctorRules
-from ofh.services.feed import Feed
+from ofh.services.feed import Feed, FeedRules
 from ofh.services.fleet import Fleet
 from ofh.services.handed import Handed
 from ofh.services.jobs import JobQueue
@@ -193,10 +193,20 @@ def mail_of(settings: Settings) -> Mail:
     )
 
 
+def feed_rules_of(settings: Settings) -> FeedRules:
+    return FeedRules(
+        memory_events=settings.feed_memory_events,
+        check=timedelta(seconds=settings.feed_check_s),
+        snapshot=timedelta(seconds=settings.feed_snapshot_s),
+    )
+
+
 def retention_of(settings: Settings, database: Database) -> Retention:
     """What prunes the history; the command line uses it beside a running hub."""
     rules = RetentionRules(
-        history=timedelta(days=settings.history_days), full=timedelta(days=settings.history_full_days)
+        history=timedelta(days=settings.history_days),
+        full=timedelta(days=settings.history_full_days),
+        feed=timedelta(days=settings.feed_days),
     )
     return Retention(database, now, rules)
 

@@ -32,6 +32,7 @@ from ofh.choices import (
     bus_of,
     coverages_of,
     doctor_of,
+    feed_rules_of,
     flight_rules,
     now,
     object_store,
@@ -268,7 +269,7 @@ class Hub:
             clock=now,
         )
         self.retention = retention_of(settings, self.database)
-        self.feed = Feed(self.bus)
+        self.feed = Feed(self.bus, self.database, feed_rules_of(settings))
         self.rows = Rows(
             self.feed,
             self.people.control,

@@ -330,6 +330,43 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days that tracks are kept whole; then one fix in 10 s stays, with the ends and the extremes.",
     )
+    feed_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days that the feed is kept: how far back `replay`, `fleetAt` and the cursors of `fleet` reach. "
+        "Where a workspace keeps its history for less, that counts.",
+    )
+    feed_pack_s: float = Field(
+        default=60,
+        ge=1,
+        le=3_600,
+        description="Seconds between two looks for parts of the feed that are a minute old and can be packed.",
+    )
+    replays_per_user: int = Field(
+        default=5, ge=1, le=1_000, description="Replays of one user that run at the same time, in each process."
+    )
+
+    feed_memory_events: int = Field(
+        default=20_000,
+        ge=1_000,
+        le=10_000_000,
+        description="Events of all workspaces that a process keeps in memory for subscribers of `fleet` who catch up: "
+        "one takes 2 to 5 KiB. What is older is read from the database, once for all.",
+    )
+    feed_check_s: float = Field(
+        default=1,
+        ge=0.05,
+        le=60,
+        description="Seconds between two looks for events that were stored and that nobody told of, such as by a hub "
+        "that was killed.",
+    )
+    feed_snapshot_s: float = Field(
+        default=1,
+        ge=0,
+        le=60,
+        description="Seconds for which one Snapshot serves all subscribers of `fleet` who come.",
+    )
 
     clock_tolerance_s: float = Field(
         default=300,

@@ -108,7 +108,7 @@ class FleetBench:
         self.derivation = Derivation(database, self.bus, self.alerts, self.counts, lambda: self.now)
         self.recorder = Recorder(database, self.bus, self.derivation, self.counts)
         self.telemetry = Telemetry(self.bindings, self.recorder, self.counts, lambda: 0.0)
-        self.feed = Feed(self.bus)
+        self.feed = Feed(self.bus, database)
         self.doctor = Doctor(
             database,
             self.bus,

@@ -169,7 +169,7 @@ class MediaBench:
             key=b"k" * 32,
             clock=self.clock,
         )
-        self.feed = Feed(self.bus)
+        self.feed = Feed(self.bus, database)
         self.workspaces = Workspaces(
             database=database,
             access=self.access,

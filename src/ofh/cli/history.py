@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 history_app = typer.Typer(no_args_is_help=True, help="Tracks, flights, events and alerts, and how long they are kept.")
 
-COLUMNS = ("workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events", "alerts")
+COLUMNS = ("workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events", "alerts", "feed")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def prune(
 ) -> None:
     """Drop the history that is too old and thin what is old, as a running hub does once an hour.
 
-    How old that is say OFH_HISTORY_DAYS and OFH_HISTORY_FULL_DAYS, and each workspace for itself.
+    How old that is say OFH_HISTORY_DAYS, OFH_HISTORY_FULL_DAYS and OFH_FEED_DAYS, and each workspace for itself.
     """
     settings = settings_of(data=data)
 
@@ -54,7 +54,7 @@ def _report(done: "Pruning", *, is_trial: bool) -> Iterator[str]:
     table: list[tuple[str, ...]] = [COLUMNS]
     table += [tuple(str(value) for value in asdict(row).values()) for row in done.workspaces]
     if len(table) > 1:
-        yield "Points dropped and thinned, flights, events and alerts, by workspace:"
+        yield "Points dropped and thinned, flights, events, alerts and what can be replayed (feed), by workspace:"
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         yield from (_padded(cells, widths) for cells in table)
     else:

@@ -1,52 +1,73 @@
 """What happens in a workspace, as it happens: one feed per workspace and process, from which every push edge reads.
 
-A feed reads the workspace's channel on the bus, decodes each message once, and puts the events into the mailboxes of
-those who joined. A `Watch` is one view of it: it joins first and reads the snapshot from the database second, so
-nothing falls between, and passes on only what is newer than what it has shown. Whenever continuity breaks (the bus
-was away, a mailbox overflowed) it reads the database again and shows what it missed.
+A feed reads the workspace's channel on the bus, decodes each message once, and puts its events in the order of their
+numbers: the order in which they became visible, whatever process made them. Where a number is missing (two processes
+told in another order than they committed, the bus lost a message, a process died between its commit and its word) the
+feed reads the rest where it is stored, and once a second it asks whether there is more than it was told of.
+
+There are three ways to read. A mailbox (`events`) gets what happens from now on. A `Watch` (`watching.py`) shows the
+newest item of each device. A follower (`follow`) has a place of its own in the feed and reads what stands behind it, of
+the last moments or of the last weeks.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 
-from ofh.backends.mailbox import Lagged, Mailbox, MailboxClosed, Policy
+from ofh.backends.mailbox import Mailbox, Policy
 from ofh.backends.ports import Bus, Interrupted
 from ofh.domain.areas import Area
-from ofh.domain.devices import Battery, DeviceState, Fix, Property
-from ofh.domain.errors import HubError, gone
-from ofh.domain.event_json import decode
-from ofh.domain.events import (
-    BatteryReported,
-    ControllerPositioned,
-    DronePositioned,
-    Event,
-)
+from ofh.domain.devices import from_micros
+from ofh.domain.errors import Code, HubError, gone
+from ofh.domain.event_json import NEVER, Message, decode, from_body
+from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event, FeedEvent
+from ofh.store import feed as store
+from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
+
+from .feed_pages import PAGE, Missing, Pages, begins, page_of, read_events
+from .snapshots import Snapshot, read_snapshot
+from .watching import Item, Watch, batteries_of, controllers_of, only, positions_of
 
 log = structlog.get_logger(__name__)
 
 MAILBOX_CAPACITY = 20_000
 """Events (for positions: drones) that may wait for one view before it reads the database instead."""
-
-
-class Item(Protocol):
-    """What a watch shows: the newest of its key counts."""
-
-    @property
-    def key(self) -> Hashable: ...
-    @property
-    def at(self) -> datetime: ...
-
+HOLE_S = 0.025
+"""How long a message that is missing is waited for before its events are read from the database."""
+RETRY_S = 1.0
+"""Between two tries to read them while the database is away."""
 
 T = TypeVar("T", bound=Item)
 DeviceRow = TypeVar("DeviceRow", Drone, RemoteController)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRules:
+    """The feed's numbers; each is a setting."""
+
+    memory_events: int = 20_000
+    """Events of all workspaces that are kept in memory for those who catch up."""
+    check: timedelta = timedelta(seconds=1)
+    """How often it is asked whether something was committed that nobody told of."""
+    snapshot: timedelta = timedelta(seconds=1)
+    """How long one Snapshot serves all who come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some events of a feed, in their order."""
+
+    events: Sequence[FeedEvent]
+    upto: int
+    """The number up to which these are all."""
 
 
 def channel(workspace_id: int) -> str:
@@ -57,20 +78,39 @@ def channel(workspace_id: int) -> str:
 class WorkspaceFeed:
     """The events of one workspace, as long as somebody listens in this process."""
 
-    def __init__(self, bus: Bus, workspace_id: int) -> None:
+    def __init__(self, bus: Bus, database: Database, pages: Pages, workspace_id: int, rules: FeedRules) -> None:
         self._bus = bus
+        self._database = database
+        self._pages = pages
         self._workspace_id = workspace_id
+        self._rules = rules
         self._by_key: dict[Hashable, set[Mailbox[Event | Interrupted]]] = defaultdict(set)
         self._by_kind: dict[type, set[Mailbox[Event | Interrupted]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
+        self._early: dict[int, Message] = {}
+        self._filling: asyncio.Task[None] | None = None
+        self._tail: list[FeedEvent] = []
+        self._tail_begins = 1
+        self._moved = asyncio.Event()
+        self._snapshot: Snapshot | None = None
+        self._snapshot_until = 0.0
+        self._reading = asyncio.Lock()
         self.listeners = 0
+        self.head = 0
+        """The number of the newest event that this feed has told."""
+        self.head_at = NEVER
+        """When that one became visible."""
+        self.is_over = False
+        """It has come to its end, and tells nothing more."""
+
+    # Its life
 
     async def start(self) -> None:
-        """Begin to listen; returns once the subscription is in force. Called for every listener, acts once.
+        """Begin to listen; returns once nothing more can be missed. Called for every listener, acts once.
 
         Raises:
-            HubError: UNAVAILABLE, the bus is away.
+            HubError: UNAVAILABLE, the bus or the database is away.
         """
         if self._task is None or self._task.done():
             self._ready = asyncio.get_running_loop().create_future()
@@ -80,10 +120,49 @@ class WorkspaceFeed:
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in (self._task, self._filling):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._task = self._filling = None
+        self._pages.forget(self._workspace_id)
+
+    async def _run(self, ready: "asyncio.Future[None]") -> None:
+        try:
+            async with self._bus.subscribe(channel(self._workspace_id)) as messages:
+                await self._begin()
+                ready.set_result(None)
+                async for message in messages:
+                    if isinstance(message, Interrupted):
+                        self.interrupt(message)
+                    else:
+                        self._take(message)
+        except HubError as error:
+            if not ready.done():
+                ready.set_exception(error)
+                ready.exception()  # whoever waits has it; nobody may be waiting any more
+            self.interrupt(Interrupted(error.message))
+        finally:
+            if not ready.done():
+                ready.cancel()
+            self.is_over = True
+            self._moved.set()
+
+    async def _begin(self) -> None:
+        """Find out where the feed stands; the bus is being listened to already."""
+        self.is_over = False
+        self._early.clear()
+        found = await store.head(self._database, self._workspace_id)
+        self.head, self.head_at = (0, NEVER) if found is None else (found[0], from_micros(found[1]))
+        self._tail_begins = begins(page_of(self.head + 1))
+        self._tail = []
+        if self._tail_begins <= self.head:
+            try:
+                self._tail = await read_events(self._database, self._workspace_id, self._tail_begins, self.head)
+            except Missing:  # older than what is kept
+                self._tail_begins = self.head + 1
+
+    # Mailboxes
 
     def join(self, mailbox: "Mailbox[Event | Interrupted]", *, keys: Sequence[Hashable], kinds: Sequence[type]) -> None:
         """Let a mailbox have the events with one of these keys, and those of these kinds."""
@@ -97,31 +176,15 @@ class WorkspaceFeed:
         _remove(self._by_key, mailbox)
         _remove(self._by_kind, mailbox)
 
-    async def _run(self, ready: "asyncio.Future[None]") -> None:
-        try:
-            async with self._bus.subscribe(channel(self._workspace_id)) as messages:
-                ready.set_result(None)
-                async for message in messages:
-                    if isinstance(message, Interrupted):
-                        self.interrupt(message)
-                    else:
-                        self._deliver(message)
-        except HubError as error:
-            if not ready.done():
-                ready.set_exception(error)
-                ready.exception()  # whoever waits has it; nobody may be waiting any more
-            self.interrupt(Interrupted(error.message))
-        finally:
-            if not ready.done():
-                ready.cancel()
+    def interrupt(self, interrupted: Interrupted) -> None:
+        """Have every listener know that something may be missing."""
+        log.info("feed interrupted", workspace=self._workspace_id, reason=interrupted.reason)
+        boxes = {box for index in (self._by_key, self._by_kind) for held in index.values() for box in held}
+        for mailbox in boxes:
+            mailbox.put(interrupted, "interrupted")
+        self._fill()
 
-    def _deliver(self, message: bytes) -> None:
-        try:
-            events = decode(message).events
-        except (ValueError, TypeError, KeyError, IndexError) as error:  # of a process of another version
-            log.warning("a message of the bus is not readable", workspace=self._workspace_id, error=str(error))
-            self.interrupt(Interrupted("a message was not readable"))
-            return
+    def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
             boxes = self._by_key.get(event.key, ())
             for mailbox in boxes:
@@ -129,12 +192,168 @@ class WorkspaceFeed:
             for mailbox in self._by_kind.get(type(event), ()):
                 mailbox.put(event, event.key)
 
-    def interrupt(self, interrupted: Interrupted) -> None:
-        """Have every listener know that something may be missing."""
-        log.info("feed interrupted", workspace=self._workspace_id, reason=interrupted.reason)
-        boxes = {box for index in (self._by_key, self._by_kind) for held in index.values() for box in held}
-        for mailbox in boxes:
-            mailbox.put(interrupted, "interrupted")
+    # The order
+
+    def _take(self, data: bytes) -> None:
+        try:
+            message = decode(data)
+        except (ValueError, TypeError, KeyError, IndexError) as error:  # of a process of another version
+            log.warning("a message of the bus is not readable", workspace=self._workspace_id, error=str(error))
+            self.interrupt(Interrupted("a message was not readable"))
+            return
+        if not message.first:
+            self._deliver(message.events)
+            return
+        self._deliver(message.others)
+        if message.last <= self.head:
+            return  # read where it is stored before it was told
+        if message.first == self.head + 1:
+            self._accept(message)
+            self._take_early()
+        else:
+            self._early[message.first] = message
+        if self._early and self._filling is None:
+            self._fill(after_s=HOLE_S)
+
+    def _take_early(self) -> None:
+        """Accept what came before its turn and whose turn it is now."""
+        while (message := self._early.pop(self.head + 1, None)) is not None:
+            self._accept(message)
+        if self._early and self.head >= min(self._early):
+            self._early = {first: message for first, message in self._early.items() if first > self.head}
+
+    def _accept(self, message: Message) -> None:
+        """Tell the events that come next."""
+        events = [event for event in message.numbered if event.seq > self.head]
+        for event in events:
+            if page_of(event.seq) != page_of(self._tail_begins):
+                self._turn_page(event.seq)
+            self._tail.append(event)
+        self.head, self.head_at = message.last, message.at
+        self._moved.set()
+        self._moved = asyncio.Event()
+        self._deliver(events)
+
+    def _turn_page(self, seq: int) -> None:
+        """The tail has become a whole page, unless it began in the middle of one."""
+        if self._tail_begins == begins(page_of(self._tail_begins)):
+            self._pages.keep(self._workspace_id, page_of(self._tail_begins), self._tail)
+        self._tail, self._tail_begins = [], begins(page_of(seq))
+
+    def behind(self, head: int) -> None:
+        """Somebody has seen an event of this number in the database."""
+        if head > self.head:
+            self._fill()
+
+    def _fill(self, after_s: float = 0.0) -> None:
+        """Have read from the database what was not told."""
+        if self._filling is None and self._ready is not None and self._ready.done() and not self.is_over:
+            self._filling = asyncio.create_task(self._read_on(after_s), name=f"feed {self._workspace_id} filling")
+            self._filling.add_done_callback(self._filled)
+
+    def _filled(self, task: "asyncio.Task[None]") -> None:
+        self._filling = None
+        if self._early:
+            self._fill(after_s=HOLE_S)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("a feed could not be read on", workspace=self._workspace_id, exc_info=fault)
+
+    async def _read_on(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        if after_s and not self._early:
+            return  # it was only late
+        while True:
+            try:
+                found = await store.head(self._database, self._workspace_id)
+                if found is None or found[0] <= self.head:
+                    return
+                last = min(found[0], self.head + 4 * PAGE)
+                pieces = await store.read(self._database, self._workspace_id, self.head + 1, last)
+            except HubError:
+                await asyncio.sleep(RETRY_S)
+                continue
+            for piece in pieces:
+                if piece.last <= self.head:
+                    continue
+                if piece.first > self.head + 1:
+                    self._lose(piece.first - 1)
+                numbered = from_body(piece.body, piece.first)
+                self._accept(
+                    Message(first=piece.first, last=piece.last, at=from_micros(piece.at_us), numbered=numbered)
+                )
+            self._take_early()
+            if not pieces:
+                self._lose(last)
+
+    def _lose(self, upto: int) -> None:
+        """What comes next was thrown away before it was read here: whoever follows is told of a gap."""
+        log.warning("a feed has a hole", workspace=self._workspace_id, after=self.head, upto=upto)
+        self._tail, self._tail_begins, self.head = [], upto + 1, upto
+
+    # Followers
+
+    async def beyond(self, seq: int) -> int:
+        """Wait until there is an event of a higher number; the number of the newest one.
+
+        Raises:
+            HubError: UNAVAILABLE, the feed has come to its end.
+        """
+        while self.head <= seq:
+            if self.is_over:
+                raise over()
+            await self._moved.wait()
+        return self.head
+
+    async def read(self, after: int) -> Stretch:
+        """The events behind a number, to the end of its page at the most; at least one number where there is one.
+
+        Raises:
+            Missing: they are not kept any longer.
+            HubError: UNAVAILABLE, the database is away.
+        """
+        if after >= self.head:
+            return Stretch((), after)
+        page = page_of(after + 1)
+        upto = min(begins(page) + PAGE - 1, self.head)
+        if after + 1 >= self._tail_begins:
+            events: Sequence[FeedEvent] = self._tail
+        elif upto < self._tail_begins - 1 or self._tail_begins == begins(page_of(self._tail_begins)):
+            events = await self._pages.get(self._workspace_id, page)
+        else:  # the tail begins within this page, since what is before it is not kept
+            raise Missing
+        start = bisect_right(events, after, key=_seq)
+        return Stretch(events[start : bisect_right(events, upto, key=_seq)], upto)
+
+    async def newest(self) -> int:
+        """The number of the newest event that is stored, told or not.
+
+        Raises:
+            HubError: UNAVAILABLE.
+        """
+        found = await store.head(self._database, self._workspace_id)
+        return 0 if found is None else found[0]
+
+    async def snapshot(self, least: int = 0) -> Snapshot:
+        """How the workspace stands, as of an event of this number or a higher one; the same for all who come at once.
+
+        Raises:
+            HubError: GONE; UNAVAILABLE, the database is away.
+        """
+        async with self._reading:
+            held, now = self._snapshot, asyncio.get_running_loop().time()
+            if held is None or held.seq < least or now >= self._snapshot_until:
+                held = self._snapshot = await read_snapshot(self._database, self._workspace_id)
+                self._snapshot_until = asyncio.get_running_loop().time() + self._rules.snapshot.total_seconds()
+            return held
+
+
+def _seq(event: FeedEvent) -> int:
+    return event.seq
+
+
+def over() -> HubError:
+    """The refusal of a feed that has come to its end."""
+    return HubError(Code.UNAVAILABLE, "The feed has ended. Try again.", retry_after_s=1)
 
 
 Index = dict[Any, set[Mailbox[Event | Interrupted]]]
@@ -147,91 +366,50 @@ def _remove(index: Index, mailbox: Mailbox[Event | Interrupted]) -> None:
             del index[name]
 
 
-@dataclass(slots=True)
-class Watch(Generic[T]):
-    """One view: the newest item of each device, and what is newer as it comes.
-
-    Args:
-        mailbox: joined to the feed already.
-        snapshot: reads the newest items from the database.
-        accept: which events this view shows, as its items; None leaves one out.
-        interval: at most one batch in this time; zero: each item at once, in a list of one.
-    """
-
-    mailbox: Mailbox[Event | Interrupted]
-    snapshot: Callable[[], Awaitable[list[T]]]
-    accept: Callable[[Event], T | None]
-    interval: timedelta
-    known: dict[Hashable, T]
-    left: dict[Hashable, datetime] = field(default_factory=dict)
-    """When what is in this view no longer left it: an older event does not bring it back."""
-
-    def current(self) -> list[T]:
-        """The newest item of each device as far as `changes` has shown it."""
-        return list(self.known.values())
-
-    async def changes(self) -> AsyncIterator[list[T]]:
-        """What is newer than what was shown before; ends when the feed does."""
-        while True:
-            try:
-                batch = await self.mailbox.take()
-            except MailboxClosed:
-                return
-            for shown in self._portions(await self._newer(batch)):
-                yield shown
-            if self.interval:
-                await asyncio.sleep(self.interval.total_seconds())
-
-    async def _newer(self, batch: Sequence[Event | Interrupted | Lagged]) -> list[T]:
-        candidates: list[T] = []
-        for event in batch:
-            if isinstance(event, Interrupted | Lagged):
-                candidates.extend(await self._patiently())
-            elif (accepted := self.accept(event)) is not None:
-                candidates.append(accepted)
-            elif self._is_newer(event):
-                self.known.pop(event.key, None)  # it was shown and has left the view
-                self.left[event.key] = event.at
-        newer: list[T] = []
-        for item in candidates:
-            if self._is_newer(item):
-                self.known[item.key] = item
-                self.left.pop(item.key, None)
-                newer.append(item)
-        return newer
-
-    def _is_newer(self, item: Item) -> bool:
-        held = self.known.get(item.key)
-        at = held.at if held is not None else self.left.get(item.key)
-        return at is None or item.at > at
-
-    async def _patiently(self) -> list[T]:
-        """The snapshot, however long the database stays away: the feed goes on when it is back."""
-        while True:
-            try:
-                return await self.snapshot()
-            except HubError:
-                await asyncio.sleep(1)
-
-    def _portions(self, newer: list[T]) -> list[list[T]]:
-        if not newer:
-            return []
-        return [newer] if self.interval else [[item] for item in newer]
-
-
 class Feed:
     """Every view of what happens; owns the feeds of this process."""
 
-    def __init__(self, bus: Bus, *, capacity: int = MAILBOX_CAPACITY) -> None:
+    def __init__(
+        self, bus: Bus, database: Database, rules: FeedRules | None = None, *, capacity: int = MAILBOX_CAPACITY
+    ) -> None:
         self._bus = bus
+        self._database = database
+        self._rules = rules or FeedRules()
         self._capacity = capacity
         self._feeds: dict[int, WorkspaceFeed] = {}
+        self._checking: asyncio.Task[None] | None = None
+        self.pages = Pages(database, self._rules.memory_events)
 
     async def stop(self) -> None:
         """Stop every feed."""
+        await self._stop_checking()
         for feed in list(self._feeds.values()):
             await feed.stop()
         self._feeds.clear()
+        await self.pages.stop()
+
+    async def check(self) -> None:
+        """Have every feed read on that was not told all that is stored.
+
+        Raises:
+            HubError: UNAVAILABLE, the database is away.
+        """
+        if self._feeds:
+            for workspace_id, (head, _) in (await store.heads(self._database, list(self._feeds))).items():
+                if (feed := self._feeds.get(workspace_id)) is not None:
+                    feed.behind(head)
+
+    async def _check_often(self) -> None:
+        while True:
+            await asyncio.sleep(self._rules.check.total_seconds())
+            with suppress(HubError):
+                await self.check()
+
+    async def _stop_checking(self) -> None:
+        task, self._checking = self._checking, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def interrupt(self, reason: str) -> None:
         """Have every view read the database again: something may have happened that no bus tells of."""
@@ -293,7 +471,7 @@ class Feed:
             return batteries_of(await Drone.filter(workspace_id=workspace_id))
 
         async with self._watch(
-            workspace_id, snapshot, _only(BatteryReported), kinds=[BatteryReported], interval=interval
+            workspace_id, snapshot, only(BatteryReported), kinds=[BatteryReported], interval=interval
         ) as watch:
             yield watch
 
@@ -314,7 +492,7 @@ class Feed:
         async def snapshot() -> list[T]:
             return shape(await model.filter(id=device_id))
 
-        async with self._watch(found.workspace_id, snapshot, _only(kind), keys=[key]) as watch:
+        async with self._watch(found.workspace_id, snapshot, only(kind), keys=[key]) as watch:
             yield watch
 
     @asynccontextmanager
@@ -331,19 +509,39 @@ class Feed:
         Raises:
             HubError: UNAVAILABLE, the bus is away.
         """
-        feed = self._feeds.setdefault(workspace_id, WorkspaceFeed(self._bus, workspace_id))
-        feed.listeners += 1
         mailbox: Mailbox[Event | Interrupted] = Mailbox(policy, self._capacity)
+        async with self.follow(workspace_id) as feed:
+            try:
+                feed.join(mailbox, keys=keys, kinds=kinds)
+                yield mailbox
+            finally:
+                feed.leave(mailbox)
+                mailbox.close()
+
+    @asynccontextmanager
+    async def follow(self, workspace_id: int) -> AsyncIterator[WorkspaceFeed]:
+        """The feed of a workspace, to be read from any place in it.
+
+        Raises:
+            HubError: UNAVAILABLE, the bus or the database is away.
+        """
+        feed = self._feeds.get(workspace_id)
+        if feed is None:
+            feed = self._feeds[workspace_id] = WorkspaceFeed(
+                self._bus, self._database, self.pages, workspace_id, self._rules
+            )
+        feed.listeners += 1
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check_often(), name="feed check")
         try:
             await feed.start()
-            feed.join(mailbox, keys=keys, kinds=kinds)
-            yield mailbox
+            yield feed
         finally:
-            feed.leave(mailbox)
-            mailbox.close()
             feed.listeners -= 1
             if not feed.listeners and self._feeds.get(workspace_id) is feed:
                 del self._feeds[workspace_id]
+                if not self._feeds:
+                    await self._stop_checking()
                 await feed.stop()
 
     @asynccontextmanager
@@ -362,51 +560,3 @@ class Feed:
         async with self.events(workspace_id, keys=keys, kinds=kinds, policy=policy) as mailbox:
             known = {item.key: item for item in await snapshot()}
             yield Watch(mailbox, snapshot, accept, interval, known)
-
-
-def positions_of(drones: Sequence[Drone]) -> list[DronePositioned]:
-    """The last known positions of drones; those that never had a fix are left out."""
-    found = []
-    for drone in drones:
-        state = DeviceState.from_json(drone.state)
-        held = state.get(Property.FIX)
-        if held is not None and isinstance(held.value, Fix):
-            found.append(
-                DronePositioned(
-                    workspace_id=drone.workspace_id, drone_id=drone.id, at=held.at, fix=held.value, state=state
-                )
-            )
-    return found
-
-
-def batteries_of(drones: Sequence[Drone]) -> list[BatteryReported]:
-    """The last known charges of drones; those that never told one are left out."""
-    found = []
-    for drone in drones:
-        held = DeviceState.from_json(drone.state).get(Property.BATTERY)
-        if held is not None and isinstance(held.value, Battery):
-            found.append(
-                BatteryReported(workspace_id=drone.workspace_id, drone_id=drone.id, at=held.at, battery=held.value)
-            )
-    return found
-
-
-def controllers_of(controllers: Sequence[RemoteController]) -> list[ControllerPositioned]:
-    """The last known positions of controllers; those that never had a fix are left out."""
-    found = []
-    for controller in controllers:
-        held = DeviceState.from_json(controller.state).get(Property.FIX)
-        if held is not None and isinstance(held.value, Fix):
-            found.append(
-                ControllerPositioned(
-                    workspace_id=controller.workspace_id,
-                    remote_controller_id=controller.id,
-                    at=held.at,
-                    fix=held.value,
-                )
-            )
-    return found
-
-
-def _only(kind: type[T]) -> Callable[[Event], T | None]:
-    return lambda event: event if isinstance(event, kind) else None

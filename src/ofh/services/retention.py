@@ -19,6 +19,8 @@ from ofh.store.database import Database
 from ofh.store.history import oldest_of
 from ofh.store.models import Drone, Workspace
 
+from .feed_keeping import drop_old
+
 log = structlog.get_logger(__name__)
 
 PAUSE_S = 0.01
@@ -35,6 +37,8 @@ class RetentionRules:
     """How long history is kept, where a workspace does not say otherwise."""
     full: timedelta = timedelta(days=90)
     """How long all of it is kept; then it is thinned."""
+    feed: timedelta = timedelta(days=90)
+    """How long the feed is kept, where a workspace does not keep its history for less."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class WorkspacePruning:
     """Events that are too old, beside those of the flights."""
     alerts: int = 0
     """Alerts that have cleared, too long ago."""
+    feed: int = 0
+    """Events of the feed that are too old: those that could be replayed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class Retention:
         done = await self.prune()
         of_all = {
             name: sum(getattr(found, name) for found in done.workspaces)
-            for name in ("dropped", "thinned", "flights", "events", "alerts")
+            for name in ("dropped", "thinned", "flights", "events", "alerts", "feed")
         }
         if done.partitions or any(of_all.values()):
             log.info("history pruned", partitions=sorted(done.partitions), **of_all)
@@ -122,6 +128,8 @@ class Retention:
                 found.events = await self._repeat(pruning.drop_events, row.id, before)
                 found.alerts = await self._repeat(pruning.drop_alerts, row.id, before)
                 found.flights = await self._repeat(pruning.drop_flights, row.id, before)
+            feed_before = now - min(ages[row.id], self._rules.feed)
+            found.feed = await drop_old(self._database, row.id, feed_before, self._turn, is_trial=is_trial)
             for drone in await Drone.filter(workspace_id=row.id).order_by("id").only("id"):
                 dropped = await self._drop(drone.id, since, before, is_trial=is_trial)
                 thinned = await self._thin(drone.id, before, until, is_trial=is_trial)

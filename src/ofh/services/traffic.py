@@ -31,7 +31,8 @@ from ofh.domain.traffic import Index, Picture, Place, Sighting
 from ofh.store.models import Drone, Workspace
 
 from .counters import Counters
-from .feed import Feed, positions_of
+from .feed import Feed
+from .watching import positions_of
 
 log = structlog.get_logger(__name__)
 

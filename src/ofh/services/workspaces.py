@@ -19,6 +19,7 @@ from ofh.domain.events import Table
 from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
+from ofh.store.feed_keeping import delete_feed
 from ofh.store.history import delete_history
 from ofh.store.media import discard_all
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
@@ -208,6 +209,7 @@ class Workspaces:
         async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id, with_devices=True) as workspace:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
             await delete_history(self._database, self._database.connection, workspace.id)
+            await delete_feed(self._database, self._database.connection, workspace.id)
             await discard_all(self._database, self._database.connection, workspace.id, self._clock())
             await workspace.delete()
             await self._audit.by(

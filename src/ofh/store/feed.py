@@ -1,8 +1,9 @@
 """The feed: every event of every workspace, by the piece, in the order in which they became visible.
 
-Nobody but this module writes statements about the tables `feed` and `feed_states` (`migrations/0003_feed.py`). A row is
-what one transaction made happen, as a body of `domain/event_json.py`, until it is packed: then it is many of those,
-compressed as one. Numbers begin with 1 and have no hole, within a row and from row to row, until the oldest rows go.
+Nobody but this module and `feed_keeping` writes statements about the tables `feed` and `feed_states`
+(`migrations/0003_feed.py`). A row is what one transaction made happen, as a body of `domain/event_json.py`, until it is
+packed: then it is many of those, compressed as one. Numbers begin with 1 and have no hole, within a row and from row to
+row, until the oldest rows go.
 """
 
 import zlib
@@ -84,15 +85,53 @@ async def read(database: Database, workspace_id: int, first: int, last: int) -> 
     return pieces
 
 
+async def number_before(database: Database, workspace_id: int, at_us: int) -> int:
+    """The number of the last event that became visible before a time; 0 where none is kept.
+
+    Args:
+        at_us: microseconds since 1970.
+    """
+    rows = await fetch(
+        database,
+        database.connection,
+        "SELECT first_seq, is_packed, body FROM feed WHERE workspace_id = $1 AND ends_us >= $2"
+        " ORDER BY ends_us, last_seq LIMIT 1",
+        workspace_id,
+        at_us,
+    )
+    for row in rows:
+        if row["is_packed"]:
+            return next(piece.first for piece in unpack(row["body"]) if piece.at_us >= at_us) - 1
+        return int(row["first_seq"]) - 1
+    rows = await fetch(
+        database,
+        database.connection,
+        "SELECT last_seq FROM feed WHERE workspace_id = $1 AND ends_us < $2 ORDER BY ends_us DESC, last_seq DESC"
+        " LIMIT 1",
+        workspace_id,
+        at_us,
+    )
+    return int(rows[0]["last_seq"]) if rows else 0
+
+
+async def time_of(database: Database, workspace_id: int, seq: int) -> int | None:
+    """When an event became visible, microseconds since 1970; None where it is not kept."""
+    pieces = await read(database, workspace_id, seq, seq)
+    return next((piece.at_us for piece in pieces if piece.first <= seq <= piece.last), None)
+
+
 def pack(pieces: Sequence[Piece]) -> bytes:
-    """Pieces as the body of one row."""
-    parts = [b"[%d,%d,%d,%b]" % (piece.first, piece.last, piece.at_us, piece.body) for piece in pieces]
-    return zlib.compress(b"[" + b",".join(parts) + b"]", 6)
+    """Pieces as the body of one row: compressed, a line that says what follows, then the bodies as they were."""
+    line = orjson.dumps([[piece.first, piece.last, piece.at_us, len(piece.body)] for piece in pieces])
+    return zlib.compress(b"".join([line, b"\n", *(piece.body for piece in pieces)]), 6)
 
 
 def unpack(body: bytes) -> list[Piece]:
     """The inverse of `pack`."""
-    return [
-        Piece(first=first, last=last, at_us=at_us, body=orjson.dumps(events))
-        for first, last, at_us, events in orjson.loads(zlib.decompress(body))
-    ]
+    raw = zlib.decompress(body)
+    begins = raw.index(b"\n") + 1
+    pieces = []
+    for first, last, at_us, size in orjson.loads(raw[:begins]):
+        pieces.append(Piece(first=first, last=last, at_us=at_us, body=raw[begins : begins + size]))
+        begins += size
+    return pieces

@@ -86,7 +86,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         control=control,
         clock=now,
     )
-    feed = Feed(bus)
+    feed = Feed(bus, database)
     fleet = Fleet(database, access, now)
     objects = LocalStore(tmp_path / "objects", now)
     await objects.start()

@@ -16,8 +16,9 @@ from ofh.domain.errors import HubError
 from ofh.domain.event_json import encode
 from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event
 from ofh.edges.errors import present, to_graphql_error
-from ofh.edges.graphql.fanout import Fanout, Join, Member
+from ofh.edges.graphql.fanout import Fanout, Join
 from ofh.edges.graphql.hub_schema import Asked, FanoutExecutor, Operation
+from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import PlainOutlet
 from ofh.services.feed import channel
 from tests.integration.graphql_api.world import Api, World, later, make_drone

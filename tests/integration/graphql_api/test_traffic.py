@@ -10,6 +10,7 @@ from graphql import map_source_to_response_event
 
 from ofh.domain.actors import Actor, Role
 from ofh.domain.devices import DeviceState, Fix, Property, Report
+from ofh.domain.event_json import encode
 from ofh.domain.events import DronePositioned
 from ofh.domain.traffic import Sighting
 from ofh.edges.graphql.hub_schema import Asked
@@ -92,7 +93,7 @@ async def test_a_workspace_shares_by_the_word_of_an_administrator_and_not_with_i
         )
         seen, mine = asyncio.create_task(message()), asyncio.create_task(own())
         while not seen.done():  # who shares is looked at first
-            await publish(api.services.feed._bus, {world.workspace.id: [event]}, Counts())
+            await publish(api.services.feed._bus, {world.workspace.id: encode([event])}, Counts())
             await asyncio.sleep(0.05)
         [found] = await seen
         assert (found["longitude"], found["height"]) == (10.0, 400.0)

@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.graphql.context import Context, Services
-from ofh.edges.graphql.fanout import Fanout, Group, Member, frozen
+from ofh.edges.graphql.fanout import Fanout, Group, frozen
 from ofh.edges.graphql.hub_schema import Asked, HubSchema
+from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import Flusher, RawOutlet
 from tests.integration.graphql_edge.client import connect, settle
 from tests.integration.graphql_edge.toy import Edge, Item, Mutation, Query, Subscription, Toy, build, running, shown
@@ -139,7 +140,7 @@ def join_now(edge: Edge, client: Any, query: str) -> None:
     group = next(iter(edge.fanout._groups.values()))
     member = Member(socket, socket.outlet, "b")
     socket._operations["b"] = member
-    edge.fanout.enrol(member, group.join, group.operation, group._executor)
+    edge.fanout.enrol(member, group.join, group.operation, group._renderer.executor)
 
 
 # Sharing

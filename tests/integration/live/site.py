@@ -25,7 +25,8 @@ from ofh.services.flights import Flights
 from ofh.services.media import MediaItems
 from ofh.services.rows import Rows
 from ofh.services.traffic import Traffic, TrafficRules
-from ofh.store.models import Drone, File, Flight, Media, Workspace
+from ofh.store import journal
+from ofh.store.models import Drone, File, Flight, Media
 from tests.integration.accounts.house import House
 from tests.support.fleet import START, FleetBench
 from tests.support.media import MediaBench
@@ -145,18 +146,16 @@ class Site:
     async def uploaded(self, *items: Media) -> None:
         """Tell of photos."""
         for item in items:
-            workspace = await Workspace.get(id=item.workspace_id)
-            workspace.event_seq += 1
-            await workspace.save(update_fields=["event_seq"])
             event = MediaUploaded(
                 workspace_id=item.workspace_id,
                 drone_id=item.drone_id,
                 media_id=item.id,
                 flight_id=item.flight_id,
                 at=START,
-                seq=workspace.event_seq,
             )
-            await publish(self.bench.bus, {item.workspace_id: [event]}, self.bench.counts)
+            async with self.bench.database.transaction() as client:
+                news = await journal.append(self.bench.database, client, {item.workspace_id: [event]}, START)
+            await publish(self.bench.bus, news, self.bench.counts)
 
     @asynccontextmanager
     async def socket(self, cookie: str | None, **more: Any) -> AsyncIterator["Dashboard"]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ofh.domain.devices import DeviceState, Fix, Property
+from ofh.domain.event_json import encode
 from ofh.domain.events import DronePositioned, EventKind, FlightChanged, MediaAnalysed, Table
 from ofh.domain.traffic import Sighting
 from ofh.edges.live.socket import NOTHING, SocketLimits
@@ -111,7 +112,7 @@ async def change(site: Site, table: Table, number: int) -> None:
             kind=EventKind.FLIGHT_LANDED,
             at=later(1),
         )
-        await publish(site.bench.bus, {site.ids["workspace"]: [event]}, site.bench.counts)
+        await publish(site.bench.bus, {site.ids["workspace"]: encode([event])}, site.bench.counts)
     else:
         await site.news.changed(site.ids["workspace"], (table, number))
 
@@ -122,7 +123,7 @@ async def test_a_photo_that_was_looked_into_is_another_and_so_is_its_file(site: 
         await olga.follow(("db_row_update", f"media%{media}"), ("db_row_update", f"file%{file}"))
         for number in (media, media + 1):
             event = MediaAnalysed(workspace_id=workspace, drone_id=site.ids["drone"], media_id=number, at=later(1))
-            await publish(site.bench.bus, {workspace: [event]}, site.bench.counts)
+            await publish(site.bench.bus, {workspace: encode([event])}, site.bench.counts)
         assert sorted(item["filter"] for item in await olga.exactly(2)) == [f"file%{file}", f"media%{media}"]
 
 
@@ -190,7 +191,7 @@ async def test_an_event_of_another_workspace_on_our_channel_is_not_told(site: Si
             fix=Fix(longitude_deg=1.0, latitude_deg=1.0, height_m=1.0),
             state=DeviceState.from_json(state),
         )
-        await publish(site.bench.bus, {site.ids["workspace"]: [forged]}, site.bench.counts)
+        await publish(site.bench.bus, {site.ids["workspace"]: encode([forged])}, site.bench.counts)
         assert await olga.rest() == []
 
 

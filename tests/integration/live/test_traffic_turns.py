@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ofh.backends.ports import Bus, Interrupted
 from ofh.domain.devices import DeviceState, Fix, Property, Report
+from ofh.domain.event_json import encode
 from ofh.domain.events import DronePositioned
 from ofh.domain.traffic import Circle, Sighting
 from ofh.services.announcing import publish
@@ -48,7 +49,7 @@ async def seen(site: Site, watch: TrafficWatch) -> Sighting:
         event = DronePositioned(
             workspace_id=site.workspace.id, drone_id=site.drone.id, at=site.bench.now, fix=fix, state=state
         )
-        await publish(site.bench.bus, {site.workspace.id: [event]}, site.bench.counts)
+        await publish(site.bench.bus, {site.workspace.id: encode([event])}, site.bench.counts)
         await asyncio.sleep(0.05)
     return (await shown)[0]
 

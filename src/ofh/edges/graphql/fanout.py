@@ -11,28 +11,21 @@ gets nothing until it has caught up, and then the current state again.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from inspect import isawaitable
-from itertools import pairwise
 from typing import Any, Protocol
 
-import orjson
-from graphql import ExecutionResult
+from ofh.domain.errors import HubError
+from ofh.edges.errors import internal
+from ofh.edges.outlet import Flusher
 
-from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError
-from ofh.edges.errors import WIRE, internal, present, to_graphql_error
-from ofh.edges.outlet import Flusher, Outlet, text_header
-
-from .context import Context, Contexts
-from .hub_schema import FanoutExecutor, HubSchema, Operation
-from .projection import NotPlain, project
+from .context import Contexts
+from .hub_schema import FanoutExecutor, Operation
+from .members import Member, Shown, send
+from .rendering import Renderer
 
 OPERATION_S = 10.0
 """How long one execution may take."""
-
-__all__ = ["Fanout", "Group", "HubSchema", "Join", "Member", "Watch", "encode"]
 
 
 class Watch(Protocol):
@@ -71,59 +64,6 @@ class Join:
     """Turns an item into what the schema's type is resolved from."""
 
 
-class Owner(Protocol):
-    """Whoever put a member into a group."""
-
-    actor: Actor
-
-    def member_ended(self, member: "Member", error: "Shown | None") -> None:
-        """The group ended: `complete`, or by this error. The member has left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An error as clients see it."""
-
-    body: dict[str, Any]
-    ws_close: int | None
-    """The code to close the whole socket with, if any."""
-
-    @classmethod
-    def of(cls, error: HubError) -> "Shown":
-        """A refusal."""
-        return cls(present(to_graphql_error(error), ""), WIRE[error.code].ws_close)
-
-
-class Member:
-    """One operation of one socket in a group."""
-
-    __slots__ = ("group", "has", "id", "outlet", "owner", "prefix", "size")
-
-    def __init__(self, owner: Owner, outlet: Outlet, id: str) -> None:
-        self.owner = owner
-        self.outlet = outlet
-        self.id = id
-        self.prefix = b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":'
-        self.size = len(self.prefix)
-        self.group: Group | None = None
-        self.has: _Snapshot | None = None
-        """The state that it was given, until the next batch went out."""
-
-    def workspaces(self) -> set[int]:
-        """The workspace that it shows."""
-        return {self.group.join.workspace_id} if self.group is not None else set()
-
-    def leave(self) -> None:
-        """Get nothing more."""
-        if self.group is not None:
-            self.group.remove(self)
-
-    def resumed(self) -> None:
-        """The outlet has caught up."""
-        if self.group is not None:
-            self.group.resume(self)
-
-
 class _Snapshot:
     """A state that was handed out; tells which items of a later batch are in it already."""
 
@@ -153,17 +93,13 @@ class Group:
         fanout: "Fanout",
         key: Hashable,
         join: Join,
-        operation: Operation,
-        executor: FanoutExecutor,
-        reader: Actor | None,
+        renderer: Renderer,
     ) -> None:
         self.join = join
-        self.operation = operation
+        self.operation = renderer.operation
         self._fanout = fanout
         self._key = key
-        self._executor = executor
-        self._project = project(executor)
-        self._reader = reader
+        self._renderer = renderer
         self._members: dict[Member, None] = {}
         self._waiting: dict[Member, None] = {}
         self._fresh: set[Member] = set()
@@ -173,10 +109,20 @@ class Group:
         self._state_bodies: list[bytes] = []
         self._delivering = False
         self._greeting: asyncio.Task[None] | None = None
-        self._faults: dict[str, dict[str, Any]] = {}
         self.task: asyncio.Task[None] | None = None
 
+    @property
+    def workspace_id(self) -> int:
+        return self.join.workspace_id
+
+    @property
+    def scope(self) -> Hashable:
+        return self.join.scope
+
     # Members
+
+    def standing(self, member: Member) -> None:
+        """Nowhere: who begins anew gets the current state."""
 
     def add(self, member: Member) -> None:
         """Take a member in; it gets the current state in this very turn where that takes no waiting."""
@@ -314,78 +260,22 @@ class Group:
         return [(newer, members) for newer, members in found if newer is not batch]
 
     def _send(self, members: Iterable[Member], bodies: list[bytes]) -> None:
-        """Hand the bodies to members: shared parts around each one's own prefix, in one call per member."""
-        if not bodies:
-            return
-        plans: dict[int, list[bytes]] = {}
-        lagging = self._lagging
-        for member in members:
-            outlet = member.outlet
-            if outlet.paused:
-                lagging.add(member)
-                continue
-            if not outlet.raw:
-                for body in bodies:
-                    outlet.message(member.prefix + body)
-                continue
-            plan = plans.get(member.size)
-            if plan is None:
-                plan = plans[member.size] = _plan(member.size, bodies)
-            outlet.put(member.prefix.join(plan))
-
-    # Execution
+        self._lagging.update(send(members, bodies))
 
     def _render(self, items: list[Any]) -> list[bytes] | Awaitable[list[bytes]]:
         """The items as bodies of messages, one each, or one for all."""
         if not items and (self.join.per_item or self._delivering):
             return []
-        show = self.join.show
-        shown = [show(item) for item in items]
-        events: list[Any] = shown if self.join.per_item else [shown]
-        if self._project is not None:
-            with suppress(NotPlain, TypeError):
-                return [orjson.dumps({"data": self._project(event)}) + b"}" for event in events]
-        context = self._context()
-        results = [self._execute(event, context) for event in events]
-        if any(isawaitable(result) for result in results):
-            return self._finish(results, context)
-        return self._bodies(results, context)
-
-    def _context(self) -> Context:
-        contexts = self._fanout.contexts
-        return contexts.shared() if self._reader is None else contexts.of(self._reader)
-
-    def _execute(self, event: Any, context: Context) -> Any:
-        executor = self._executor.build_per_event_executor(event)
-        executor.context_value = context
-        return executor.execute_operation(False)
-
-    async def _finish(self, results: list[Any], context: Context) -> list[bytes]:
-        try:
-            async with asyncio.timeout(self._fanout.operation_s):
-                if len(results) == 1:
-                    done = [await _settled(results[0])]
-                else:
-                    done = await asyncio.gather(*(_settled(result) for result in results))
-        except TimeoutError:
-            late = HubError(Code.UNAVAILABLE, "This took too long.")
-            done = [ExecutionResult(None, [to_graphql_error(late)])]
-        return self._bodies(done, context)
-
-    def _bodies(self, results: list[ExecutionResult], context: Context) -> list[bytes]:
-        if context.reader_needed:
-            self.operation.document.personal.add(self.operation.name)
-            return []
-        where = self.operation.name or "subscription"
-        return [encode(result, where, self._faults) + b"}" for result in results]
+        shown = [self.join.show(item) for item in items]
+        return self._renderer.bodies(shown if self.join.per_item else [shown])
 
     def _promote(self) -> bool:
         """Where the operation turned out to depend on who reads, move everybody to a group of their own user."""
-        if self._reader is not None or self.operation.name not in self.operation.document.personal:
+        if not self._renderer.is_personal:
             return False
         for member in self.all():
             self.remove(member)
-            self._fanout.enrol(member, self.join, self.operation, self._executor)
+            self._fanout.enrol(member, self.join, self.operation, self._renderer.executor)
         return True
 
 
@@ -428,7 +318,8 @@ class Fanout:
         )
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(self, key, join, operation, executor, reader)
+            renderer = Renderer(self.contexts, operation, executor, reader, operation_s=self.operation_s)
+            group = self._groups[key] = Group(self, key, join, renderer)
             group.task = self.spawn(group.run())
         group.add(member)
 
@@ -445,48 +336,6 @@ class Fanout:
             del self._groups[key]
         if group.task is not None:
             group.task.cancel()
-
-
-async def _settled(result: Any) -> ExecutionResult:
-    found: ExecutionResult = await result if isawaitable(result) else result
-    return found
-
-
-def encode(result: ExecutionResult, where: str, known: dict[str, dict[str, Any]] | None = None) -> bytes:
-    """A result as JSON.
-
-    Args:
-        known: faults that were logged before, by place, and are shown again without another line in the log.
-    """
-    body: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        body["errors"] = [_presented(error, where, known) for error in result.errors]
-    try:
-        return orjson.dumps(body)
-    except TypeError as fault:  # a number beyond 64 bits in foreign JSON
-        return orjson.dumps({"data": None, "errors": [internal(fault, where)]})
-
-
-def _presented(error: Any, where: str, known: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
-    if known is None:
-        return present(error, where)
-    place = f"{type(error.original_error).__name__} {error.path}"
-    if (shown := known.get(place)) is None:
-        shown = present(error, where)
-        if "id" in shown["extensions"]:
-            if len(known) >= 100:
-                known.clear()
-            known[place] = shown
-    return shown
-
-
-def _plan(size: int, bodies: list[bytes]) -> list[bytes]:
-    """The parts between which a prefix of this size stands: header, body and header, …, body."""
-    plan = [text_header(size + len(bodies[0]))]
-    for body, following in pairwise(bodies):
-        plan.append(body + text_header(size + len(following)))
-    plan.append(bodies[-1])
-    return plan
 
 
 def frozen(value: Any) -> Hashable:

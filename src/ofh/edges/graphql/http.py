@@ -21,10 +21,10 @@ from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
 
 from .context import Contexts
-from .fanout import encode
 from .gate import Gate, RawHeaders
 from .hub_schema import Asked, HubSchema, Operation
 from .ide.page import Ide
+from .rendering import encode
 from .runner import Runner
 
 Scope = MutableMapping[str, Any]

@@ -12,11 +12,13 @@ from operator import attrgetter
 from typing import Any
 
 from graphql import (
+    GraphQLAbstractType,
     GraphQLField,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
     Undefined,
+    is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -76,6 +78,31 @@ def _field(executor: FanoutExecutor, parent: GraphQLObjectType, details: FieldDe
 def _object(executor: FanoutExecutor, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete:
     if kind.is_type_of is not None:
         raise NotPlain
+    return _fields(executor, kind, details)
+
+
+def _abstract(executor: FanoutExecutor, kind: GraphQLAbstractType, details: FieldDetailsList) -> Complete:
+    """By the class of the object; what is selected of some types may be plain and of others not."""
+    plain: dict[str, Complete] = {}
+    for possible in executor.schema.get_possible_types(kind):
+        try:
+            plain[possible.name] = _fields(executor, possible, details)
+        except NotPlain:
+            continue
+    if not plain:
+        raise NotPlain
+
+    def complete(value: Any) -> Any:
+        # Strawberry tells the types of an interface apart by their classes, and none descends from another.
+        definition = getattr(type(value), "__strawberry_definition__", None)
+        if definition is None or definition.name not in plain:
+            raise NotPlain
+        return plain[definition.name](value)
+
+    return complete
+
+
+def _fields(executor: FanoutExecutor, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete:
     steps: list[tuple[str, Read, Complete]] = []
     for name, below in executor.collect_subfields(kind, details).grouped_field_set.items():
         field = _field(executor, kind, below)
@@ -139,6 +166,8 @@ def _present(executor: FanoutExecutor, kind: Any, details: FieldDetailsList) -> 
             return finish(value)
 
         return complete
+    if is_abstract_type(kind):
+        return _abstract(executor, kind, details)
     if is_list_type(kind):
         each = _complete(executor, kind.of_type, details)
 

@@ -26,9 +26,11 @@ from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.strict_json import BadJson, loads
 
 from .context import Context, Contexts
-from .fanout import Fanout, Join, Member, Shown, encode
+from .fanout import Fanout, Join
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
+from .members import Member, Shown
+from .rendering import encode
 from .runner import Runner
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -455,7 +457,7 @@ class Socket(AnySocket):
                 continue
             for id, member in list(self._operations.items()):
                 group = member.group if isinstance(member, Member) else None
-                if group is not None and group.join.workspace_id == workspace_id and group.join.scope != scope:
+                if group is not None and group.workspace_id == workspace_id and group.scope != scope:
                     member.leave()
                     self._start(id, group.operation)
 

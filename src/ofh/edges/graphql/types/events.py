@@ -209,17 +209,25 @@ class CoverageChanged(FleetEvent):
 
 
 @strawberry.type(
-    description="How a workspace stood at one moment: the state that the events before its cursor come to, and that "
+    description="How a workspace stood at one moment: the state that the events up to its cursor come to, and that "
     "those behind it change."
 )
 class Snapshot(FleetEvent):
     @field("All drones of the workspace, in the order of their ids; with an area, those whose last position is in it.")
     def drones(self) -> list[Drone]:
-        return [Drone(row=row, sight=self.sight) for row in self.event.drones]
+        then = self.event.drones_then or {}
+        return [Drone(row=row, sight=self.sight, then=then.get(row.id)) for row in self.event.drones]
 
     @field("All its remote controllers, in the order of their ids; with an area, those whose last position is in it.")
     def remote_controllers(self) -> list[RemoteController]:
-        return [RemoteController(row=row, sight=self.sight) for row in self.event.remote_controllers]
+        then = self.event.controllers_then or {}
+        rows = self.event.remote_controllers
+        return [RemoteController(row=row, sight=self.sight, then=then.get(row.id)) for row in rows]
+
+    @field("The alerts that stood, in the order of their ids; wherever their drones are.")
+    async def alerts(self, info: Info) -> list[Alert]:
+        rows = await info.context.loaders.alerts.load_many(self.event.alert_ids)
+        return [Alert(row=row, sight=self.sight) for row in rows if row is not None]
 
     @field("The area that it shows; null: everywhere.")
     def area(self) -> Bounds | None:

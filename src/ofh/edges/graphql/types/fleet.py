@@ -14,6 +14,7 @@ from ofh.dji import products
 from ofh.domain import devices, events, tracks
 from ofh.domain.devices import DeviceState, Property
 from ofh.domain.exports.about import ExportFormat
+from ofh.domain.past import Then
 from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
@@ -183,9 +184,14 @@ def track_point(point: tracks.TrackPoint) -> TrackPoint:
     )
 
 
-@strawberry.type(description="An uncrewed aircraft that the hub knows.")
+@strawberry.type(
+    description="An uncrewed aircraft that the hub knows. In the Snapshot of a past moment `online`, `position`, "
+    "`battery`, `telemetry` and `currentFlight` are of that moment, and all else is as it is now."
+)
 class Drone(OfWorkspace):
     row: strawberry.Private[models.Drone]
+    then: strawberry.Private[Then | None] = None
+    """What is of a past moment; None: this is how it is now."""
 
     @property
     def workspace_id(self) -> int:
@@ -194,7 +200,7 @@ class Drone(OfWorkspace):
     @cached_property
     def state(self) -> DeviceState:
         """Decoded once, however many fields ask."""
-        return DeviceState.from_json(self.row.state)
+        return DeviceState.from_json(self.row.state) if self.then is None else self.then.state
 
     @field("The same number as in the REST API.")
     def id(self) -> strawberry.ID:
@@ -218,7 +224,7 @@ class Drone(OfWorkspace):
 
     @field("Whether it is linked to the hub at present.")
     def online(self) -> bool:
-        return self.row.online
+        return self.row.online if self.then is None else self.then.online
 
     @field("The connection that it last came in by; null if that has been deleted.")
     async def last_connection(self, info: Info) -> Annotated["Connection", strawberry.lazy(".workspaces")] | None:
@@ -243,7 +249,11 @@ class Drone(OfWorkspace):
 
     @field("The flight that it is on; null on the ground.")
     async def current_flight(self, info: Info) -> Flight | None:
-        row = await info.context.loaders.current_flight.load(self.row.id)
+        loaders, then = info.context.loaders, self.then
+        if then is None:
+            row = await loaders.current_flight.load(self.row.id)
+        else:  # one that was deleted since is null
+            row = None if then.flight_id is None else await loaders.flights.load(then.flight_id)
         return Flight(row=row, sight=self.sight) if row else None
 
     @field("Its flights in this workspace, the newest first.")
@@ -313,9 +323,14 @@ class Drone(OfWorkspace):
         return services.export_links.drone(self.row.id, from_, to, format)
 
 
-@strawberry.type(description="A pilot's handset, which links its aircraft to the hub.")
+@strawberry.type(
+    description="A pilot's handset, which links its aircraft to the hub. In the Snapshot of a past moment `online` and "
+    "`position` are of that moment, and all else is as it is now."
+)
 class RemoteController(OfWorkspace):
     row: strawberry.Private[models.RemoteController]
+    then: strawberry.Private[Then | None] = None
+    """What is of a past moment; None: this is how it is now."""
 
     @property
     def workspace_id(self) -> int:
@@ -339,11 +354,11 @@ class RemoteController(OfWorkspace):
 
     @field("Whether it is linked to the hub at present.")
     def online(self) -> bool:
-        return self.row.online
+        return self.row.online if self.then is None else self.then.online
 
     @field("Its last known position; null if it never had one.")
     def position(self) -> Position | None:
-        return last_position(DeviceState.from_json(self.row.state))
+        return last_position(DeviceState.from_json(self.row.state) if self.then is None else self.then.state)
 
 
 @strawberry.type(description="A drone's position as it came in, with what else was known of the drone at that moment.")

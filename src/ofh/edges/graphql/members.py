@@ -1,0 +1,128 @@
+"""Who is served by a group: one operation of one socket, and how messages are handed to many of them."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import orjson
+
+from ofh.domain.actors import Actor
+from ofh.domain.errors import HubError
+from ofh.edges.errors import WIRE, present, to_graphql_error
+from ofh.edges.outlet import Outlet, text_header
+
+from .hub_schema import Operation
+
+
+class Owner(Protocol):
+    """Whoever put a member into a group."""
+
+    actor: Actor
+
+    def member_ended(self, member: "Member", error: "Shown | None") -> None:
+        """The group ended: `complete`, or by this error. The member has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An error as clients see it."""
+
+    body: dict[str, Any]
+    ws_close: int | None
+    """The code to close the whole socket with, if any."""
+
+    @classmethod
+    def of(cls, error: HubError) -> "Shown":
+        """A refusal."""
+        return cls(present(to_graphql_error(error), ""), WIRE[error.code].ws_close)
+
+
+class Gathering(Protocol):
+    """Members who want the same."""
+
+    operation: Operation
+
+    @property
+    def workspace_id(self) -> int:
+        """The workspace that it shows."""
+
+    @property
+    def scope(self) -> Hashable:
+        """The rights that its members have in common: `(workspace_id, role)`."""
+
+    def remove(self, member: "Member") -> None:
+        """Let a member go; the last one takes the group with it."""
+
+    def resume(self, member: "Member") -> None:
+        """A member that lagged may be served again."""
+
+    def standing(self, member: "Member") -> Any:
+        """Where a member would go on that begins anew; None where it gets the current state."""
+
+
+class Member:
+    """One operation of one socket in a group."""
+
+    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size")
+
+    def __init__(self, owner: Owner, outlet: Outlet, id: str) -> None:
+        self.owner = owner
+        self.outlet = outlet
+        self.id = id
+        self.prefix = b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":'
+        self.size = len(self.prefix)
+        self.group: Gathering | None = None
+        self.has: Any = None
+        """In a group that watches: the state that it was given, until the next batch went out."""
+        self.place: Any = None
+        """In a group that follows a feed: where it stands there, while that is not where the group stands."""
+
+    def workspaces(self) -> set[int]:
+        """The workspace that it shows."""
+        return {self.group.workspace_id} if self.group is not None else set()
+
+    def leave(self) -> None:
+        """Get nothing more."""
+        if self.group is not None:
+            self.group.remove(self)
+
+    def resumed(self) -> None:
+        """The outlet has caught up."""
+        if self.group is not None:
+            self.group.resume(self)
+
+
+def send(members: Iterable[Member], bodies: list[bytes]) -> list[Member]:
+    """Hand the ends of messages to members: shared parts around each one's own beginning, in one call per member.
+
+    Returns:
+        Those that lag, who got nothing.
+    """
+    lagging: list[Member] = []
+    if not bodies:
+        return lagging
+    plans: dict[int, list[bytes]] = {}
+    for member in members:
+        outlet = member.outlet
+        if outlet.paused:
+            lagging.append(member)
+            continue
+        if not outlet.raw:
+            for body in bodies:
+                outlet.message(member.prefix + body)
+            continue
+        plan = plans.get(member.size)
+        if plan is None:
+            plan = plans[member.size] = _plan(member.size, bodies)
+        outlet.put(member.prefix.join(plan))
+    return lagging
+
+
+def _plan(size: int, bodies: list[bytes]) -> list[bytes]:
+    """The parts between which a prefix of this size stands: header, body and header, …, body."""
+    plan = [text_header(size + len(bodies[0]))]
+    for body, following in pairwise(bodies):
+        plan.append(body + text_header(size + len(following)))
+    plan.append(bodies[-1])
+    return plan
