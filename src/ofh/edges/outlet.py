@@ -80,15 +80,18 @@ class Flusher:
 class RawOutlet:
     """Frames written straight to the transport."""
 
-    __slots__ = ("_channel", "_flusher", "_on_resume", "_pending", "_resumed", "_size", "_written")
+    __slots__ = ("_channel", "_first", "_flusher", "_more", "_on_resume", "_resumed", "_size")
     raw = True
 
     def __init__(self, channel: Channel, flusher: Flusher, on_resume: Callable[[], None]) -> None:
         self._channel = channel
         self._flusher = flusher
-        self._pending: list[bytes] = []
+        self._first = b""
+        """What waits for the end of this turn: nearly always one piece, for which a list is dear."""
+        self._more: list[bytes] | None = None
+        """All that waits, where it is more than one piece."""
         self._size = 0
-        self._written = 0
+        """Bytes of it."""
         self._on_resume = on_resume
         self._resumed: asyncio.Event | None = None
         channel.on_resume = self._resume
@@ -98,11 +101,14 @@ class RawOutlet:
         return self._channel.paused
 
     def put(self, frames: bytes) -> None:
-        pending = self._pending
-        if not pending:
+        if not self._first:
+            self._first, self._size = frames, len(frames)
             self._flusher.mark(self)
-        pending.append(frames)
-        self._size += len(frames)
+        else:
+            if self._more is None:
+                self._more = [self._first]
+            self._more.append(frames)
+            self._size += len(frames)
         if self._size > JOIN_BYTES:
             self.flush()
 
@@ -111,12 +117,12 @@ class RawOutlet:
 
     def flush(self) -> None:
         """Write out what waits here."""
-        if self._size:
-            pending = self._pending
-            self._written += self._size
-            self._size = 0
-            frames = pending[0] if len(pending) == 1 else b"".join(pending)
-            pending.clear()
+        frames = self._first
+        if frames:
+            self._first = b""
+            if self._more is not None:
+                frames = b"".join(self._more)
+                self._more = None
             self._channel.write(frames)
 
     def _resume(self) -> None:
@@ -136,7 +142,7 @@ class RawOutlet:
 
     def taken(self) -> int | None:
         waiting = self._channel.buffered()
-        return self._written - waiting if waiting else None
+        return self._channel.handed - waiting if waiting else None
 
     async def close(self, code: int, reason: str) -> None:
         self.flush()

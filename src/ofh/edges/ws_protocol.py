@@ -2,14 +2,18 @@
 
 An ordinary ASGI `send` costs several times as much as the system call below it. Where nothing rewrites frames on the
 way (no compression agreed), the scope's extensions offer a `Channel`; an application that finds none uses `send`.
+While nothing waits in the transport a channel writes to the socket itself: with a thousand sockets every object that a
+delivery touches has left the processor's cache, so what counts is how few they are.
 
 Beyond that it mends what a peer that never reads could abuse: closing does not wait for such a peer, and ends for
 certain after the close timeout.
 """
 
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -24,14 +28,21 @@ HIGH_WATER_BYTES = 192 * 1024
 
 GOING_AWAY = 1001
 
+BY_TRANSPORT = -1
+"""In the place of a descriptor: frames have to go by the transport."""
+
 
 class Channel:
     """The raw way to one peer. Valid from the moment that the websocket is accepted."""
 
-    __slots__ = ("_protocol", "on_resume", "paused")
+    __slots__ = ("_descriptor", "_protocol", "handed", "on_resume", "paused")
 
     def __init__(self, protocol: "HubWebSocketProtocol") -> None:
         self._protocol = protocol
+        self._descriptor = BY_TRANSPORT
+        """Of the socket, while nothing waits in the transport and nothing has closed."""
+        self.handed = 0
+        """Bytes that the transport was given, to write them as soon as it can."""
         self.paused = False
         """More than the high-water mark is waiting."""
         self.on_resume: Callable[[], None] | None = None
@@ -39,7 +50,21 @@ class Channel:
 
     def write(self, frames: bytes) -> None:
         """Send whole, unmasked frames, now; drops them where the websocket is closing."""
-        self._protocol.write_frames(frames)
+        descriptor = self._descriptor
+        if descriptor != BY_TRANSPORT:
+            try:
+                sent = os.write(descriptor, frames)
+            except OSError:
+                sent = 0  # nothing fits, or the peer is gone: the transport finds out, and knows what to do
+            if sent == len(frames):
+                return
+            frames = frames[sent:]
+        self.handed += len(frames)
+        self._descriptor = self._protocol.write_frames(frames)
+
+    def hold(self) -> None:
+        """Somebody else writes or closes: look at the transport before the next frames."""
+        self._descriptor = BY_TRANSPORT
 
     def buffered(self) -> int:
         """Bytes that the peer's side has not taken yet."""
@@ -56,6 +81,31 @@ class Channel:
     def close(self, code: int, reason: str) -> None:
         """Close without waiting for the peer; it is cut off where it does not answer within the close timeout."""
         self._protocol.close_now(code, reason)
+
+
+class _Watched:
+    """A transport whose channel learns of whatever else is written to it, and of its end."""
+
+    __slots__ = ("_channel", "_transport")
+
+    def __init__(self, transport: Any, channel: Channel) -> None:
+        self._transport = transport
+        self._channel = channel
+
+    def write(self, data: bytes) -> None:
+        self._channel.hold()
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._channel.hold()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._channel.hold()
+        self._transport.abort()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class HubWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -83,13 +133,24 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=self.high_water_bytes)
         if not self.conn.extensions:
             self.channel = Channel(self)
+            self.transport = cast(Any, _Watched(self.transport, self.channel))
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self.channel
 
-    def write_frames(self, frames: bytes) -> None:
-        """See `Channel.write`."""
-        if self.handshake_complete and not self.close_sent and not self.disconnected:
-            self.transport.write(frames)
+    def write_frames(self, frames: bytes) -> int:
+        """Write by the transport, which keeps what the peer does not take yet; see `Channel.write`.
+
+        Returns:
+            The descriptor to which further frames may be written past the transport, until `Channel.hold` says
+            otherwise; BY_TRANSPORT where they may not.
+        """
+        if not self.handshake_complete or self.close_sent or self.disconnected:
+            return BY_TRANSPORT
+        transport = self.transport
+        transport.write(frames)
+        if transport.get_write_buffer_size() or transport.is_closing() or is_ssl(transport):
+            return BY_TRANSPORT
+        return cast(int, transport.get_extra_info("socket").fileno())
 
     def close_now(self, code: int, reason: str) -> None:
         """See `Channel.close`."""
@@ -127,6 +188,11 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.channel is not None:
+            self.channel.hold()  # the descriptor may be another socket's in a moment
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
