@@ -120,6 +120,8 @@ class RemoteBroker:
         """Status messages of unbound serial numbers whose publisher was not proven."""
         self.failed = 0
         """Messages whose handler failed; acknowledged, so that they do not come for ever."""
+        self.inherited = 0
+        """Processes that are gone and whose messages this one has taken over."""
         self.refused_logins = 0
         """Attempts to connect with wrong credentials; Mosquitto does not say whose."""
 
@@ -178,6 +180,7 @@ class RemoteBroker:
             async with asyncio.timeout(within_s):
                 if await link.open():
                     await self._hand_over(link)
+                    self.inherited += 1
             is_empty = True
         except (OSError, LinkError, TimeoutError) as error:
             log.warning("mqtt messages of a process that is gone wait on", reason=str(error) or "it took too long")
@@ -289,6 +292,7 @@ class RemoteBroker:
             "unattributed": self.unattributed,
             "failed": self.failed,
             "refused_logins": self.refused_logins,
+            "inherited": self.inherited,
         }
 
     async def _administer(self, work: Coroutine[Any, Any, Result]) -> Result:

@@ -62,8 +62,6 @@ class Handover:
         self._leave_s = leave_s
         self._inherit_s = inherit_s
         self._is_leaving = False
-        self.inherited = 0
-        """Sessions of others that were taken over."""
 
     async def run(self) -> None:
         """Give signs of life, and look for processes that give none, until cancelled."""
@@ -101,5 +99,5 @@ class Handover:
     async def _take_over(self, roster: Roster, gone: str) -> None:
         log.warning("a process is gone, and what the broker holds for it is taken over")
         if await self._broker.inherit(gone, within_s=self._inherit_s):
-            self.inherited += 1
             await roster.forget(gone)
+            log.info("nothing is left for the process that is gone")

@@ -6,7 +6,6 @@ import os
 import signal
 from contextlib import AsyncExitStack
 
-import httpx2
 import pytest
 
 from tests.integration.faults.conftest import Servers
@@ -27,6 +26,50 @@ from tests.support.workers import keeps_session, two
 pytestmark = pytest.mark.services
 
 
+async def test_processes_come_and_go_under_load(servers: Servers) -> None:
+    """A hub of two workers stays. Of two others one is told to stop and one is killed, and neither comes back; then the
+    workers are replaced one by one, and all that time somebody answers and is ready.
+    """
+    way, settings = servers.way, {"OFH_MQTT_INHERIT_S": "3"}
+    async with AsyncExitStack() as stack:
+        stays = await stack.enter_async_context(hub_process(way, OFH_WORKERS="2", **settings))
+        stops = await stack.enter_async_context(hub_process(way, OFH_MQTT_CLIENT_ID="stops", **settings))
+        dies = await stack.enter_async_context(hub_process(way, OFH_MQTT_CLIENT_ID="dies", **settings))
+        team = await crew(way, stays, controllers=3)
+        controllers = await stack.enter_async_context(flying(way, team, per_s=150))
+        drones = await drone_ids(stays, team, controllers)
+        board = await stack.enter_async_context(dashboard(stops, token=team.token))
+        await board.subscribe(POSITIONS, workspace=team.workspace)
+        await until(lambda: board.longitudes.keys() == set(drones), "the drones to be seen")
+
+        dies.kill()
+        await ended(stops)
+        assert await until(lambda: board.close_code) == 1001
+        for controller in controllers:
+            await controller.reported(50)  # some for the process that was killed
+        await all_acknowledged(controllers)
+        await all_stored_once(way, controllers)
+        await until(lambda: "nothing is left for the process that is gone" in stays.log.read_text())
+        assert not await keeps_session(servers.mosquitto, "stops-0")
+        assert not await keeps_session(servers.mosquitto, "dies-0")
+
+        before = await two(stays.process.pid)
+        asking = asyncio.create_task(always_ready(stays))
+        for controller in controllers:
+            controller.fly(150)
+            await controller.reported(50)
+        stays.process.send_signal(signal.SIGHUP)
+        await until(lambda: "all hub processes are replaced" in stays.log.read_text())
+        after = await two(stays.process.pid, but=frozenset(before))
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        os.kill(min(after), signal.SIGKILL)  # it is started again
+        await all_acknowledged(controllers)
+        await all_stored_once(way, controllers)
+        await ended(stays)
+
+
 async def ended(hub: HubProcess) -> None:
     """Told to stop, it ends in order."""
     hub.process.terminate()
@@ -35,79 +78,14 @@ async def ended(hub: HubProcess) -> None:
     assert not faults_in(hub), faults_in(hub)[0]
 
 
-async def test_one_is_taken_away_and_one_is_killed_and_neither_comes_back(servers: Servers) -> None:
-    way, settings = servers.way, {"OFH_MQTT_INHERIT_S": "3"}
-    async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(hub_process(way, OFH_MQTT_CLIENT_ID="one", **settings))
-        two = await stack.enter_async_context(hub_process(way, OFH_MQTT_CLIENT_ID="two", **settings))
-        team = await crew(way, two, controllers=3)
-        controllers = await stack.enter_async_context(flying(way, team, per_s=150))
-        drones = await drone_ids(two, team, controllers)
-        boards = [await stack.enter_async_context(dashboard(hub, token=team.token)) for hub in (one, two)]
-        for board in boards:
-            await board.subscribe(POSITIONS, workspace=team.workspace)
-            await until(lambda board=board: board.longitudes.keys() == set(drones), "the drones to be seen")
-
-        await ended(one)
-        assert await until(lambda: boards[0].close_code) == 1001
-        for controller in controllers:
-            await controller.reported(50)
-        await all_acknowledged(controllers)
-        await all_stored_once(way, controllers)
-        assert not await keeps_session(servers.mosquitto, "one-0")
-
-        three = await stack.enter_async_context(hub_process(way, OFH_MQTT_CLIENT_ID="three", **settings))
-        for controller in controllers:
-            controller.fly(150)
-            await controller.reported(50)
-        two.kill()
-        for controller in controllers:
-            await controller.reported(50)  # some for the process that is gone
-        await all_acknowledged(controllers)
-        await all_stored_once(way, controllers)
-        assert not await keeps_session(servers.mosquitto, "two-0")
-
-        await ended(three)  # the last: what comes now waits for it
-        for controller in controllers:
-            controller.fly(150)
-            await controller.reported(50)
-        three = await stack.enter_async_context(
-            hub_process(way, port=three.port, OFH_MQTT_CLIENT_ID="three", **settings)
-        )
-        await all_acknowledged(controllers)
-        await all_stored_once(way, controllers)
-        assert not faults_in(three), faults_in(three)[0]
-
-
-async def test_workers_are_replaced_one_by_one_under_load(servers: Servers) -> None:
-    """Somebody always answers, and says that the hub is ready. Then one is killed."""
-    way = servers.way
-    async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(hub_process(way, OFH_WORKERS="2"))
-        team = await crew(way, hub, controllers=2)
-        before = await two(hub.process.pid)
-        controllers = await stack.enter_async_context(flying(way, team, per_s=150))
-        asking = asyncio.create_task(always_ready(hub))
-        for controller in controllers:
-            await controller.reported(50)
-        hub.process.send_signal(signal.SIGHUP)
-        await until(lambda: "all hub processes are replaced" in hub.log.read_text())
-        after = await two(hub.process.pid, but=frozenset(before))
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        os.kill(min(after), signal.SIGKILL)
-        await two(hub.process.pid, but=frozenset(before | {min(after)}))
-        await all_acknowledged(controllers)
-        await all_stored_once(way, controllers)
-        await ended(hub)
-
-
 async def always_ready(hub: HubProcess) -> None:
     """Ask by a new connection each time, as many clients would."""
     while True:
-        # A process that stops may close a connection whose request comes very late; none is ever refused.
-        with contextlib.suppress(httpx2.ReadError, httpx2.RemoteProtocolError):
-            async with httpx2.AsyncClient() as client:
-                assert (await client.get(f"{hub.url}/readyz")).status_code == 200
-        await asyncio.sleep(0.02)
+        reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)  # never refused
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        # A process that stops may close a connection whose request comes very late.
+        with contextlib.suppress(ConnectionError):
+            status = await reader.readline()
+            assert status in (b"HTTP/1.1 200 OK\r\n", b"")
+        writer.close()
+        await asyncio.sleep(0.05)
