@@ -98,6 +98,7 @@ class HubApp:
                 alert_rules=hub.alert_rules,
                 map_elements=hub.map_elements,
                 feed=hub.feed,
+                steering=hub.steering,
                 traffic=hub.traffic,
                 coverages=hub.coverages,
                 covered_ground=hub.covered_ground,
@@ -122,7 +123,7 @@ class HubApp:
         )
 
         schema = build_schema(introspection=settings.introspection)
-        self.fanout = Fanout(contexts, operation_s=settings.operation_s)
+        self.fanout = Fanout(contexts, hub.steering, operation_s=settings.operation_s)
         users: Counter[int] = Counter()  # a user's sockets are counted together, whichever edge they are of
         self.sockets = Sockets(
             schema,

@@ -65,6 +65,7 @@ from ofh.services.derivation import Derivation
 from ofh.services.discarding import Discarding
 from ofh.services.exports import ExportRules, Exports
 from ofh.services.feed import Feed
+from ofh.services.feed_keeping import FeedKeeping
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
@@ -76,10 +77,13 @@ from ofh.services.journal import Journal
 from ofh.services.link import Links
 from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
+from ofh.services.past import Past
 from ofh.services.pilot_media import PilotMedia
 from ofh.services.presence import Presence, PresenceRules
 from ofh.services.recorder import Recorder, RecorderRules
+from ofh.services.replays import Replays
 from ofh.services.rows import Rows
+from ofh.services.steering import Steering
 from ofh.services.streams import Streams
 from ofh.services.telemetry import Telemetry, TelemetryRules
 from ofh.services.topologies import Topologies
@@ -269,7 +273,13 @@ class Hub:
             clock=now,
         )
         self.retention = retention_of(settings, self.database)
+        self.feed_keeping = FeedKeeping(self.database, now, every_s=settings.feed_pack_s)
         self.feed = Feed(self.bus, self.database, feed_rules_of(settings))
+        self.steering = Steering(self.people.control)
+        self.past = Past(self.database, self.people.access, now)
+        self.replays = Replays(
+            self.database, self.past, self.steering, now, time.monotonic, per_user=settings.replays_per_user
+        )
         self.rows = Rows(
             self.feed,
             self.people.control,
@@ -454,6 +464,7 @@ class Hub:
                 self._run(stack, "jobs", self.workshop.run)
             self._run(stack, "numbers of jobs", self.jobs.keep_looking)
             self._run(stack, "housekeeping", self._housekeep)
+            self._run(stack, "feed keeping", self.feed_keeping.run)
             self._run(stack, "storage", self._keep_storage)
             self._stack = stack.pop_all()
 

@@ -6,12 +6,22 @@ A feed has one more word, the Snapshot, which is made of rows (`services/snapsho
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 from .areas import Area
 from .events import BatteryReported, ControllerPositioned, DronePositioned, EventKind, FeedEvent
 
 T = TypeVar("T", bound=FeedEvent)
+
+
+class Delivery(StrEnum):
+    """What a reader of a feed gets."""
+
+    LATEST = "LATEST"
+    """Of positions and charges the newest of each device, all else whole."""
+    ALL = "ALL"
+    """Everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from ofh.store import feed as store
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
 
-from .feed_pages import PAGE, Missing, Pages, begins, page_of, read_events
+from .feed_pages import PAGE, Missing, Page, Pages, begins, page_of, read_page
 from .snapshots import Snapshot, read_snapshot
 from .watching import Item, Watch, batteries_of, controllers_of, only, positions_of
 
@@ -158,7 +158,8 @@ class WorkspaceFeed:
         self._tail = []
         if self._tail_begins <= self.head:
             try:
-                self._tail = await read_events(self._database, self._workspace_id, self._tail_begins, self.head)
+                page = await read_page(self._database, self._workspace_id, self._tail_begins, self.head)
+                self._tail, self._tail_begins = list(page.events), page.first
             except Missing:  # older than what is kept
                 self._tail_begins = self.head + 1
 
@@ -230,14 +231,16 @@ class WorkspaceFeed:
                 self._turn_page(event.seq)
             self._tail.append(event)
         self.head, self.head_at = message.last, message.at
+        if page_of(self.head) != page_of(self._tail_begins):  # by events that this version does not know
+            self._turn_page(self.head)
         self._moved.set()
         self._moved = asyncio.Event()
         self._deliver(events)
 
     def _turn_page(self, seq: int) -> None:
-        """The tail has become a whole page, unless it began in the middle of one."""
-        if self._tail_begins == begins(page_of(self._tail_begins)):
-            self._pages.keep(self._workspace_id, page_of(self._tail_begins), self._tail)
+        """Nothing is added to the tail's page any more."""
+        page = Page(self._tail_begins, self._tail)
+        self._pages.keep(self._workspace_id, page_of(self._tail_begins), page)
         self._tail, self._tail_begins = [], begins(page_of(seq))
 
     def behind(self, head: int) -> None:
@@ -313,16 +316,16 @@ class WorkspaceFeed:
         """
         if after >= self.head:
             return Stretch((), after)
-        page = page_of(after + 1)
-        upto = min(begins(page) + PAGE - 1, self.head)
-        if after + 1 >= self._tail_begins:
-            events: Sequence[FeedEvent] = self._tail
-        elif upto < self._tail_begins - 1 or self._tail_begins == begins(page_of(self._tail_begins)):
-            events = await self._pages.get(self._workspace_id, page)
-        else:  # the tail begins within this page, since what is before it is not kept
+        number = page_of(after + 1)
+        upto = min(begins(number) + PAGE - 1, self.head)
+        if number == page_of(self._tail_begins):
+            page = Page(self._tail_begins, self._tail)
+        else:
+            page = await self._pages.get(self._workspace_id, number)
+        if after + 1 < page.first:
             raise Missing
-        start = bisect_right(events, after, key=_seq)
-        return Stretch(events[start : bisect_right(events, upto, key=_seq)], upto)
+        start = bisect_right(page.events, after, key=_seq)
+        return Stretch(page.events[start : bisect_right(page.events, upto, key=_seq)], upto)
 
     async def newest(self) -> int:
         """The number of the newest event that is stored, told or not.

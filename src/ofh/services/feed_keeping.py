@@ -11,7 +11,7 @@ has left over the next one finds.
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +51,7 @@ class _Looked:
     """Its newest number then."""
     due_us: int | None = None
     """When to look again though there is nothing new; None: all is packed."""
-    state_events: int = STATE_EVENTS
+    state_events: int = field(default_factory=lambda: STATE_EVENTS)
     """How many events lie between two of its past states."""
 
 

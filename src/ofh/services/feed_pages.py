@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ofh.domain.event_json import from_body
 from ofh.domain.events import FeedEvent
@@ -17,6 +18,16 @@ from ofh.store.database import Database
 
 PAGE = 512
 """Numbers of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The events of a page, or those of them that are still kept."""
+
+    first: int
+    """From this number on they are all there."""
+    events: Sequence[FeedEvent]
+
 
 Key = tuple[int, int]
 """A workspace, and how manieth page of its feed."""
@@ -46,22 +57,22 @@ class Pages:
     def __init__(self, database: Database, capacity: int) -> None:
         self._database = database
         self._most = max(1, capacity // PAGE)
-        self._pages: OrderedDict[Key, Sequence[FeedEvent]] = OrderedDict()
-        self._loading: dict[Key, asyncio.Task[Sequence[FeedEvent]]] = {}
+        self._pages: OrderedDict[Key, Page] = OrderedDict()
+        self._loading: dict[Key, asyncio.Task[Page]] = {}
         self.loaded = 0
         """Pages that were read from the database, since the start."""
 
-    def held(self, workspace_id: int, page: int) -> Sequence[FeedEvent] | None:
+    def held(self, workspace_id: int, page: int) -> Page | None:
         """A page that is at hand; None where it is not."""
         found = self._pages.get((workspace_id, page))
         if found is not None:
             self._pages.move_to_end((workspace_id, page))
         return found
 
-    def keep(self, workspace_id: int, page: int, events: Sequence[FeedEvent]) -> None:
-        """Keep a whole page."""
-        self._pages[(workspace_id, page)] = events
-        self._pages.move_to_end((workspace_id, page))
+    def keep(self, workspace_id: int, number: int, page: Page) -> None:
+        """Keep a page that nothing is added to any more."""
+        self._pages[(workspace_id, number)] = page
+        self._pages.move_to_end((workspace_id, number))
         while len(self._pages) > self._most:
             self._pages.popitem(last=False)
 
@@ -70,11 +81,11 @@ class Pages:
         for key in [key for key in self._pages if key[0] == workspace_id]:
             del self._pages[key]
 
-    async def get(self, workspace_id: int, page: int) -> Sequence[FeedEvent]:
-        """A whole page; several who ask for one wait for the same statement.
+    async def get(self, workspace_id: int, page: int) -> Page:
+        """A page whose last event is stored; several who ask for one wait for the same statement.
 
         Raises:
-            Missing: not all of it is there.
+            Missing: nothing of it is kept.
             HubError: UNAVAILABLE.
         """
         found = self.held(workspace_id, page)
@@ -95,29 +106,29 @@ class Pages:
             with suppress(asyncio.CancelledError, Exception):
                 await task
 
-    async def _load(self, key: Key) -> Sequence[FeedEvent]:
-        workspace_id, page = key
-        first = begins(page)
-        events = await read_events(self._database, workspace_id, first, first + PAGE - 1)
+    async def _load(self, key: Key) -> Page:
+        workspace_id, number = key
+        first = begins(number)
+        page = await read_page(self._database, workspace_id, first, first + PAGE - 1)
         self.loaded += 1
-        self.keep(workspace_id, page, events)
-        return events
+        self.keep(workspace_id, number, page)
+        return page
 
 
-async def read_events(database: Database, workspace_id: int, first: int, last: int) -> list[FeedEvent]:
-    """The events from one number to another, from the database.
+async def read_page(database: Database, workspace_id: int, first: int, last: int) -> Page:
+    """The events from one number to another, from the database; without the oldest where those are not kept.
 
     Raises:
-        Missing: not all of them are there.
+        Missing: the last one is not there.
+        HubError: UNAVAILABLE.
     """
-    pieces = await feed.read(database, workspace_id, first, last)
-    reached = first - 1
+    since, reached = first, first - 1
     events: list[FeedEvent] = []
-    for piece in pieces:
+    for piece in await feed.read(database, workspace_id, first, last):
         if piece.first > reached + 1:
-            raise Missing
+            since, events = piece.first, []
         reached = piece.last
         events += from_body(piece.body, piece.first)
     if reached < last:
         raise Missing
-    return [event for event in events if first <= event.seq <= last]
+    return Page(since, [event for event in events if since <= event.seq <= last])

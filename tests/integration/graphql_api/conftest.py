@@ -13,6 +13,7 @@ from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.edges.export_links import ExportLinks
 from ofh.edges.file_links import FileLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
+from ofh.edges.graphql.fanout import Fanout
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
@@ -42,11 +43,13 @@ from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.sessions import Sessions
+from ofh.services.steering import Steering
 from ofh.services.streams import StreamRules, Streams
 from ofh.services.traffic import Traffic, TrafficRules
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import RemoteController
+from tests.integration.graphql_api.gallery import Gallery
 from tests.integration.graphql_api.world import (
     NOW,
     SCHEMA,
@@ -171,6 +174,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         file_links=FileLinks("https://hub.example"),
         map_elements=MapElements(database, bus, access, Counts(), clock=now),
         feed=feed,
+        steering=Steering(control),
         traffic=Traffic(bus, feed, Counts(), now, key=b"k" * 32, rules=TrafficRules(interval_s=0.05)),
         info=ServerInfo(
             name="Test hub", version="1.2.3", api_version="0.11.0", stream_view_url="https://video.example/live"
@@ -214,3 +218,13 @@ async def world(database: Database) -> World:
         stranger=stranger,
         elsewhere=elsewhere,
     )
+
+
+@pytest.fixture
+async def gallery(api: Api) -> AsyncIterator[Gallery]:
+    """Nobody yet."""
+    made = Gallery(Fanout(api.contexts, api.services.steering))
+    yield made
+    await made.fanout.stop()
+    for outlet in made.outlets:
+        await outlet.close(1000, "")

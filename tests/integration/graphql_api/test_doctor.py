@@ -5,12 +5,10 @@ import pytest
 from ofh.domain.actors import Role
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.services.connections import Connections
+from tests.integration.graphql_api.gallery import Gallery, refusal, watch
 from tests.integration.graphql_api.test_queries import MALFORMED, MISSING
 from tests.integration.graphql_api.test_statements import statements
-from tests.integration.graphql_api.test_subscriptions import Gallery, gallery, refusal, watch
 from tests.integration.graphql_api.world import Api, World, make_connection
-
-__all__ = ["gallery"]
 
 DOCTOR = """query ($id: ID!) { connection(id: $id) { doctor {
     connectionId state summary steps { name state at problem detail hint } } } }"""

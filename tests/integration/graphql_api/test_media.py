@@ -12,11 +12,9 @@ from ofh.domain.events import MediaAnalysed, MediaUploaded
 from ofh.services.announcing import publish
 from ofh.store import journal
 from ofh.store.models import Drone, File, Fingerprint, Flight, Media, MediaGroup, Workspace
-from tests.integration.graphql_api.test_subscriptions import Gallery, gallery, opened, refusal, watch
+from tests.integration.graphql_api.gallery import Gallery, opened, refusal, watch
 from tests.integration.graphql_api.world import NOW, Api, World, later, make_connection, make_drone
 from tests.support.fleet import Counts
-
-__all__ = ["gallery"]  # the fixture
 
 MISSING = "987654321"
 WATCH = """subscription ($id: ID!, $drone: ID) { mediaUploaded(workspaceId: $id, droneId: $drone) {

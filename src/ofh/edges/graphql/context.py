@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ofh.services.map_elements import MapElements
     from ofh.services.media import MediaItems
     from ofh.services.sessions import Sessions
+    from ofh.services.steering import Steering
     from ofh.services.streams import Streams
     from ofh.services.traffic import Traffic
     from ofh.services.workspaces import Workspaces
@@ -67,6 +68,7 @@ class Services:
     alert_rules: "AlertRules"
     map_elements: "MapElements"
     feed: "Feed"
+    steering: "Steering"
     traffic: "Traffic"
     export_links: "ExportLinks"
     file_links: "FileLinks"

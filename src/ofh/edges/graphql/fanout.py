@@ -11,18 +11,23 @@ gets nothing until it has caught up, and then the current state again.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from ofh.domain.errors import HubError
 from ofh.edges.errors import internal
 from ofh.edges.outlet import Flusher
+from ofh.services.steering import Steering
 
 from .context import Contexts
+from .following import Bodies, Follow, Following, area_of, needed_below
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, send
 from .rendering import Renderer
+
+R = TypeVar("R")
 
 OPERATION_S = 10.0
 """How long one execution may take."""
@@ -284,15 +289,20 @@ class Fanout:
 
     Args:
         contexts: makes the surroundings of shared executions.
+        steering: by which users move what they look at; None: they cannot.
         operation_s: how long one execution may take.
     """
 
-    def __init__(self, contexts: Contexts, *, operation_s: float = OPERATION_S) -> None:
+    def __init__(
+        self, contexts: Contexts, steering: Steering | None = None, *, operation_s: float = OPERATION_S
+    ) -> None:
         self.contexts = contexts
+        self.steering = steering
         self.operation_s = operation_s
         self.flusher = Flusher()
-        self._groups: dict[Hashable, Group] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._groups: dict[Hashable, Group | Following] = {}
+        self._bodies: WeakValueDictionary[Hashable, Bodies] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def stop(self) -> None:
         """End every watch; members are not told."""
@@ -305,8 +315,11 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def enrol(self, member: Member, join: Join, operation: Operation, executor: FanoutExecutor) -> None:
+    def enrol(self, member: Member, join: "Join | Follow", operation: Operation, executor: FanoutExecutor) -> None:
         """Put a member into the group of its like, which is made where there is none."""
+        if isinstance(join, Follow):
+            self._follow(member, join, operation, executor)
+            return
         reader = member.owner.actor if operation.name in operation.document.personal else None
         key = (
             operation.document.text,
@@ -321,16 +334,61 @@ class Fanout:
             renderer = Renderer(self.contexts, operation, executor, reader, operation_s=self.operation_s)
             group = self._groups[key] = Group(self, key, join, renderer)
             group.task = self.spawn(group.run())
+        assert isinstance(group, Group)
         group.add(member)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _follow(self, member: Member, follow: Follow, operation: Operation, executor: FanoutExecutor) -> None:
+        if member.place is None:
+            member.place = replace(follow.place)
+        elif member.place.area is not None:
+            follow = follow.moved(member.place.area)
+        document = operation.document
+        reader = member.owner.actor if operation.name in document.personal else None
+        needed = document.needed_below.get(operation.name)
+        if needed is None:
+            needed = document.needed_below[operation.name] = needed_below(document, operation.node)
+        variables = {name: value for name, value in executor.variable_values.coerced.items() if name in needed}
+        shown = (document.text, operation.name, frozen(variables), follow.key, follow.scope, reader and reader.user_id)
+        key = (shown, follow.shared_key)
+        group = self._groups.get(key)
+        if group is None:
+            bodies = self._bodies.get(shown)
+            if bodies is None:
+                bodies = self._bodies[shown] = Bodies(
+                    Renderer(self.contexts, operation, executor, reader, operation_s=self.operation_s, is_feed=True)
+                )
+            group = self._groups[key] = Following(self, key, follow, bodies)
+            group.task = self.spawn(group.run())
+        assert isinstance(group, Following)
+        if follow.view is not None and member.steered is None and self.steering is not None:
+            self._let_move(member, follow, operation, executor)
+        group.add(member)
+
+    def _let_move(self, member: Member, follow: Follow, operation: Operation, executor: FanoutExecutor) -> None:
+        """Have a member look at another area when its user says so."""
+        assert self.steering is not None
+        assert follow.view is not None
+
+        def move(words: Mapping[str, Any]) -> None:
+            area, group = area_of(words), member.group
+            if area is None or group is None:
+                return
+            place = replace(group.standing(member), wants_snapshot=True, area=area)
+            group.remove(member)
+            member.place = place
+            self.enrol(member, follow, operation, executor)
+
+        member.steered = ExitStack()
+        member.steered.enter_context(self.steering.hearing("view", member.owner.actor.user_id, follow.view, move))
+
+    def spawn(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         """A task that `stop` ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def drop(self, key: Hashable, group: Group) -> None:
+    def drop(self, key: Hashable, group: Group | Following) -> None:
         """Forget a group that nobody is in, and end its watch."""
         if self._groups.get(key) is group:
             del self._groups[key]

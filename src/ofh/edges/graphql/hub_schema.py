@@ -68,7 +68,7 @@ class Asked:
 class Document:
     """A document that was read, and what is known of it."""
 
-    __slots__ = ("checked", "errors", "order", "personal", "shape", "text", "tree")
+    __slots__ = ("checked", "errors", "needed_below", "order", "personal", "shape", "text", "tree")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -78,6 +78,8 @@ class Document:
         self.errors: list[GraphQLError] = []
         self.checked: dict[str | None, GraphQLError | None] = {}
         """Operations that were weighed, where their weight does not hang on variables."""
+        self.needed_below: dict[str | None, frozenset[str]] = {}
+        """Of each subscription that follows a feed: the variables that count for how events are shown."""
         self.personal: set[str | None] = set()
         """Subscriptions that turned out to show something that depends on who reads."""
 

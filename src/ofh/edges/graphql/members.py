@@ -1,6 +1,7 @@
 """Who is served by a group: one operation of one socket, and how messages are handed to many of them."""
 
 from collections.abc import Hashable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -64,7 +65,7 @@ class Gathering(Protocol):
 class Member:
     """One operation of one socket in a group."""
 
-    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size")
+    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size", "steered")
 
     def __init__(self, owner: Owner, outlet: Outlet, id: str) -> None:
         self.owner = owner
@@ -77,6 +78,8 @@ class Member:
         """In a group that watches: the state that it was given, until the next batch went out."""
         self.place: Any = None
         """In a group that follows a feed: where it stands there, while that is not where the group stands."""
+        self.steered: ExitStack | None = None
+        """What ends with it, where it can be steered."""
 
     def workspaces(self) -> set[int]:
         """The workspace that it shows."""
@@ -86,6 +89,13 @@ class Member:
         """Get nothing more."""
         if self.group is not None:
             self.group.remove(self)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let nobody steer it any longer."""
+        steered, self.steered = self.steered, None
+        if steered is not None:
+            steered.close()
 
     def resumed(self) -> None:
         """The outlet has caught up."""

@@ -34,7 +34,8 @@ class Renderer:
         executor: of a subscriber who has been let in; the operation and its variables come from it.
         reader: whom everything is rendered for; None: for nobody in particular.
         operation_s: how long one execution may take.
-        leaves_out_gone: an event that cannot be shown since what it is about was deleted becomes `GONE`.
+        is_feed: an event that cannot be shown since what it is about was deleted becomes `GONE`; one that cannot be
+            shown now since a backend is away is an error, and whoever asked tries again.
     """
 
     def __init__(
@@ -45,14 +46,14 @@ class Renderer:
         reader: Actor | None,
         *,
         operation_s: float,
-        leaves_out_gone: bool = False,
+        is_feed: bool = False,
     ) -> None:
         self.operation = operation
         self.executor = executor
         self.reader = reader
         self._contexts = contexts
         self._operation_s = operation_s
-        self._leaves_out_gone = leaves_out_gone
+        self._is_feed = is_feed
         self._project = project(executor)
         self._faults: Faults = {}
 
@@ -62,7 +63,11 @@ class Renderer:
         return self.reader is None and self.operation.name in self.operation.document.personal
 
     def bodies(self, events: Sequence[Any]) -> list[bytes] | Awaitable[list[bytes]]:
-        """The ends of messages that show these events, one each; none at all where the operation is personal."""
+        """The ends of messages that show these events, one each; none at all where the operation is personal.
+
+        Raises:
+            HubError: UNAVAILABLE, for a feed.
+        """
         bodies: list[bytes] = []
         slow: list[tuple[int, Any]] = []
         for event in events:
@@ -116,7 +121,10 @@ class Renderer:
             return []
         where = self.operation.name or "subscription"
         for place, result in zip(places, results, strict=True):
-            if self._leaves_out_gone and _is_gone(result):
+            refusal = _refusal(result) if self._is_feed else None
+            if refusal is not None and refusal.code is Code.UNAVAILABLE:
+                raise refusal
+            if refusal is not None and refusal.code is Code.GONE and result.data is None:
                 bodies[place] = GONE
             else:
                 bodies[place] = encode(result, where, self._faults) + b"}"
@@ -128,11 +136,13 @@ async def _settled(result: Any) -> ExecutionResult:
     return found
 
 
-def _is_gone(result: ExecutionResult) -> bool:
-    if result.data is not None or not result.errors:
-        return False
-    refusals = [hub_error(error) for error in result.errors]
-    return all(refusal is not None and refusal.code is Code.GONE for refusal in refusals)
+def _refusal(result: ExecutionResult) -> HubError | None:
+    """What a result was refused with, if by nothing but refusals; a backend that is away comes first."""
+    refusals = [hub_error(error) for error in result.errors or ()]
+    known = [refusal for refusal in refusals if refusal is not None]
+    if not known or len(known) < len(refusals):
+        return None
+    return next((refusal for refusal in known if refusal.code is Code.UNAVAILABLE), known[0])
 
 
 def encode(result: ExecutionResult, where: str, known: Faults | None = None) -> bytes:

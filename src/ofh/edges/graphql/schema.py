@@ -10,6 +10,7 @@ from .mutations.alerts import AlertMutations
 from .mutations.fleet import FleetMutations
 from .mutations.map_elements import MapElementMutations
 from .mutations.media import MediaMutations
+from .mutations.steering import SteeringMutations
 from .mutations.streams import StreamMutations
 from .mutations.workspaces import WorkspaceMutations
 from .queries import Query
@@ -30,6 +31,7 @@ class Mutation(
     AlertMutations,
     StreamMutations,
     MapElementMutations,
+    SteeringMutations,
 ):
     pass
 

@@ -27,6 +27,7 @@ from ofh.edges.strict_json import BadJson, loads
 
 from .context import Context, Contexts
 from .fanout import Fanout, Join
+from .following import Follow
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
 from .members import Member, Shown
@@ -299,9 +300,14 @@ class Socket(AnySocket):
             return
         self._start(id, operation)
 
-    def _start(self, id: str, operation: Operation) -> None:
+    def _start(self, id: str, operation: Operation, place: Any = None) -> None:
+        """Begin an operation.
+
+        Args:
+            place: where a subscription goes on that begins anew (`Gathering.standing`).
+        """
         context = self._sockets.contexts.of(self.actor, address=self.address)
-        running = Running(operation, context)
+        running = Running(operation, context, place)
         self._operations[id] = running
         running.task = asyncio.create_task(self._run(id, running))
         self._tasks.add(running.task)
@@ -352,7 +358,7 @@ class Socket(AnySocket):
             return
         async with closed(aiter(stream)) as events:
             event = await anext(events, None)
-            if isinstance(event, Join):
+            if isinstance(event, Join | Follow):
                 self._enrol(id, running, event, executor)
                 return
             running.is_open = True
@@ -362,10 +368,11 @@ class Socket(AnySocket):
                         await self._next(id, running, result)
         self._finish(id, running, None)
 
-    def _enrol(self, id: str, running: "Running", join: Join, executor: FanoutExecutor) -> None:
+    def _enrol(self, id: str, running: "Running", join: Join | Follow, executor: FanoutExecutor) -> None:
         if self._operations.get(id) is not running:
             return
         member = Member(self, self.outlet, id)
+        member.place = running.place
         self._operations[id] = member
         self._sockets.fanout.enrol(member, join, running.operation, executor)
 
@@ -430,7 +437,7 @@ class Socket(AnySocket):
             if isinstance(operation, Running):
                 if operation.is_opening:
                     operation.leave()
-                    self._start(id, operation.operation)
+                    self._start(id, operation.operation, operation.place)
             elif workspace_id in operation.workspaces():
                 del self._operations[id]
                 operation.leave()
@@ -456,10 +463,12 @@ class Socket(AnySocket):
                 self.end_access(workspace_id)
                 continue
             for id, member in list(self._operations.items()):
-                group = member.group if isinstance(member, Member) else None
-                if group is not None and group.workspace_id == workspace_id and group.scope != scope:
+                if not isinstance(member, Member) or (group := member.group) is None:
+                    continue
+                if group.workspace_id == workspace_id and group.scope != scope:
+                    place = group.standing(member)
                     member.leave()
-                    self._start(id, group.operation)
+                    self._start(id, group.operation, place)
 
     # Out
 
@@ -485,11 +494,12 @@ class Socket(AnySocket):
 class Running:
     """An operation with a task of its own."""
 
-    __slots__ = ("context", "is_open", "operation", "task")
+    __slots__ = ("context", "is_open", "operation", "place", "task")
 
-    def __init__(self, operation: Operation, context: Context) -> None:
+    def __init__(self, operation: Operation, context: Context, place: Any = None) -> None:
         self.operation = operation
         self.context = context
+        self.place = place
         self.is_open = False
         """A subscription's first event has come."""
         self.task: asyncio.Task[None] | None = None

@@ -13,13 +13,19 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.errors import gone
+from ofh.domain.events import EventKind
+from ofh.domain.feed import Choice, Delivery
 from ofh.domain.traffic import Box, Sighting
 from ofh.services.media_watch import Uploaded, analysed, uploads
+from ofh.services.pages import read_feed_cursor
+from ofh.services.steering import steering_name
 
 from .arguments import Area, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
+from .following import Follow, Place
 from .types.doctor import ConnectionDoctor
+from .types.events import FleetEvent, shown_event
 from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
 from .types.media import Media
 from .types.traffic import TrafficAircraft
@@ -175,6 +181,80 @@ class Subscription:
             async for batch in watch.changes():
                 if found := await shown(batch):
                     yield found
+
+    @subscription(
+        "Everything that happens in a workspace, in the order in which it became visible. A new subscriber gets a "
+        "Snapshot, then what follows. With `after`, first all that came since that cursor, then CaughtUp, then what "
+        "follows; so whoever keeps the cursor of the last event misses nothing, however long it was away. Where "
+        "continuity cannot be proven (what came behind the cursor is not kept any longer) a Gap says so, followed by a "
+        "fresh Snapshot. An event about something that was deleted before it could be told is left out."
+    )
+    async def fleet(
+        self,
+        info: Info,
+        workspace_id: WorkspaceId,
+        after: Annotated[
+            str | None,
+            strawberry.argument(description="The cursor of the last event that was received; null: begin anew."),
+        ] = strawberry.UNSET,
+        delivery: Annotated[
+            Delivery | None,
+            strawberry.argument(description="Whether positions and charges may be conflated; `LATEST` if null."),
+        ] = Delivery.LATEST,
+        interval: Annotated[
+            int | None,
+            strawberry.argument(
+                description="With `LATEST`: at most one position and one charge of each device in so many "
+                "milliseconds, up to 3,600,000. 0: each as it comes, and conflated only for a reader who lags."
+            ),
+        ] = POSITIONS_INTERVAL_MS,
+        kinds: Annotated[
+            list[EventKind] | None,
+            strawberry.argument(
+                description="Only these kinds of events; all if left out. Snapshot, Gap and CaughtUp always come."
+            ),
+        ] = strawberry.UNSET,
+        area: Annotated[
+            Area | None,
+            strawberry.argument(
+                description="Only positions inside of it, and the one by which something left it; in the Snapshot only "
+                "what is there. What has no place, such as an alert, always comes."
+            ),
+        ] = strawberry.UNSET,
+        view: Annotated[
+            str | None,
+            strawberry.argument(
+                description="A name, 1 to 64 characters, by which `moveViewport` moves the area while this goes on."
+            ),
+        ] = strawberry.UNSET,
+    ) -> AsyncGenerator[FleetEvent, None]:
+        info.context.require_actor()
+        found = number(workspace_id, "workspaceId")
+        cursor, wanted, name = chosen(after, None), chosen(kinds, None), chosen(view, None)
+        place = Place()
+        if cursor is not None:
+            place = Place(seq=read_feed_cursor(cursor, found), is_claim=True, tells_caught_up=True)
+        choice = Choice(
+            kinds=None if wanted is None else frozenset(wanted), area=area.checked("area") if area else None
+        )
+        how, every = chosen(delivery, Delivery.LATEST), _interval(interval, POSITIONS_INTERVAL_MS)
+        if name is not None:
+            steering_name(name, "view")
+        sight = await look_or_gone(info, found, "workspace")
+        feed = info.context.services.feed
+        follow: Any = Follow(
+            key=("fleet", found),
+            open=lambda: feed.follow(found),
+            scope=(sight.workspace_id, sight.role),
+            workspace_id=sight.workspace_id,
+            show=lambda event: shown_event(event, sight),
+            choice=choice,
+            delivery=how,
+            interval=every if how is Delivery.LATEST else timedelta(0),
+            place=place,
+            view=name,
+        )
+        yield follow
 
     @subscription("How a controller's way into the hub stands: at once, then on every change.")
     async def connection_doctor(

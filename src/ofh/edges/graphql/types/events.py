@@ -11,6 +11,7 @@ import strawberry
 
 from ofh.domain import feed
 from ofh.domain.events import EventKind
+from ofh.domain.feed import Delivery
 from ofh.edges.graphql.arguments import Bounds
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
@@ -45,6 +46,18 @@ describe(
         EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
         EventKind.COVERAGE_CHANGED: "What one of them shows of the ground is known, or is not what it was.",
         EventKind.MEDIA_ANALYSED: "The hub has looked into one of them: its thumbnail and what it says are known.",
+    },
+)
+
+
+describe(
+    Delivery,
+    "Delivery",
+    "What a subscriber of `fleet` gets.",
+    {
+        Delivery.LATEST: "Of positions and charges the newest of each device, at most every `interval` milliseconds; "
+        "everything else whole.",
+        Delivery.ALL: "Everything; nothing is left out without being told.",
     },
 )
 

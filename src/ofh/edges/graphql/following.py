@@ -1,0 +1,473 @@
+"""Subscribers of a feed: each is a place in it, none is a queue.
+
+Those who want the same with the same rights are one `Following`: what happens is rendered once and handed to all who
+stand where the group stands. Whoever does not (who comes with a cursor, who lags, whose view has moved) is brought up
+from where it stands, out of pages that all share (`services/feed_pages.py`), as fast as its socket takes it. So a slow
+reader costs nothing while it does not read, holds up nobody, and misses nothing: with `LATEST` it gets, of what it
+missed, each device's newest position and charge, and all else whole.
+
+Where what a reader missed is not kept any longer, it is told so by a Gap, and begins anew with a Snapshot.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from graphql import FieldNode, FragmentDefinitionNode, Node, OperationDefinitionNode, VariableNode
+
+from ofh.domain.areas import Area
+from ofh.domain.errors import Code, HubError
+from ofh.domain.events import FeedEvent
+from ofh.domain.feed import CaughtUp, Choice, Delivery, Gap, conflated
+from ofh.edges.errors import internal
+from ofh.services.feed import WorkspaceFeed
+from ofh.services.feed_pages import Missing
+from ofh.services.snapshots import Snapshot
+
+from .hub_schema import Document
+from .members import Member, Shown, send
+from .rendering import GONE, Renderer
+
+if TYPE_CHECKING:
+    from .fanout import Fanout
+
+PORTION_BYTES = 64 * 1024
+"""Of what a reader missed, handed to its socket at once."""
+CONFLATED_EVENTS = 8_192
+"""Of what a reader with LATEST missed, conflated at once; every event of them is looked at."""
+BODIES_BYTES = 4 * 1024 * 1024
+"""Rendered events that are kept for those who come later, of each operation."""
+MEMOS = 16
+"""Stretches that were missed by somebody, kept for others who missed the same."""
+RETRY_S = 1.0
+"""Between two tries to show something while a backend is away."""
+
+NOT_KEPT = "What came behind this cursor is not kept any longer."
+UNKNOWN = "This hub has told nothing yet that stands where this cursor does."
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a reader stands, while that is not where its group does."""
+
+    seq: int | None = None
+    """It has all up to this number; None: nothing."""
+    is_claim: bool = False
+    """The number is a client's word."""
+    tells_caught_up: bool = False
+    """It is to be told once it has all."""
+    wants_snapshot: bool = False
+    gap: str | None = None
+    """Why what lies before the Snapshot may be missing."""
+    area: Area | None = None
+    """Where it has moved to; None: nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """What the resolver of `fleet` yields, once, in the place of events."""
+
+    key: Hashable
+    """What is followed, beside `choice` and the pace."""
+    open: Callable[[], AbstractAsyncContextManager[WorkspaceFeed]]
+    """Called once per group."""
+    scope: Hashable
+    """All that nested permissions may depend on: `(workspace_id, role)`; never the user."""
+    workspace_id: int
+    """The reader's part ends with the right to this workspace."""
+    show: Callable[[Any], Any]
+    """Turns an event into what the schema's type is resolved from."""
+    choice: Choice
+    delivery: Delivery
+    interval: timedelta
+    """With LATEST, at most one batch in this time; zero: everything at once."""
+    place: Place = field(default_factory=Place)
+    """Where this reader begins; its own."""
+    view: str | None = None
+    """The name by which this reader moves its area; its own."""
+
+    def moved(self, area: Area) -> "Follow":
+        """The same within another area."""
+        return replace(self, choice=replace(self.choice, area=area))
+
+    @property
+    def shared_key(self) -> Hashable:
+        """Equal for those who want the same."""
+        return (self.key, self.choice, self.delivery, self.interval, self.scope)
+
+
+class Bodies:
+    """Rendered events, kept for those who come later."""
+
+    def __init__(self, renderer: Renderer, capacity: int = BODIES_BYTES) -> None:
+        self.renderer = renderer
+        self._capacity = capacity
+        self._kept: dict[int, bytes] = {}
+        self._size = 0
+
+    def of(
+        self, events: Sequence[FeedEvent], show: Callable[[Any], Any]
+    ) -> list[tuple[int, bytes]] | Awaitable[list[tuple[int, bytes]]]:
+        """The bodies of events with their numbers, without those about what is no more."""
+        missing = [event for event in events if event.seq not in self._kept]
+        rendered = self.renderer.bodies([show(event) for event in missing])
+        if isinstance(rendered, list):
+            return self._all(events, missing, rendered)
+        return self._later(events, missing, rendered)
+
+    async def _later(
+        self, events: Sequence[FeedEvent], missing: Sequence[FeedEvent], rendering: Awaitable[list[bytes]]
+    ) -> list[tuple[int, bytes]]:
+        return self._all(events, missing, await rendering)
+
+    def _all(
+        self, events: Sequence[FeedEvent], missing: Sequence[FeedEvent], rendered: Sequence[bytes]
+    ) -> list[tuple[int, bytes]]:
+        if len(rendered) != len(missing):  # it depends on who reads
+            return []
+        for event, body in zip(missing, rendered, strict=True):
+            if event.seq not in self._kept:
+                self._kept[event.seq] = body
+                self._size += len(body)
+        found = [(event.seq, body) for event in events if (body := self._kept.get(event.seq, GONE)) != GONE]
+        while self._size > self._capacity:
+            self._size -= len(self._kept.pop(next(iter(self._kept))))
+        return found
+
+
+class Following:
+    """All who follow a feed in the same way with the same rights."""
+
+    def __init__(self, fanout: "Fanout", key: Hashable, follow: Follow, bodies: Bodies) -> None:
+        self.follow = replace(follow, place=Place(), view=None)
+        self.operation = bodies.renderer.operation
+        self._fanout = fanout
+        self._key = key
+        self._bodies = bodies
+        self._feed: WorkspaceFeed | None = None
+        self._level: dict[Member, None] = {}
+        """Who has all up to `_sent`."""
+        self._apart: dict[Member, asyncio.Task[None] | None] = {}
+        """Who stands elsewhere, and what brings it up; None until the feed is open."""
+        self._sent = 0
+        self._turned = asyncio.Event()
+        self._memos: dict[tuple[int, int], asyncio.Task[tuple[list[tuple[int, bytes]], int]]] = {}
+        self._snapshot: tuple[Snapshot, bytes] | None = None
+        self._presenting = asyncio.Lock()
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def workspace_id(self) -> int:
+        return self.follow.workspace_id
+
+    @property
+    def scope(self) -> Hashable:
+        return self.follow.scope
+
+    # Members
+
+    def add(self, member: Member) -> None:
+        """Take a member in, which stands at its `place`."""
+        member.group = self
+        self._set_apart(member)
+
+    def remove(self, member: Member) -> None:
+        """Let a member go; the last one takes the group with it."""
+        self._level.pop(member, None)
+        task = self._apart.pop(member, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        member.group = None
+        if not self._level and not self._apart:
+            self._fanout.drop(self._key, self)
+
+    def resume(self, member: Member) -> None:
+        """Nothing: what brings a member up waits for its socket by itself."""
+
+    def standing(self, member: Member) -> Place:
+        """Where a member goes on that begins anew."""
+        place = Place(seq=self._sent) if member in self._level else member.place
+        return replace(place, area=self.follow.choice.area)
+
+    def all(self) -> list[Member]:
+        """Members, wherever they stand."""
+        return [*self._level, *self._apart]
+
+    def _set_apart(self, member: Member) -> None:
+        self._apart[member] = None if self._feed is None else self._fanout.spawn(self._bring(member))
+
+    # The group's own way
+
+    async def run(self) -> None:
+        """Follow until cancelled, or until the feed ends."""
+        try:
+            async with self.follow.open() as feed:
+                self._feed, self._sent = feed, feed.head
+                for member in list(self._apart):
+                    self._set_apart(member)
+                while True:
+                    await self._advance(feed, await feed.beyond(self._sent))
+                    if self.follow.interval and self.follow.delivery is Delivery.LATEST:
+                        await asyncio.sleep(self.follow.interval.total_seconds())
+        except HubError as refusal:
+            self._end(Shown.of(refusal))
+        except Exception as fault:  # noqa: BLE001 - the outermost loop of this task
+            self._end(Shown(internal(fault, f"feed {self.workspace_id}"), None))
+
+    async def _advance(self, feed: WorkspaceFeed, head: int) -> None:
+        """Tell those who stand level what has happened since."""
+        events: list[FeedEvent] = []
+        reached, gap = self._sent, False
+        while reached < head:
+            try:
+                stretch = await feed.read(reached)
+            except Missing:
+                gap, reached = True, head
+                break
+            events += [event for event in stretch.events if self.follow.choice.wants(event)]
+            reached = stretch.upto
+        if self.follow.delivery is Delivery.LATEST and self.follow.interval:
+            events = conflated(events)
+        found = [] if gap else await self._rendered(events)
+        if self._promote():
+            return
+        if gap:
+            for member in list(self._level):
+                self._fall_behind(member, Place(seq=self._sent, wants_snapshot=True, gap=NOT_KEPT))
+        else:
+            for member in send(self._level, [body for _, body in found]):
+                self._fall_behind(member, Place(seq=self._sent))
+        self._sent = reached
+        if not self._apart:
+            self._memos.clear()
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    def _fall_behind(self, member: Member, place: Place) -> None:
+        del self._level[member]
+        member.place = place
+        self._set_apart(member)
+
+    def _end(self, error: Shown | None) -> None:
+        for member in self.all():
+            self._end_one(member, error)
+
+    def _end_one(self, member: Member, error: Shown | None) -> None:
+        self.remove(member)
+        member.forget()
+        member.owner.member_ended(member, error)
+
+    def _promote(self) -> bool:
+        """Where the operation turned out to depend on who reads, move everybody to a group of their own user."""
+        if not self._bodies.renderer.is_personal:
+            return False
+        for member in self.all():
+            member.place = self.standing(member)
+            self.remove(member)
+            self._fanout.enrol(member, self.follow, self.operation, self._bodies.renderer.executor)
+        return True
+
+    # Those who stand elsewhere
+
+    async def _bring(self, member: Member) -> None:
+        """Bring a member to where the group stands."""
+        feed = self._feed
+        assert feed is not None
+        try:
+            while member.group is self:
+                await member.outlet.drain()
+                place: Place = member.place
+                if member.group is not self or self._promote():
+                    return
+                if place.wants_snapshot or place.seq is None:
+                    await self._present(feed, member, place)
+                elif place.seq < self._sent:
+                    await self._catch_up(member, place, self._sent)
+                elif place.seq > self._sent:
+                    await self._await_group(feed, place)
+                elif place.tells_caught_up:
+                    word = CaughtUp(workspace_id=self.workspace_id, seq=place.seq, at=feed.head_at)
+                    body = await self._rendered_word(word)
+                    if body and member.group is self:
+                        send([member], body)
+                        place.tells_caught_up = False
+                else:
+                    del self._apart[member]
+                    self._level[member] = None
+                    return
+        except HubError as refusal:
+            self._end_one(member, Shown.of(refusal))
+        except Exception as fault:  # noqa: BLE001 - the outermost loop of this task
+            self._end_one(member, Shown(internal(fault, f"feed {self.workspace_id}"), None))
+
+    async def _catch_up(self, member: Member, place: Place, upto: int) -> bool:
+        """Tell a member what it missed, to some number or a part of the way; whether it can go on from there."""
+        assert place.seq is not None
+        try:
+            found, reached = await self._missed(place.seq, upto)
+        except Missing:
+            place.wants_snapshot, place.gap = True, NOT_KEPT
+            return False
+        if self._bodies.renderer.is_personal:
+            return False
+        for portion in portions(found):
+            await member.outlet.drain()
+            if member.group is not self:
+                return False
+            send([member], [body for _, body in portion])
+            place.seq = portion[-1][0]
+        place.seq, place.is_claim = reached, False
+        return True
+
+    async def _await_group(self, feed: WorkspaceFeed, place: Place) -> None:
+        """A member is ahead of the group: it has a newer Snapshot, or another process has told it more."""
+        assert place.seq is not None
+        if place.is_claim:
+            if place.seq > feed.head and place.seq > await feed.newest():
+                place.wants_snapshot, place.gap = True, UNKNOWN
+                return
+            place.is_claim = False
+        turned = self._turned
+        if place.seq > self._sent:
+            await turned.wait()
+
+    async def _present(self, feed: WorkspaceFeed, member: Member, place: Place) -> None:
+        """Show a member how all stands; what it was being told before goes on up to there, or is told to be missing."""
+        snapshot, body = await self._state(feed, 0 if place.gap else place.seq or 0)
+        if place.seq is not None and place.gap is None:
+            await feed.beyond(snapshot.seq - 1)
+            while place.seq < snapshot.seq:
+                if not await self._catch_up(member, place, snapshot.seq):
+                    return
+        words = []
+        if place.gap is not None:
+            word = Gap(
+                workspace_id=self.workspace_id,
+                first=place.seq or 0,
+                seq=snapshot.seq,
+                at=snapshot.at,
+                reason=place.gap,
+            )
+            words = await self._rendered_word(word)
+        await member.outlet.drain()
+        if member.group is self and body:
+            send([member], [*words, body])
+            place.seq, place.wants_snapshot, place.gap, place.is_claim = snapshot.seq, False, None, False
+
+    async def _state(self, feed: WorkspaceFeed, least: int) -> tuple[Snapshot, bytes]:
+        """The state as of some number or a later one, and its body."""
+        async with self._presenting:
+            snapshot = await feed.snapshot(least)
+            if self._snapshot is None or self._snapshot[0] is not snapshot:
+                body = await self._rendered_word(snapshot.within(self.follow.choice.area))
+                if not body:
+                    return snapshot, b""
+                self._snapshot = (snapshot, body[0])
+            return self._snapshot
+
+    async def _missed(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
+        """What stands between two numbers, as the group tells it, or the beginning of it; and how far that goes."""
+        key = (after, upto)
+        task = self._memos.get(key)
+        if task is None:
+            while len(self._memos) >= MEMOS:
+                del self._memos[next(iter(self._memos))]
+            task = self._memos[key] = self._fanout.spawn(self._read(after, upto))
+        try:
+            return await asyncio.shield(task)
+        except (Missing, HubError):
+            self._memos.pop(key, None)
+            raise
+
+    async def _read(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
+        assert self._feed is not None
+        is_latest = self.follow.delivery is Delivery.LATEST
+        events: list[FeedEvent] = []
+        reached = after
+        while reached < upto and reached - after < (CONFLATED_EVENTS if is_latest else 1):
+            stretch = await self._patiently(self._feed.read, reached)
+            events += [event for event in stretch.events if event.seq <= upto and self.follow.choice.wants(event)]
+            reached = min(stretch.upto, upto)
+        return await self._rendered(conflated(events) if is_latest else events), reached
+
+    # Rendering
+
+    async def _rendered(self, events: Sequence[FeedEvent]) -> list[tuple[int, bytes]]:
+        if not events:
+            return []
+
+        async def render() -> list[tuple[int, bytes]]:
+            found = self._bodies.of(events, self.follow.show)
+            return found if isinstance(found, list) else await found
+
+        found: list[tuple[int, bytes]] = await self._patiently(render)
+        return found
+
+    async def _rendered_word(self, word: CaughtUp | Gap | Snapshot) -> list[bytes]:
+        """The body of what is no event; none where the operation depends on who reads."""
+
+        async def render() -> list[bytes]:
+            found = self._bodies.renderer.bodies([self.follow.show(word)])
+            return found if isinstance(found, list) else await found
+
+        found: list[bytes] = await self._patiently(render)
+        return found
+
+    async def _patiently(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Wait out a backend that is away: what is to be told waits as well."""
+        while True:
+            try:
+                return await work(*arguments)
+            except HubError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    raise
+            await asyncio.sleep(RETRY_S)
+
+
+def portions(found: Sequence[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """Bodies in parts of about `PORTION_BYTES`."""
+    part: list[tuple[int, bytes]] = []
+    size = 0
+    for item in found:
+        part.append(item)
+        size += len(item[1])
+        if size >= PORTION_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def needed_below(document: Document, node: OperationDefinitionNode) -> frozenset[str]:
+    """The variables that count for more than the arguments of the one field that a subscription selects."""
+    selections = node.selection_set.selections
+    nodes: list[Node] = [item for item in document.tree.definitions if isinstance(item, FragmentDefinitionNode)]
+    if len(selections) == 1 and isinstance(selections[0], FieldNode):
+        root = selections[0]
+        nodes += [*(root.directives or ()), *([root.selection_set] if root.selection_set else [])]
+    else:
+        nodes.append(node.selection_set)
+    return frozenset(name for item in nodes for name in _variables(item))
+
+
+def _variables(node: Node) -> Iterator[str]:
+    if isinstance(node, VariableNode):
+        yield node.name.value
+        return
+    for key in node.keys:
+        value: Any = getattr(node, key, None)
+        for below in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(below, Node):
+                yield from _variables(below)
+
+
+def area_of(words: Mapping[str, Any]) -> Area | None:
+    """The area that a view is moved to, out of the words by which it is steered; None where they make no sense."""
+    try:
+        west, south, east, north = (float(side) for side in words["area"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Area(west_deg=west, south_deg=south, east_deg=east, north_deg=north)

@@ -1,0 +1,346 @@
+"""Replays: the events of a past time once more, in their order, at any pace, with the state at the start before them.
+
+A replay reads the feed a page at a time and waits for the moment at which each event had become visible, then for its
+reader. Its user can pause it, change its speed and have it jump, from whatever process that is said in
+(`steering.py`).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any, TypeVar
+
+from ofh.domain.actors import Actor
+from ofh.domain.devices import from_micros
+from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.event_json import from_body
+from ofh.domain.events import FeedEvent
+from ofh.domain.feed import Choice, Gap
+from ofh.domain.pace import Pace
+from ofh.store import feed
+from ofh.store.database import Database
+from ofh.store.feed import Piece
+
+from .feed_pages import PAGE, Missing
+from .past import Past, micros_of
+from .snapshots import Snapshot
+from .steering import Steering, steering_name
+
+T = TypeVar("T")
+
+BATCH = 64
+"""Events that are told at once where no moment is waited for."""
+FASTEST = 100_000.0
+"""Whoever wants it faster says 0."""
+RETRY_S = 1.0
+"""Between two tries to read on while the database is away."""
+NOT_KEPT = "The feed of that time is not kept any longer."
+
+Item = Snapshot | Gap | FeedEvent
+"""What a replay tells."""
+Wait = Callable[[asyncio.Event, float | None], Awaitable[None]]
+"""Waits for something to happen, so many seconds at the most; None: however long that takes."""
+
+
+async def wait(event: asyncio.Event, seconds: float | None) -> None:
+    """See `Wait`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What is to be replayed."""
+
+    workspace_id: int
+    start_us: int
+    """The first moment, microseconds since 1970."""
+    end_us: int
+    """The first moment that is not."""
+    speed: float
+    """Seconds of the past in one of now; 0: as fast as it can be read."""
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a replay has come."""
+
+    seq: int | None
+    """It has told all up to this number; None: not even its first Snapshot."""
+    at_us: int
+    speed: float
+    is_paused: bool
+
+
+class Replays:
+    """All replays of one process.
+
+    Args:
+        clock: the hub's time, UTC.
+        monotonic: seconds of a clock that only ever grows.
+        per_user: how many of one user run at the same time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        past: Past,
+        steering: Steering,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        *,
+        per_user: int = 5,
+        wait: Wait = wait,
+    ) -> None:
+        self._database = database
+        self._past = past
+        self._steering = steering
+        self._clock = clock
+        self._monotonic = monotonic
+        self._per_user = per_user
+        self._wait = wait
+        self._running: Counter[int] = Counter()
+
+    def span(self, workspace_id: int, start: datetime, end: datetime, speed: float, choice: Choice) -> Span:
+        """What is to be replayed, if it can be; its end is now at the latest.
+
+        Raises:
+            HubError: BAD_INPUT.
+        """
+        now_us = micros_of(self._clock())
+        start_us, end_us = micros_of(start), micros_of(end)
+        if end_us < start_us:
+            raise bad_input("to", "Must not be before 'from'.")
+        if start_us > now_us:
+            raise bad_input("from", "This must not be in the future.")
+        return Span(
+            workspace_id=workspace_id,
+            start_us=start_us,
+            end_us=min(end_us, now_us),
+            speed=checked_speed(speed),
+            choice=choice,
+        )
+
+    @asynccontextmanager
+    async def open(
+        self, actor: Actor, span: Span, name: str | None = None, progress: Progress | None = None
+    ) -> AsyncIterator["Replay"]:
+        """Begin a replay for somebody who may see the workspace.
+
+        Args:
+            name: by which its user steers it.
+            progress: where it goes on, if it had begun already.
+        Raises:
+            HubError: RATE_LIMITED, the user has too many.
+        """
+        if self._running[actor.user_id] >= self._per_user:
+            raise HubError(Code.RATE_LIMITED, f"At most {self._per_user} replays of one user at a time.")
+        self._running[actor.user_id] += 1
+        replay = Replay(self._database, self._past, span, self._monotonic, self._wait, progress)
+        try:
+            with ExitStack() as stack:
+                if name is not None:
+                    stack.enter_context(self._steering.hearing("replay", actor.user_id, name, replay.hear))
+                yield replay
+        finally:
+            self._running[actor.user_id] -= 1
+            if not self._running[actor.user_id]:
+                del self._running[actor.user_id]
+
+    async def control(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        paused: bool | None = None,
+        speed: float | None = None,
+        position: datetime | None = None,
+    ) -> None:
+        """Tell an actor's own replays of a name what to do; what is None stays as it is.
+
+        Args:
+            position: the moment to jump to.
+
+        Raises:
+            HubError: BAD_INPUT.
+        """
+        words: dict[str, Any] = {}
+        if position is not None:
+            words["position_us"] = micros_of(position)
+        if speed is not None:
+            words["speed"] = checked_speed(speed)
+        if paused is not None:
+            words["paused"] = paused
+        await self._steering.say("replay", actor.user_id, steering_name(name), words)
+
+
+class Replay:
+    """One replay: `items` tells it, in portions; whoever reads takes the next one when it wants more."""
+
+    def __init__(
+        self,
+        database: Database,
+        past: Past,
+        span: Span,
+        monotonic: Callable[[], float],
+        wait: Wait,
+        progress: Progress | None,
+    ) -> None:
+        self._database = database
+        self._past = past
+        self._span = span
+        self._monotonic = monotonic
+        self._wait = wait
+        self._said = asyncio.Event()
+        begun = progress or Progress(seq=None, at_us=span.start_us, speed=span.speed, is_paused=False)
+        self._told = begun.seq or 0
+        self._jump_us = begun.at_us if begun.seq is None else None
+        """Where it is to go on with a Snapshot; None: it goes on behind what was told."""
+        self._pace = Pace(begun.at_us, monotonic(), begun.speed, is_paused=begun.is_paused)
+
+    def progress(self) -> Progress:
+        """How far it has come: a portion counts once the next one is asked for."""
+        return Progress(
+            seq=self._told if self._jump_us is None else None,
+            at_us=self._pace.position(self._monotonic()) if self._jump_us is None else self._jump_us,
+            speed=self._pace.speed,
+            is_paused=self._pace.is_paused,
+        )
+
+    def hear(self, words: Mapping[str, Any]) -> None:
+        """Do what its user says (`Replays.control`)."""
+        now_s = self._monotonic()
+        position_us, speed, is_paused = words.get("position_us"), words.get("speed"), words.get("paused")
+        if isinstance(position_us, int):
+            self._jump_us = min(max(position_us, self._span.start_us), self._span.end_us)
+        if isinstance(speed, int | float) and 0 <= speed <= FASTEST:
+            self._pace.go(float(speed), now_s)
+        if isinstance(is_paused, bool):
+            self._pace.pause(now_s, is_paused=is_paused)
+        self._said.set()
+
+    async def items(self) -> AsyncIterator[Sequence[Item]]:
+        """What it tells; ends when it has come to its end.
+
+        Raises:
+            HubError: GONE, the workspace was deleted; BAD_INPUT, nothing of it is kept.
+        """
+        is_over = False
+        while not is_over:
+            if self._jump_us is not None:
+                at_us, self._jump_us = self._jump_us, None
+                yield await self._greeting(at_us)
+            async for batch in self._events():
+                yield batch
+            is_over = await self._until(self._span.end_us)
+
+    async def _greeting(self, at_us: int, missing_behind: int | None = None) -> list[Item]:
+        """The state at a moment; where that is not kept any more, a Gap and the state at which what is kept begins.
+
+        Args:
+            missing_behind: the number up to which all was told, where what comes next is not kept any more.
+        """
+        workspace_id, known = self._span.workspace_id, missing_behind
+        while True:
+            beginning = await self._patiently(lambda: self._past.beginning(workspace_id))
+            if beginning is None:
+                raise bad_input("from", NOT_KEPT)
+            if known is not None and beginning.seq <= known:  # nothing went, so what is missing should be there
+                raise LookupError(f"the feed of workspace {workspace_id} has a hole")
+            is_gap = missing_behind is not None or (beginning.seq > 0 and at_us <= beginning.at_us)
+            shown_us = beginning.at_us if is_gap else at_us
+            try:
+                seq = beginning.seq if is_gap else await self._number_before(at_us)
+                snapshot = await self._snapshot(seq, from_micros(shown_us))
+            except Missing:
+                known = beginning.seq  # it went meanwhile
+                continue
+            self._told = seq
+            # The clock goes on once the reader can see where it stands.
+            self._pace.jump(max(at_us, shown_us), self._monotonic())
+            shown = snapshot.within(self._span.choice.area)
+            if not is_gap:
+                return [shown]
+            gap = Gap(workspace_id=workspace_id, first=missing_behind or 0, seq=seq, at=shown.at, reason=NOT_KEPT)
+            return [gap, shown]
+
+    async def _events(self) -> AsyncIterator[Sequence[Item]]:
+        """The events behind what was told, each once its moment has come; until the end, or until it is to jump."""
+        while self._jump_us is None:
+            pieces = await self._page()
+            if pieces is None:
+                yield await self._greeting(self._pace.position(self._monotonic()), self._told)
+                continue
+            batch: list[FeedEvent] = []
+            reached = self._told
+            for piece in pieces:
+                if piece.at_us >= self._span.end_us:
+                    break
+                if batch and (len(batch) >= BATCH or self._pace.due(piece.at_us) > self._monotonic()):
+                    yield batch
+                    batch, self._told = [], reached
+                if not await self._until(piece.at_us):
+                    return
+                events = from_body(piece.body, piece.first)
+                batch += [event for event in events if event.seq > self._told and self._span.choice.wants(event)]
+                reached = piece.last
+            if batch:
+                yield batch
+            self._told = reached
+            if not pieces or pieces[-1].at_us >= self._span.end_us:
+                return
+
+    async def _page(self) -> list[Piece] | None:
+        """The pieces that come next, none at the end of the feed; None where they are not kept any more."""
+        first = self._told + 1
+        pieces = await self._patiently(
+            lambda: feed.read(self._database, self._span.workspace_id, first, first + PAGE - 1)
+        )
+        if pieces:
+            return pieces if pieces[0].first <= first else None
+        beginning = await self._patiently(lambda: self._past.beginning(self._span.workspace_id))
+        return [] if beginning is None or beginning.seq < first else None
+
+    async def _until(self, at_us: int) -> bool:
+        """Wait until a moment is reached; False where it is to jump before that."""
+        while self._jump_us is None:
+            self._said.clear()
+            left_s = self._pace.due(at_us) - self._monotonic()
+            if left_s <= 0:
+                self._pace.told(at_us)
+                return True
+            await self._wait(self._said, left_s if isfinite(left_s) else None)
+        return False
+
+    async def _number_before(self, at_us: int) -> int:
+        return await self._patiently(lambda: self._past.number_before(self._span.workspace_id, at_us))
+
+    async def _snapshot(self, seq: int, at: datetime) -> Snapshot:
+        return await self._patiently(lambda: self._past.snapshot(self._span.workspace_id, seq, at))
+
+    async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read, however long the database stays away."""
+        while True:
+            try:
+                return await read()
+            except HubError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    raise
+                await asyncio.sleep(RETRY_S)
+
+
+def checked_speed(speed: float) -> float:
+    """A speed that a replay can have.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    if not 0 <= speed <= FASTEST:
+        raise bad_input("speed", f"This must be from 0 to {FASTEST:.0f}.")
+    return speed

@@ -1,0 +1,393 @@
+"""`fleet`: a Snapshot and what follows, from any cursor on, with a word for whatever may be missing."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
+from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
+from ofh.services.feed import FeedRules, channel
+from ofh.services.feed_pages import PAGE
+from ofh.services.pages import read_feed_cursor, write_feed_cursor
+from ofh.store import journal
+from ofh.store.models import Drone
+from tests.integration.graphql_api.gallery import Gallery, Reader, refusal, watch
+from tests.integration.graphql_api.test_media import make_media
+from tests.integration.graphql_api.world import Api, World, later, make_drone, make_workspace
+
+FLEET = """subscription ($id: ID!, $after: String, $delivery: Delivery, $interval: Int, $kinds: [FleetEventKind!],
+    $area: Area, $view: String) {
+  fleet(workspaceId: $id, after: $after, delivery: $delivery, interval: $interval, kinds: $kinds, area: $area,
+      view: $view) {
+    __typename cursor at
+    ... on Snapshot { drones { id online position { latitude } } area { north } }
+    ... on PositionReported { position { droneId position { latitude } } }
+    ... on BatteryReported { battery { droneId battery { capacityPercentLeft } } }
+    ... on DroneOnline { drone { id } }
+    ... on DroneOffline { drone { id } }
+    ... on MediaUploaded { media { id } }
+    ... on Gap { from to reason }
+  } }"""
+
+
+async def follow(api: Api, gallery: Gallery, world: World, **variables: Any) -> Reader:
+    """Subscribe; `ALL` unless it says otherwise."""
+    wanted = {"delivery": "ALL", **variables}
+    return await watch(api, gallery, world.member, FLEET, id=str(world.workspace.id), **wanted)
+
+
+async def event(reader: Reader) -> Any:
+    """The next event."""
+    return (await reader.next())["fleet"]
+
+
+async def events(reader: Reader, number: int) -> list[Any]:
+    """The next so many."""
+    return [await event(reader) for _ in range(number)]
+
+
+def seq(cursor: str, world: World) -> int:
+    return read_feed_cursor(cursor, world.workspace.id)
+
+
+def moved(world: World, second: float, latitude: float, drone: Drone | None = None) -> DronePositioned:
+    """A drone's report of where it is; where it was is what its row says."""
+    found = drone or world.drone
+    fix = Fix(longitude_deg=8.5, latitude_deg=latitude, height_m=520)
+    held = DeviceState.from_json(found.state)
+    state = held.merge(Report(at=later(second), values={Property.FIX: fix}))
+    before = held.get(Property.FIX)
+    found.state = state.to_json()
+    return DronePositioned(
+        workspace_id=found.workspace_id,
+        drone_id=found.id,
+        at=later(second),
+        fix=fix,
+        state=state,
+        came_from=before.value if before is not None and isinstance(before.value, Fix) else None,
+    )
+
+
+def charged(world: World, second: float, percent: float) -> BatteryReported:
+    return BatteryReported(
+        workspace_id=world.workspace.id,
+        drone_id=world.drone.id,
+        at=later(second),
+        battery=Battery(capacity_percent=percent),
+    )
+
+
+def presence(world: World, second: float, online: bool) -> PresenceChanged:
+    return PresenceChanged(workspace_id=world.workspace.id, drone_id=world.drone.id, at=later(second), online=online)
+
+
+async def commit(
+    api: Api, world: World, *happened: Event, rows: Sequence[Drone] = (), at: datetime | None = None
+) -> journal.News:
+    """Let something happen, and nobody be told: the drones' rows say it, and the feed has it."""
+    async with api.database.transaction() as client:
+        for row in (world.drone, *rows):
+            await Drone.filter(id=row.id).update(state=row.state)
+        return await journal.append(api.database, client, {world.workspace.id: list(happened)}, at or later(100))
+
+
+async def tell(api: Api, news: journal.News) -> None:
+    for workspace_id, message in news.items():
+        await api.services.feed._bus.publish(channel(workspace_id), message)
+
+
+async def happen(api: Api, world: World, *happened: Event, rows: Sequence[Drone] = ()) -> None:
+    """Let something happen, and be told."""
+    await tell(api, await commit(api, world, *happened, rows=rows))
+
+
+def latitudes(found: Sequence[Any]) -> list[float]:
+    return [item["position"]["position"]["latitude"] for item in found]
+
+
+async def test_a_snapshot_comes_first_and_then_all_that_follows(api: Api, world: World, gallery: Gallery) -> None:
+    await happen(api, world, moved(world, 1, 47.5))
+    reader = await follow(api, gallery, world)
+    first = await event(reader)
+    assert (first["__typename"], seq(first["cursor"], world)) == ("Snapshot", 1)
+    assert first["drones"] == [{"id": str(world.drone.id), "online": True, "position": {"latitude": 47.5}}]
+    await happen(api, world, moved(world, 2, 47.6), charged(world, 2, 60))
+    await happen(api, world, presence(world, 3, online=False))
+    found = await events(reader, 3)
+    assert [item["__typename"] for item in found] == ["PositionReported", "BatteryReported", "DroneOffline"]
+    assert [seq(item["cursor"], world) for item in found] == [2, 3, 4]
+    assert latitudes(found[:1]) == [47.6]
+    assert found[2]["at"] == later(3).isoformat()
+
+
+async def test_with_a_cursor_comes_what_was_missed_then_a_word_and_then_what_follows(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    for second in range(5):
+        await happen(api, world, moved(world, second, 40 + second))
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 2))
+    found = await events(reader, 4)
+    assert [item["__typename"] for item in found] == ["PositionReported"] * 3 + ["CaughtUp"]
+    assert latitudes(found[:3]) == [42, 43, 44]
+    assert seq(found[3]["cursor"], world) == 5
+    await happen(api, world, moved(world, 9, 49))
+    assert latitudes([await event(reader)]) == [49]
+
+
+async def test_who_has_all_is_told_so_at_once(api: Api, world: World, gallery: Gallery) -> None:
+    await happen(api, world, moved(world, 1, 47.5))
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 1))
+    assert (await event(reader))["__typename"] == "CaughtUp"
+
+
+async def test_what_was_missed_is_read_from_the_database_page_by_page(api: Api, world: World, gallery: Gallery) -> None:
+    number = 2 * PAGE + 10
+    for start in range(0, number, 300):
+        await commit(api, world, *(moved(world, n / 100, n / 100) for n in range(start, min(start + 300, number))))
+    readers = [
+        await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, after)) for after in (0, 0, 700)
+    ]
+    for reader, after in zip(readers, (0, 0, 700), strict=True):
+        found = await events(reader, number - after)
+        assert [seq(item["cursor"], world) for item in found] == list(range(after + 1, number + 1))
+        assert (await event(reader))["__typename"] == "CaughtUp"
+    assert api.services.feed.pages.loaded == 2
+
+
+async def test_latest_gets_of_what_it_missed_the_newest_position_and_all_else(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    other = await make_drone(world.workspace, None, "SN9")
+    await happen(api, world, moved(world, 1, 41), moved(world, 1, 51, other), presence(world, 1, online=False))
+    await happen(api, world, moved(world, 2, 42), presence(world, 2, online=True), charged(world, 2, 50))
+    await happen(api, world, moved(world, 3, 43), charged(world, 3, 49))
+    reader = await follow(api, gallery, world, delivery="LATEST", after=write_feed_cursor(world.workspace.id, 0))
+    found = await events(reader, 6)
+    assert [(item["__typename"], seq(item["cursor"], world)) for item in found] == [
+        ("PositionReported", 2),
+        ("DroneOffline", 3),
+        ("DroneOnline", 5),
+        ("PositionReported", 7),
+        ("BatteryReported", 8),
+        ("CaughtUp", 8),
+    ]
+
+
+async def test_latest_gets_the_newest_of_an_interval(api: Api, world: World, gallery: Gallery) -> None:
+    reader = await follow(api, gallery, world, delivery="LATEST", interval=300)
+    await event(reader)
+    for second in range(1, 40):
+        await happen(api, world, moved(world, second, second))
+    await happen(api, world, presence(world, 40, online=False))
+    found = [await event(reader)]
+    while found[-1]["__typename"] != "DroneOffline":
+        found.append(await event(reader))
+    told = latitudes(found[:-1])
+    assert told == sorted(told)
+    assert told[-1] == 39
+    assert len(told) < 39
+
+
+async def test_only_the_kinds_that_were_chosen_come(api: Api, world: World, gallery: Gallery) -> None:
+    reader = await follow(api, gallery, world, kinds=["DRONE_OFFLINE", "BATTERY_REPORTED"])
+    assert (await event(reader))["__typename"] == "Snapshot"
+    await happen(api, world, moved(world, 1, 41), charged(world, 1, 50), presence(world, 1, online=False))
+    assert [item["__typename"] for item in await events(reader, 2)] == ["BatteryReported", "DroneOffline"]
+
+
+AREA = {"west": 8, "south": 50, "east": 9, "north": 52}
+ELSEWHERE = {"west": 8, "south": 60, "east": 9, "north": 62}
+
+
+async def test_within_an_area_come_the_positions_in_it_and_the_one_that_leaves(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    inside = await make_drone(world.workspace, None, "SN9")
+    await happen(api, world, moved(world, 1, 51, inside), rows=[inside])
+    reader = await follow(api, gallery, world, area=AREA)
+    snapshot = await event(reader)
+    assert [drone["id"] for drone in snapshot["drones"]] == [str(inside.id)]
+    assert snapshot["area"] == {"north": 52}
+    for second, latitude in enumerate((49, 50.5, 51, 55, 56, 57), 2):
+        await happen(api, world, moved(world, second, latitude))
+    await happen(api, world, presence(world, 9, online=False))
+    found = await events(reader, 4)
+    assert latitudes(found[:3]) == [50.5, 51, 55]
+    assert found[3]["__typename"] == "DroneOffline"
+
+
+async def test_a_view_is_moved_and_goes_on_with_a_snapshot(api: Api, world: World, gallery: Gallery) -> None:
+    api.services.feed._rules = FeedRules(snapshot=timedelta(0))
+    there = await make_drone(world.workspace, None, "SN9")
+    await happen(api, world, moved(world, 1, 61, there), rows=[there])
+    reader = await follow(api, gallery, world, area=AREA, view="map")
+    other = await follow(api, gallery, world, area=AREA, view="another map")
+    assert (await event(reader))["drones"] == (await event(other))["drones"] == []
+    move = "mutation ($view: String!, $area: Area!) { moveViewport(view: $view, area: $area) }"
+    await commit(api, world, presence(world, 2, online=False))  # nobody was told of it
+    assert (await api.ask(world.member, move, view="map", area=ELSEWHERE)).data == {"moveViewport": True}
+    assert (await api.ask(world.owner, move, view="another map", area=ELSEWHERE)).data == {"moveViewport": True}
+    found = await events(reader, 2)
+    assert [item["__typename"] for item in found] == ["DroneOffline", "Snapshot"]
+    assert (found[1]["area"], [drone["id"] for drone in found[1]["drones"]]) == ({"north": 62}, [str(there.id)])
+    await happen(api, world, moved(world, 3, 61.5, there), moved(world, 3, 51), rows=[there])
+    assert latitudes([await event(reader)]) == [61.5]
+    assert (await event(other))["__typename"] == "DroneOffline"
+    assert latitudes([await event(other)]) == [51], "somebody else moved a view of the same name"
+
+
+@pytest.mark.parametrize(
+    ("view", "area", "field"),
+    [("", AREA, "view"), ("x" * 65, AREA, "view"), ("map", {**AREA, "north": 91}, "area.north")],
+)
+async def test_a_view_that_cannot_be_moved_says_why(
+    api: Api, world: World, view: str, area: dict[str, float], field: str
+) -> None:
+    move = "mutation ($view: String!, $area: Area!) { moveViewport(view: $view, area: $area) }"
+    assert (await api.ask(world.member, move, view=view, area=area)).fields == {field}
+    assert (await api.ask(None, move, view="map", area=AREA)).codes == ["UNAUTHENTICATED"]
+
+
+# What nobody told of
+
+
+async def test_what_a_dead_hub_stored_and_never_told_comes_all_the_same(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    await commit(api, world, moved(world, 1, 41))
+    await api.services.feed.check()
+    assert latitudes([await event(reader)]) == [41]
+
+
+async def test_what_is_told_in_another_order_than_it_was_stored_comes_in_order(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    told = [await commit(api, world, moved(world, second, second)) for second in range(1, 6)]
+    for index in (3, 1, 4, 0, 2):
+        await tell(api, told[index])
+    assert latitudes(await events(reader, 5)) == [1, 2, 3, 4, 5]
+
+
+async def test_what_is_told_twice_comes_once(api: Api, world: World, gallery: Gallery) -> None:
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    first = await commit(api, world, moved(world, 1, 1))
+    for news in (first, first, await commit(api, world, moved(world, 2, 2)), first):
+        await tell(api, news)
+    assert latitudes(await events(reader, 2)) == [1, 2]
+    await happen(api, world, moved(world, 3, 3))
+    assert latitudes([await event(reader)]) == [3]
+
+
+# Gaps
+
+
+async def test_what_is_not_kept_any_longer_is_told_as_a_gap(api: Api, world: World, gallery: Gallery) -> None:
+    for second in range(1, 4):
+        await happen(api, world, moved(world, second, second))
+    await api.database.connection.execute_script("DELETE FROM feed WHERE last_seq <= 2")
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 1))
+    gap, snapshot, caught_up = await events(reader, 3)
+    assert (gap["__typename"], seq(gap["from"], world), seq(gap["to"], world)) == ("Gap", 1, 3)
+    assert gap["cursor"] == gap["to"] == snapshot["cursor"]
+    assert gap["reason"] == "What came behind this cursor is not kept any longer."
+    assert snapshot["drones"][0]["position"] == {"latitude": 3}
+    assert caught_up["__typename"] == "CaughtUp"
+    await happen(api, world, moved(world, 4, 4))
+    assert latitudes([await event(reader)]) == [4]
+    kept = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 2))
+    assert latitudes(await events(kept, 2)) == [3, 4]
+
+
+async def test_a_cursor_beyond_all_that_ever_happened_is_a_gap(api: Api, world: World, gallery: Gallery) -> None:
+    await happen(api, world, moved(world, 1, 1))
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 99))
+    gap, snapshot = await events(reader, 2)
+    assert (seq(gap["from"], world), seq(gap["to"], world)) == (99, 1)
+    assert snapshot["__typename"] == "Snapshot"
+
+
+async def test_a_cursor_that_another_process_gave_out_a_moment_ago_is_waited_for(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    first = await follow(api, gallery, world)
+    await event(first)
+    news = await commit(api, world, moved(world, 1, 1))
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 1))
+    await asyncio.sleep(0)
+    await tell(api, news)
+    assert (await event(reader))["__typename"] == "CaughtUp"
+    await happen(api, world, moved(world, 2, 2))
+    assert latitudes([await event(reader)]) == [2]
+
+
+async def test_an_event_about_what_was_deleted_since_is_left_out(api: Api, world: World, gallery: Gallery) -> None:
+    kept, gone = await make_media(world.drone, 1), await make_media(world.drone, 2)
+
+    def uploaded(media_id: int) -> MediaUploaded:
+        return MediaUploaded(
+            workspace_id=world.workspace.id, drone_id=world.drone.id, media_id=media_id, flight_id=None, at=later(1)
+        )
+
+    await happen(api, world, uploaded(gone.id), uploaded(kept.id))
+    await gone.delete()
+    reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 0))
+    assert [item.get("media") for item in await events(reader, 2)] == [{"id": str(kept.id)}, None]
+
+
+# Who may
+
+
+async def test_strangers_and_nonsense_are_refused(api: Api, world: World) -> None:
+    id = str(world.workspace.id)
+    assert (await refusal(api, None, FLEET, id=id))["code"] == "UNAUTHENTICATED"
+    stranger = await refusal(api, world.stranger, FLEET, id=id)
+    assert stranger == await refusal(api, world.stranger, FLEET, id="999999999999999999")
+    assert stranger["code"] == "GONE"
+    other = await make_workspace("other")
+    for variables, field in (
+        ({"after": "nonsense"}, "after"),
+        ({"after": ""}, "after"),
+        ({"after": write_feed_cursor(other.id, 1)}, "after"),
+        ({"after": write_feed_cursor(world.workspace.id, -1)}, "after"),
+        ({"interval": -1}, "interval"),
+        ({"area": {**AREA, "south": -91}}, "area.south"),
+        ({"view": ""}, "view"),
+    ):
+        found = await refusal(api, world.member, FLEET, id=id, **variables)
+        assert (found["code"], set(found["fields"])) == ("BAD_INPUT", {field}), variables
+
+
+async def test_the_cursor_of_the_journal_is_one_of_the_feed(api: Api, world: World, gallery: Gallery) -> None:
+    await happen(api, world, presence(world, 1, online=False), moved(world, 1, 1))
+    document = "query ($id: ID!) { workspace(id: $id) { events { edges { cursor node { cursor } } } } }"
+    answer = await api.ask(world.member, document, id=str(world.workspace.id))
+    (edge,) = answer.data["workspace"]["events"]["edges"]
+    assert edge["cursor"] == edge["node"]["cursor"]
+    reader = await follow(api, gallery, world, after=edge["cursor"])
+    assert latitudes([await event(reader)]) == [1]
+
+
+# Sharing
+
+
+async def test_those_who_want_the_same_from_other_places_share_what_is_rendered(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    for second in range(1, 4):
+        await happen(api, world, moved(world, second, second))
+    places = [await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, n)) for n in range(4)]
+    await follow(api, gallery, world, area=AREA)
+    groups = list(gallery.fanout._groups.values())
+    assert len(groups) == 2
+    assert len({id(group._bodies) for group in groups}) == 1  # type: ignore[union-attr]
+    for after, reader in enumerate(places):
+        found = await events(reader, 4 - after)
+        assert [item["__typename"] for item in found] == ["PositionReported"] * (3 - after) + ["CaughtUp"]
