@@ -9,7 +9,6 @@ ellipsoid, elevations above the take-off point.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -139,12 +138,21 @@ class DeviceState:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "DeviceState":
         """The state of its stored form. What this version does not know, or cannot read, is left out."""
-        properties = {}
+        # Every event of every drone passes here, in each process that shows it: so most properties, which come by one
+        # report, share its time, and most values are taken as they stand.
+        properties: dict[Property, Stamped] = {}
+        known_us, known_at = 0, _EPOCH
         for name, held in stored.items():
-            if name in _KNOWN:
-                with suppress(TypeError, ValueError, IndexError, OverflowError):
-                    at, value = held
-                    properties[Property(name)] = Stamped(from_micros(at), value_from_json(Property(name), value))
+            known = _KNOWN.get(name)
+            if known is None:
+                continue
+            try:
+                at_us, value = held
+                if at_us != known_us:
+                    known_us, known_at = at_us, from_micros(at_us)
+                properties[known] = Stamped(known_at, value_from_json(known, value) if known in _SHAPED else value)
+            except (TypeError, ValueError, IndexError, OverflowError):
+                known_us, known_at = 0, _EPOCH
         return cls(properties=properties)
 
 
@@ -199,4 +207,6 @@ def from_micros(value: int) -> datetime:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SELDOM = frozenset({Property.LIVE_CAPACITY, Property.LIVE_STATUS, Property.FIRMWARE, Property.HOME})
-_KNOWN = frozenset(name.value for name in Property)
+_KNOWN = {name.value: name for name in Property}
+_SHAPED = frozenset({Property.FIX, Property.BATTERY})
+"""Whose values are not taken from JSON as they stand."""
