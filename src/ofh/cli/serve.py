@@ -58,6 +58,8 @@ def serve(
 
     On an empty database it creates the first user and prints a link that logs in once. All settings, also those
     without a flag here: docs/settings.md, or `ofh settings`.
+
+    SIGTERM ends it in order. With several workers SIGHUP replaces them one by one.
     """
     flags = {
         "host": host,
@@ -109,6 +111,8 @@ def url_of(settings: Settings, listener: socket.socket) -> str:
 
 Announce = Callable[[Any, str], Coroutine[Any, Any, None]]
 """Called with the hub and its URL once it is ready."""
+Beside = Callable[[Any, str, asyncio.Event], Coroutine[Any, Any, None]]
+"""Runs while the hub serves; the event is set when it is to stop."""
 
 
 def run_process(
@@ -117,6 +121,7 @@ def run_process(
     instance: int,
     announce: Announce | None,
     *,
+    beside: Beside | None = None,
     is_supervised: bool = False,
 ) -> None:
     """Run one hub process until it is told to stop.
@@ -124,10 +129,20 @@ def run_process(
     On asyncio's own loop: writing frames to a thousand sockets costs it half of what it costs uvloop (bench/fanout.py).
 
     Args:
+        beside: see `serve_hub`.
         is_supervised: one of several (`supervisor.py`).
     """
     with clear_errors(), asyncio.Runner() as runner:
-        runner.run(serve_hub(settings, listener, instance=instance, announce=announce, is_supervised=is_supervised))
+        runner.run(
+            serve_hub(
+                settings,
+                listener,
+                instance=instance,
+                announce=announce,
+                beside=beside,
+                is_supervised=is_supervised,
+            )
+        )
 
 
 async def serve_hub(
@@ -136,13 +151,13 @@ async def serve_hub(
     *,
     instance: int = 0,
     announce: Announce | None = None,
-    beside: Callable[[Any, str, asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    beside: Beside | None = None,
     is_supervised: bool = False,
 ) -> None:
     """Start the hub, serve HTTP on the listener, stop on SIGTERM, SIGINT or SIGHUP.
 
     Args:
-        beside: runs while the hub serves; its event is set when the hub is to stop.
+        beside: runs while the hub serves.
         is_supervised: one of several: SIGTERM stops it at once, SIGUSR1 alone tells it to say that it is not ready.
     """
     import uvicorn

@@ -8,6 +8,7 @@ SIGTERM and SIGINT end the hub, the first worker last: what the broker still ack
 one worker after the other, each once the one before it is ready; they read the settings anew.
 """
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -38,6 +39,10 @@ SOUND_S = 60.0
 """A worker that lived for so long is started again after the shortest pause."""
 KILL_S = 5.0
 """How much longer than the settings allow a stop may take."""
+WORD_S = 5.0
+"""How often a worker says that it runs. `/healthz` does not tell: the others answer for one that hangs."""
+SILENT_S = 60.0
+"""A worker that has said nothing for so long hangs."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +54,9 @@ class Worker:
     number: int
     process: BaseProcess | None = None
     line: Connection | None = None
-    """Says once that the process is ready."""
+    """Says that the process is ready, and from then on that it runs."""
     is_ready: bool = False
+    heard_at: float = 0.0
     announces: bool = False
     """It says where the hub is, and how the first user logs in."""
     began_at: float = 0.0
@@ -62,6 +68,11 @@ class Worker:
     """It was told to end, and begins anew then, unless all end."""
     kill_at: float | None = None
     """Until when it may take to end."""
+
+    @property
+    def is_silent_at(self) -> float | None:
+        """When it is taken to hang, unless it says something; None where nothing is expected of it."""
+        return self.heard_at + SILENT_S if self.is_ready and not self.is_told else None
 
     @property
     def lives(self) -> bool:
@@ -176,26 +187,42 @@ class Supervisor:
 
     def _wait(self) -> None:
         """Until something has happened: a signal, a process that ended or became ready, or the time for something."""
-        times = [at for worker in self._workers for at in (worker.start_at, worker.kill_at) if at is not None]
+        dates = [(worker.start_at, worker.kill_at, worker.is_silent_at) for worker in self._workers]
+        times = [at for some in dates for at in some if at is not None]
         watched: list[Any] = [self._bell]
         for worker in self._workers:
             if worker.process is not None:
                 watched.append(worker.process.sentinel)
-            if worker.line is not None and not worker.is_ready:
+            if worker.line is not None:
                 watched.append(worker.line)
         self._watch(watched, max(0.0, min(times) - time.monotonic()) if times else None)
+        now = time.monotonic()
+        if times and now - min(times) > WORD_S:  # this process itself was held, and so may have been the others
+            for worker in self._workers:
+                worker.heard_at = now
         for worker in self._workers:
-            if worker.line is not None and not worker.is_ready and worker.line.poll():
-                try:
-                    worker.is_ready = bool(worker.line.recv())
-                    worker.announces = False
-                except EOFError:  # it has ended
-                    worker.line.close()
-                    worker.line = None
-            if worker.kill_at is not None and worker.kill_at <= time.monotonic() and worker.process is not None:
+            self._listen(worker, now)
+            if worker.process is None:
+                continue
+            if worker.kill_at is not None and worker.kill_at <= now:
                 log.error("a hub process did not end in time and is killed", instance=worker.number)
                 worker.process.kill()
                 worker.kill_at = None
+            elif (silent_at := worker.is_silent_at) is not None and silent_at <= now:
+                log.error("a hub process hangs and is killed", instance=worker.number)
+                worker.process.kill()
+                worker.heard_at = now
+
+    def _listen(self, worker: Worker, now: float) -> None:
+        """To what it says."""
+        try:
+            while worker.line is not None and worker.line.poll():
+                worker.line.recv()
+                worker.is_ready, worker.announces, worker.heard_at = True, False, now
+        except EOFError:  # it has ended
+            if worker.line is not None:
+                worker.line.close()
+            worker.line = None
 
     def _watch(self, watched: list[Any], timeout_s: float | None) -> None:
         wait(watched, timeout_s)
@@ -274,15 +301,25 @@ def _work(flags: Mapping[str, Any], listener: socket.socket, number: int, announ
         signal.signal(ignored, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    async def ready(hub: Any, url: str) -> None:
+    ready = asyncio.Event()
+
+    async def begin(hub: Any, url: str) -> None:
         if announces:
             await announce(hub, url)
-        line.send(True)
+        ready.set()
+
+    async def say_so(_hub: Any, _url: str, stopping: asyncio.Event) -> None:
+        await ready.wait()
+        while not stopping.is_set():
+            with suppress(BrokenPipeError):  # nobody listens any more: then this process is about to be told to end
+                line.send(True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), WORD_S)
 
     try:
         settings = settings_of(**flags)
         logs.configure(settings.log_level, settings.log_format)
-        run_process(settings, listener, number, ready, is_supervised=True)
+        run_process(settings, listener, number, begin, beside=say_so, is_supervised=True)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
 
