@@ -98,6 +98,8 @@ class HubApp:
                 alert_rules=hub.alert_rules,
                 map_elements=hub.map_elements,
                 feed=hub.feed,
+                past=hub.past,
+                replays=hub.replays,
                 steering=hub.steering,
                 traffic=hub.traffic,
                 coverages=hub.coverages,

@@ -138,6 +138,10 @@ QUERIES = {
     ),
     "file": ("file", "query($id:ID!){file(id:$id){name size url uploadedBy{id}}}"),
     "files": ("file", "query($id:ID!){files(ids:[$id]){name size url}}"),
+    "fleetAt": (
+        "workspace",
+        'query($id:ID!){fleetAt(workspaceId:$id,at:"2026-01-01T00:00:00Z"){cursor drones{id} alerts{id}}}',
+    ),
     "alert": ("alert", "query($id:ID!){alert(id:$id){message evidence drone{id} rule{id} acknowledgedBy{id}}}"),
 }
 MARK = 'id:"3fa85f64-5717-4562-b3fc-2c963f66afa6"'
@@ -194,6 +198,11 @@ SUBSCRIPTIONS = {
     "workspaceBatteries": ("workspace", "subscription($id:ID!){workspaceBatteries(workspaceId:$id){droneId}}"),
     "connectionDoctor": ("connection", "subscription($id:ID!){connectionDoctor(connectionId:$id){__typename}}"),
     "mediaAnalysed": ("workspace", "subscription($id:ID!){mediaAnalysed(workspaceId:$id){fileName}}"),
+    "fleet": ("workspace", "subscription($id:ID!){fleet(workspaceId:$id){cursor}}"),
+    "replay": (
+        "workspace",
+        'subscription($id:ID!){replay(workspaceId:$id,from:"2026-01-01T00:00:00Z",to:"2026-01-01T00:00:00Z"){cursor}}',
+    ),
     "mediaUploaded": ("workspace", "subscription($id:ID!){mediaUploaded(workspaceId:$id){fileName}}"),
 }
 

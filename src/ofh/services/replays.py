@@ -7,7 +7,7 @@ reader. Its user can pause it, change its speed and have it jump, from whatever 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -225,7 +225,7 @@ class Replay:
             self._pace.pause(now_s, is_paused=is_paused)
         self._said.set()
 
-    async def items(self) -> AsyncIterator[Sequence[Item]]:
+    async def items(self) -> AsyncGenerator[Sequence[Item], None]:
         """What it tells; ends when it has come to its end.
 
         Raises:

@@ -45,7 +45,7 @@ async def test_what_the_dry_run_shows_is_what_goes(here: Place) -> None:
     database = await opened(here)
     shown = (await here.ofh("history", "prune", "--dry-run", "--json")).answer
     lake = {"id": 1, "name": "Lake", "days": 300, "drones": 1, "dropped": 60, "thinned": 52}
-    lake |= {"flights": 0, "events": 0, "alerts": 0}
+    lake |= {"flights": 0, "events": 0, "alerts": 0, "feed": 0}
     hill = {**lake, "id": 2, "name": "Hill", "days": 400, "drones": 0, "dropped": 0, "thinned": 0}
     assert shown == {"dry_run": True, "partitions": {}, "workspaces": [lake, hill]}
     assert len(await history_of(database)) == 180
@@ -62,9 +62,10 @@ async def test_people_read_a_table(place: Place) -> None:
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     columns = ["workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events", "alerts"]
+    columns += ["feed"]
     assert lines[1].split() == columns
-    assert lines[2].split() == ["1", "Lake", "300", "1", "60", "104", "0", "0", "0"]
-    assert lines[3].split() == ["2", "Hill", "50", "0", "0", "0", "0", "0", "0"]
+    assert lines[2].split() == ["1", "Lake", "300", "1", "60", "104", "0", "0", "0", "0"]
+    assert lines[3].split() == ["2", "Hill", "50", "0", "0", "0", "0", "0", "0", "0"]
     assert lines[-1].startswith("Nothing was changed.")
     await database.close()
 

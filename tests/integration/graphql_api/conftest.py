@@ -1,6 +1,7 @@
 """The schema over real services and both databases, with nothing between: what the HTTP and websocket edges run."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -41,7 +42,9 @@ from ofh.services.mail import Letters, LogMail
 from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
+from ofh.services.past import Past
 from ofh.services.ratelimits import MemoryCounters, RateLimits
+from ofh.services.replays import Replays
 from ofh.services.sessions import Sessions
 from ofh.services.steering import Steering
 from ofh.services.streams import StreamRules, Streams
@@ -55,6 +58,7 @@ from tests.integration.graphql_api.world import (
     SCHEMA,
     Api,
     World,
+    later,
     make_alert,
     make_connection,
     make_drone,
@@ -97,6 +101,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
     discarding = Discarding(database, objects, now)
     jobs, media, flights = JobQueue(database, now), MediaItems(access, fleet), Flights(database, access, fleet)
     exports = Exports(database, access, fleet, flights, sessions.still_valid)
+    past, steering = Past(database, access, lambda: later(1_000)), Steering(control)
     services = Services(
         access=access,
         sessions=sessions,
@@ -174,7 +179,9 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         file_links=FileLinks("https://hub.example"),
         map_elements=MapElements(database, bus, access, Counts(), clock=now),
         feed=feed,
-        steering=Steering(control),
+        past=past,
+        replays=Replays(database, past, steering, lambda: later(1_000), time.monotonic),
+        steering=steering,
         traffic=Traffic(bus, feed, Counts(), now, key=b"k" * 32, rules=TrafficRules(interval_s=0.05)),
         info=ServerInfo(
             name="Test hub", version="1.2.3", api_version="0.11.0", stream_view_url="https://video.example/live"

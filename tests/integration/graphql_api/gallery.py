@@ -15,6 +15,7 @@ from ofh.edges.graphql.fanout import Fanout, Join
 from ofh.edges.graphql.following import Follow
 from ofh.edges.graphql.hub_schema import Asked, FanoutExecutor, Operation
 from ofh.edges.graphql.members import Member
+from ofh.edges.graphql.replaying import Play
 from ofh.edges.outlet import PlainOutlet
 from tests.integration.graphql_api.world import Api
 
@@ -52,7 +53,7 @@ class Gallery:
     fanout: Fanout
     outlets: list[PlainOutlet] = field(default_factory=list)
 
-    def enrol(self, reader: Reader, operation: Operation, executor: FanoutExecutor, join: Join | Follow) -> None:
+    def enrol(self, reader: Reader, operation: Operation, executor: FanoutExecutor, join: Join | Follow | Play) -> None:
         """Let somebody watch, as the websocket edge does."""
         outlet = PlainOutlet(reader.take, lambda: None)
         self.outlets.append(outlet)
@@ -67,7 +68,7 @@ class Gallery:
 
 async def opened(
     api: Api, actor: Actor | None, document: str, **variables: Any
-) -> tuple[Operation, FanoutExecutor, Join | Follow | GraphQLError]:
+) -> tuple[Operation, FanoutExecutor, Join | Follow | Play | GraphQLError]:
     """Run a subscription's resolver."""
     operation = api.schema.prepare(Asked(query=document, variables=variables))
     assert isinstance(operation, Operation), operation
@@ -86,7 +87,7 @@ async def opened(
 async def watch(api: Api, gallery: Gallery, actor: Actor, document: str, **variables: Any) -> Reader:
     """Subscribe."""
     operation, executor, join = await opened(api, actor, document, **variables)
-    assert isinstance(join, Join | Follow), join
+    assert isinstance(join, Join | Follow | Play), join
     reader = Reader(actor)
     gallery.enrol(reader, operation, executor, join)
     return reader

@@ -99,9 +99,11 @@ async def tell(api: Api, news: journal.News) -> None:
         await api.services.feed._bus.publish(channel(workspace_id), message)
 
 
-async def happen(api: Api, world: World, *happened: Event, rows: Sequence[Drone] = ()) -> None:
+async def happen(
+    api: Api, world: World, *happened: Event, rows: Sequence[Drone] = (), at: datetime | None = None
+) -> None:
     """Let something happen, and be told."""
-    await tell(api, await commit(api, world, *happened, rows=rows))
+    await tell(api, await commit(api, world, *happened, rows=rows, at=at))
 
 
 def latitudes(found: Sequence[Any]) -> list[float]:

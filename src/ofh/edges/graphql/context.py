@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ofh.services.journal import Journal
     from ofh.services.map_elements import MapElements
     from ofh.services.media import MediaItems
+    from ofh.services.past import Past
+    from ofh.services.replays import Replays
     from ofh.services.sessions import Sessions
     from ofh.services.steering import Steering
     from ofh.services.streams import Streams
@@ -68,6 +70,8 @@ class Services:
     alert_rules: "AlertRules"
     map_elements: "MapElements"
     feed: "Feed"
+    past: "Past"
+    replays: "Replays"
     steering: "Steering"
     traffic: "Traffic"
     export_links: "ExportLinks"

@@ -26,6 +26,7 @@ from .following import Bodies, Follow, Following, area_of, needed_below
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, send
 from .rendering import Renderer
+from .replaying import Play, Playing
 
 R = TypeVar("R")
 
@@ -315,10 +316,15 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def enrol(self, member: Member, join: "Join | Follow", operation: Operation, executor: FanoutExecutor) -> None:
+    def enrol(
+        self, member: Member, join: "Join | Follow | Play", operation: Operation, executor: FanoutExecutor
+    ) -> None:
         """Put a member into the group of its like, which is made where there is none."""
         if isinstance(join, Follow):
             self._follow(member, join, operation, executor)
+            return
+        if isinstance(join, Play):
+            Playing(self, member, join, operation, executor)
             return
         reader = member.owner.actor if operation.name in operation.document.personal else None
         key = (

@@ -50,6 +50,8 @@ LONG: Mapping[str, int] = {
 }
 """What lists count as that are known to be longer than others that are not paged."""
 DEAR: Mapping[str, int] = {
+    "Query.fleetAt": 200,
+    "Subscription.replay": 200,
     "Media.groundCoverage": 10,
     "Flight.coverage": 50,
     "Flight.mediaArchive": 50,

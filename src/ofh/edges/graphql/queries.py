@@ -6,6 +6,7 @@ import strawberry
 
 from .arguments import number
 from .fields import field
+from .past import PastQueries
 from .types.accounts import User
 from .types.alerts import Alert
 from .types.fleet import Drone, RemoteController
@@ -19,7 +20,7 @@ Id = Annotated[strawberry.ID, strawberry.argument(description="A whole number of
 
 
 @strawberry.type(description="What can be read. What does not exist and what the caller may not see is null alike.")
-class Query:
+class Query(PastQueries):
     @field("What this hub is. Needs no log-in.")
     def server(self, info: Info) -> ServerInfo:
         found = info.context.services.info

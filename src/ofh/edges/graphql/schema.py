@@ -13,6 +13,7 @@ from .mutations.media import MediaMutations
 from .mutations.steering import SteeringMutations
 from .mutations.streams import StreamMutations
 from .mutations.workspaces import WorkspaceMutations
+from .past import ReplayMutations
 from .queries import Query
 from .scalars import SCALARS
 from .subscriptions import Subscription
@@ -32,6 +33,7 @@ class Mutation(
     StreamMutations,
     MapElementMutations,
     SteeringMutations,
+    ReplayMutations,
 ):
     pass
 

@@ -32,6 +32,7 @@ from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
 from .members import Member, Shown
 from .rendering import encode
+from .replaying import Play
 from .runner import Runner
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -358,7 +359,7 @@ class Socket(AnySocket):
             return
         async with closed(aiter(stream)) as events:
             event = await anext(events, None)
-            if isinstance(event, Join | Follow):
+            if isinstance(event, Join | Follow | Play):
                 self._enrol(id, running, event, executor)
                 return
             running.is_open = True
@@ -368,7 +369,7 @@ class Socket(AnySocket):
                         await self._next(id, running, result)
         self._finish(id, running, None)
 
-    def _enrol(self, id: str, running: "Running", join: Join | Follow, executor: FanoutExecutor) -> None:
+    def _enrol(self, id: str, running: "Running", join: Join | Follow | Play, executor: FanoutExecutor) -> None:
         if self._operations.get(id) is not running:
             return
         member = Member(self, self.outlet, id)

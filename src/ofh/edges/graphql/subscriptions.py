@@ -24,6 +24,7 @@ from .arguments import Area, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
 from .following import Follow, Place
+from .past import ReplaySubscriptions
 from .types.doctor import ConnectionDoctor
 from .types.events import FleetEvent, shown_event
 from .types.fleet import DroneBattery, DronePosition, RemoteControllerPosition
@@ -44,7 +45,7 @@ DroneId = Annotated[strawberry.ID, strawberry.argument(description="The drone's 
     description="What can be watched. Ends with `FORBIDDEN` as soon as the caller loses the right to it; what does not "
     "exist and what the caller may not see is `GONE` alike."
 )
-class Subscription:
+class Subscription(ReplaySubscriptions):
     @subscription("The last known position at once, then every new one.")
     async def drone_position(self, info: Info, drone_id: DroneId) -> AsyncGenerator[DronePosition, None]:
         sight, found = await _drone(info, drone_id)
