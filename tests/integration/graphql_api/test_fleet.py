@@ -1,7 +1,8 @@
 """`fleet`: a Snapshot and what follows, from any cursor on, with a word for whatever may be missing."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
+from ofh.edges.graphql.following import Follow
+from ofh.edges.graphql.members import Member
+from ofh.edges.outlet import PlainOutlet
 from ofh.services.feed import FeedRules, channel
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
 from ofh.store import journal
 from ofh.store.models import Drone
-from tests.integration.graphql_api.gallery import Gallery, Reader, refusal, watch
+from tests.integration.graphql_api.gallery import PATIENCE_S, Gallery, Reader, opened, refusal, watch
 from tests.integration.graphql_api.test_media import make_media
 from tests.integration.graphql_api.world import Api, World, later, make_drone, make_workspace
 
@@ -191,6 +195,34 @@ async def test_latest_gets_the_newest_of_an_interval(api: Api, world: World, gal
     assert told == sorted(told)
     assert told[-1] == 39
     assert len(told) < 39
+
+
+async def test_what_catches_up_on_one_socket_at_the_same_time_loses_nothing(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    number, followers = 1_000, 8
+    for start in range(0, number, 500):
+        await commit(api, world, *(moved(world, n / 100, n / 100) for n in range(start + 1, start + 501)))
+    told: dict[str, list[int]] = {str(n): [] for n in range(followers)}
+    is_done = asyncio.Event()
+
+    async def take(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            found = json.loads(message["text"])
+            told[found["id"]].append(seq(found["payload"]["data"]["fleet"]["cursor"], world))
+            if sum(map(len, told.values())) == followers * (number + 1):
+                is_done.set()
+            await asyncio.sleep(0)  # slower than all that comes
+
+    outlet = PlainOutlet(take, lambda: None)
+    gallery.outlets.append(outlet)
+    variables = {"id": str(world.workspace.id), "delivery": "ALL", "after": write_feed_cursor(world.workspace.id, 0)}
+    for id in told:
+        operation, executor, join = await opened(api, world.member, FLEET, **variables)
+        assert isinstance(join, Follow)
+        gallery.fanout.enrol(Member(Reader(world.member), outlet, id), join, operation, executor)
+    await asyncio.wait_for(is_done.wait(), PATIENCE_S)
+    assert all(numbers == [*range(1, number + 1), number] for numbers in told.values())
 
 
 async def test_only_the_kinds_that_were_chosen_come(api: Api, world: World, gallery: Gallery) -> None:

@@ -28,7 +28,7 @@ from ofh.services.feed_pages import Missing
 from ofh.services.snapshots import Snapshot
 
 from .hub_schema import Document
-from .members import Member, Shown, send
+from .members import Member, Shown, hand, send
 from .rendering import GONE, Renderer
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ class Following:
                     word = CaughtUp(workspace_id=self.workspace_id, seq=place.seq, at=feed.head_at)
                     body = await self._rendered_word(word)
                     if body and member.group is self:
-                        send([member], body)
+                        await hand(member, body)
                         place.tells_caught_up = False
                 else:
                     del self._apart[member]
@@ -314,10 +314,9 @@ class Following:
         if self._bodies.renderer.is_personal:
             return False
         for portion in portions(found):
-            await member.outlet.drain()
+            await hand(member, [body for _, body in portion])
             if member.group is not self:
                 return False
-            send([member], [body for _, body in portion])
             place.seq = portion[-1][0]
         place.seq, place.is_claim = reached, False
         return True
@@ -352,9 +351,8 @@ class Following:
                 reason=place.gap,
             )
             words = await self._rendered_word(word)
-        await member.outlet.drain()
         if member.group is self and body:
-            send([member], [*words, body])
+            await hand(member, [*words, body])
             place.seq, place.wants_snapshot, place.gap, place.is_claim = snapshot.seq, False, None, False
 
     async def _state(self, feed: WorkspaceFeed, least: int) -> tuple[Snapshot, bytes]:

@@ -103,6 +103,13 @@ class Member:
             self.group.resume(self)
 
 
+async def hand(member: Member, bodies: list[bytes]) -> None:
+    """Hand the ends of messages to one member as soon as its socket takes them; others of that socket may be faster."""
+    await member.outlet.drain()
+    while member.group is not None and send([member], bodies):
+        await member.outlet.drain()
+
+
 def send(members: Iterable[Member], bodies: list[bytes]) -> list[Member]:
     """Hand the ends of messages to members: shared parts around each one's own beginning, in one call per member.
 

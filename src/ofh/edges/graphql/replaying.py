@@ -18,7 +18,7 @@ from ofh.services.snapshots import Snapshot
 
 from .following import RETRY_S, portions
 from .hub_schema import FanoutExecutor, Operation
-from .members import Member, Shown, send
+from .members import Member, Shown, hand
 from .rendering import GONE, Renderer
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class Playing:
         bodies = await self._bodies(items)
         found = [(item.seq, body) for item, body in zip(items, bodies, strict=True) if body != GONE]
         for portion in portions(found):
-            await self._member.outlet.drain()
-            while send([self._member], [body for _, body in portion]):  # others of its socket were faster
-                await self._member.outlet.drain()
+            await hand(self._member, [body for _, body in portion])
             self._sent = portion[-1][0]
         await asyncio.sleep(0)  # where no moment is waited for, others have a turn as well
 
