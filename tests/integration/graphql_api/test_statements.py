@@ -107,12 +107,16 @@ async def test_all_of_all_workspaces_takes_the_same_statements_whatever_their_si
 
 
 async def test_the_counter_counts(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:
-    one = await statements(api, world, caplog, "query ($id: ID!) { a: drone(id: $id) { id } }", id=str(world.drone.id))
-    two = await statements(
-        api,
-        world,
-        caplog,
-        "query ($id: ID!) { a: drone(id: $id) { id } b: drone(id: $id) { id } }",
-        id=str(world.drone.id),
-    )
-    assert two == 2 * one > 0
+    id, other = str(world.drone.id), str(world.controller.id)
+    one = await statements(api, world, caplog, "query ($id: ID!) { a: drone(id: $id) { id } }", id=id)
+    document = "query ($id: ID!, $other: ID!) { a: drone(id: $id) { id } b: remoteController(id: $other) { id } }"
+    assert await statements(api, world, caplog, document, id=id, other=other) > one > 0
+
+
+async def test_who_asks_for_the_same_kind_of_thing_at_once_shares_a_statement(
+    api: Api, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    id = str(world.drone.id)
+    one = await statements(api, world, caplog, "query ($id: ID!) { a: drone(id: $id) { id } }", id=id)
+    document = "query ($id: ID!) { a: drone(id: $id) { id } b: drone(id: $id) { id } c: drone(id: 987654) { id } }"
+    assert await statements(api, world, caplog, document, id=id) == one
