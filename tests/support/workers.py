@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
+import time
 from pathlib import Path
 
 from ofh.backends.mqtt_link import Endpoint, Link
-from tests.support.hubs import PATIENCE_S
+from tests.support.faults import faults_in
+from tests.support.hubs import PATIENCE_S, HubProcess, Way, hub_process
 from tests.support.services import Mosquitto
 
 
@@ -63,3 +66,48 @@ async def keeps_session(broker: Mosquitto, client_id: str) -> bool:
         return await link.open()
     finally:
         link.close()
+
+
+async def come_and_go(way: Way, chance: random.Random, name: str, *, until: float, **settings: str) -> list[str]:
+    """Run one hub process after the other until the moment on the monotonic clock. Each is stopped or killed after some
+    seconds; some come back under the same name, and of the others nobody hears again.
+
+    Returns:
+        What was done to whom.
+    """
+    done: list[str] = []
+    number = 0
+    while time.monotonic() < until:
+        async with hub_process(way, port=None, OFH_MQTT_CLIENT_ID=f"{name}{number}", **settings) as hub:
+            await asyncio.sleep(chance.uniform(0, 4))
+            if chance.random() < 0.5:
+                hub.kill()
+                await hub.process.wait()
+                done.append(f"{name}{number} killed")
+            else:
+                hub.process.terminate()
+                assert await hub.process.wait() == 0
+                done.append(f"{name}{number} stopped")
+            assert not faults_in(hub), faults_in(hub)[0]
+        number += chance.randint(0, 1)
+        await asyncio.sleep(chance.uniform(0, 5))
+    return done
+
+
+async def replace_and_kill(hub: HubProcess, chance: random.Random, *, until: float) -> list[str]:
+    """Replace the workers of a hub, or kill one of them, every few seconds until the moment on the monotonic clock.
+
+    Returns:
+        What was done.
+    """
+    done: list[str] = []
+    while time.monotonic() < until:
+        await asyncio.sleep(chance.uniform(3, 10))
+        found = sorted(workers(hub.process.pid))
+        if found and chance.random() < 0.5:
+            os.kill(chance.choice(found), signal.SIGKILL)
+            done.append("a worker killed")
+        else:
+            hub.process.send_signal(signal.SIGHUP)
+            done.append("all replaced")
+    return done
