@@ -31,6 +31,9 @@ SQLITE_PRAGMAS = {
     "foreign_keys": "ON",
     "journal_size_limit": 67_108_864,
 }
+NO_ROOM_S = 7.0
+"""For so long after a change for which there was no room the database counts as away: what only reads notices nothing.
+Reports that wait are tried again within less."""
 
 
 class Database:
@@ -49,6 +52,8 @@ class Database:
         self.dialect: Dialect = "sqlite" if urlsplit(url).scheme == "sqlite" else "postgresql"
         self._pool_size = pool_size
         self._context: TortoiseContext | None = None
+        self._had_no_room: float | None = None
+        """When, by the loop's clock."""
         self.history_weeks: frozenset[date] = frozenset()
         """PostgreSQL: the weeks whose partition of the history this process knows of (`weeks.py`)."""
 
@@ -131,13 +136,15 @@ class Database:
         """Ask the database for a sign of life.
 
         Raises:
-            HubError: UNAVAILABLE, it gives none within 5 s.
+            HubError: UNAVAILABLE, it gives none within 5 s, or its disk is full.
         """
         try:
             async with asyncio.timeout(5):
                 await self.connection.execute_query("SELECT 1")
         except TimeoutError as error:
             raise HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2) from error
+        if self._had_no_room is not None and asyncio.get_running_loop().time() < self._had_no_room + NO_ROOM_S:
+            raise HubError(Code.UNAVAILABLE, "The database's disk is full.", retry_after_s=5)
 
     @property
     def connection(self) -> Any:
@@ -170,6 +177,8 @@ class Database:
         except HubError:
             raise
         except Exception as error:
+            if _has_no_room(error):
+                self._had_no_room = asyncio.get_running_loop().time()
             if refusal := away(error):
                 raise refusal from error
             raise
@@ -213,6 +222,21 @@ def away(error: BaseException) -> HubError | None:
             return HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2)
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def _has_no_room(error: BaseException) -> bool:
+    """Whether the database's disk is full."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case asyncpg.DiskFullError():
+                return True
+            case sqlite3.OperationalError():
+                return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+            case OSError() if cause.errno == errno.ENOSPC:
+                return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _is_passing(error: BaseException) -> bool:

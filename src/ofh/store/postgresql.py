@@ -1,11 +1,13 @@
 """PostgreSQL's client for the ORM; Tortoise finds this module by its name (`engine`)."""
 
+from typing import Any
+
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.base.client import PoolConnectionWrapper, TransactionContext
 
 from .database import tell_away
-from .transactions import PooledTransaction
+from .transactions import PooledTransaction, give_back
 
 
 class Connection(asyncpg.Connection):
@@ -20,6 +22,14 @@ class Connection(asyncpg.Connection):
         return ""
 
 
+class Lease(PoolConnectionWrapper[asyncpg.Connection]):
+    """A connection for one statement."""
+
+    async def __aexit__(self, *_: Any) -> None:
+        """Give it back."""
+        await give_back(self.client._pool, self.connection)
+
+
 class Client(AsyncpgDBClient):
     """The pool of connections of a hub process."""
 
@@ -28,6 +38,10 @@ class Client(AsyncpgDBClient):
     execute_many = tell_away(AsyncpgDBClient.execute_many)
     execute_query = tell_away(AsyncpgDBClient.execute_query)
     execute_query_dict = tell_away(AsyncpgDBClient.execute_query_dict)
+
+    def acquire_connection(self) -> Lease:
+        """See `Lease`."""
+        return Lease(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
         return PooledTransaction(TransactionWrapper(self), self._pool_init_lock)

@@ -6,6 +6,7 @@ and the connection (on SQLite: the only one) stays taken for ever.
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContextPooled
@@ -13,6 +14,10 @@ from tortoise.backends.sqlite.client import SqliteTransactionContext
 from tortoise.connection import get_connections
 
 T = TypeVar("T")
+
+GIVE_BACK_S = 1.0
+"""A connection whose statement was given up is closed where the server takes longer than this to stop it: a server that
+hangs would hold whoever has given up."""
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
@@ -84,7 +89,7 @@ class PooledTransaction(TransactionContextPooled):
         try:
             await self.client.begin()
         except BaseException:
-            await to_its_end(pool.release(self.client._connection))
+            await to_its_end(give_back(pool, self.client._connection))
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         client: TransactionalDBClient = self.client
@@ -94,10 +99,23 @@ class PooledTransaction(TransactionContextPooled):
         try:
             if not self.client._finalized:
                 if exc_type is not None:
-                    await self.client.rollback()
+                    await self._undo()
                 else:
                     await self.client.commit()
         finally:
             get_connections().reset(self.token)
             if self.client._parent._pool:
-                await to_its_end(self.client._parent._pool.release(self.client._connection))
+                await to_its_end(give_back(self.client._parent._pool, self.client._connection))
+
+    async def _undo(self) -> None:
+        try:
+            async with asyncio.timeout(GIVE_BACK_S):
+                await self.client.rollback()
+        except TimeoutError:
+            self.client._connection.terminate()  # the server undoes what it finds without a client
+
+
+async def give_back(pool: Any, connection: Any) -> None:
+    """Give a connection back to its pool, usable or closed."""
+    with suppress(TimeoutError):  # it is closed then
+        await pool.release(connection, timeout=GIVE_BACK_S)
