@@ -22,6 +22,8 @@ from ofh.edges.export_links import ExportLinks
 from ofh.edges.exports.endpoint import ExportEndpoint
 from ofh.edges.file_links import FileLinks
 from ofh.edges.files.endpoint import FileEndpoints
+from ofh.edges.graphql.client.files import PATH as CLIENT_PATH
+from ofh.edges.graphql.client.files import ClientFile
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.gate import Gate
@@ -177,6 +179,7 @@ class HubApp:
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
+            Route(CLIENT_PATH, ClientFile()),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
@@ -514,6 +517,8 @@ class _ByHost:
 async def _logged(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
+    except HubError as error:
+        log.warning("work in the background came to nothing", reason=error.message)
     except Exception:
         log.exception("work in the background failed")
 

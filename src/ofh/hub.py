@@ -426,6 +426,7 @@ class Hub:
             stack.push_async_callback(self.people.limits.close)
             await self.people.mail.start()
             stack.push_async_callback(self.people.mail.stop)
+            stack.push_async_callback(self._leave_undone)
             stack.callback(self.people.control.subscribe(self._told))
             stack.callback(self.people.control.subscribe(self.commands.told))
             stack.callback(self.people.control.subscribe(self.traffic.told))
@@ -512,14 +513,22 @@ class Hub:
         """Word from this or another process."""
         match message["kind"]:
             case "bindings":
-                self._later(self.bindings.refresh(message["serials"]))
+                serials = message["serials"]
+                self._patiently("bindings", lambda: self.bindings.refresh(serials))
             case "connection" | "workspace" | "interrupted":
-                self._later(self.bindings.load())
+                self._patiently("bindings", self.bindings.load)
 
-    def _later(self, work: Any) -> None:
-        task = asyncio.ensure_future(_logged(work))
+    def _patiently(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it in the background, and wait for a backend that is away: nobody will say it once more."""
+        task = asyncio.create_task(supervise(name, work), name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    async def _leave_undone(self) -> None:
+        """What the background still waits for, the next start reads."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _reconcile(self) -> None:
         await self.broker.reconcile(await self.people.connections.accounts_for_broker())
