@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
 from typing import Any, TypeVar
@@ -72,8 +72,10 @@ class Progress:
     """How far a replay has come."""
 
     seq: int | None
-    """It has told all up to this number; None: not even its first Snapshot."""
+    """It has told all up to this number; None: it is to go on with a Snapshot."""
     at_us: int
+    end_us: int
+    """Its end, as it was when it began."""
     speed: float
     is_paused: bool
 
@@ -194,11 +196,13 @@ class Replay:
     ) -> None:
         self._database = database
         self._past = past
-        self._span = span
+        self._span = span if progress is None else replace(span, end_us=progress.end_us)
         self._monotonic = monotonic
         self._wait = wait
         self._said = asyncio.Event()
-        begun = progress or Progress(seq=None, at_us=span.start_us, speed=span.speed, is_paused=False)
+        begun = progress or Progress(
+            seq=None, at_us=span.start_us, end_us=span.end_us, speed=span.speed, is_paused=False
+        )
         self._told = begun.seq or 0
         self._jump_us = begun.at_us if begun.seq is None else None
         """Where it is to go on with a Snapshot; None: it goes on behind what was told."""
@@ -209,6 +213,7 @@ class Replay:
         return Progress(
             seq=self._told if self._jump_us is None else None,
             at_us=self._pace.position(self._monotonic()) if self._jump_us is None else self._jump_us,
+            end_us=self._span.end_us,
             speed=self._pace.speed,
             is_paused=self._pace.is_paused,
         )

@@ -5,13 +5,18 @@ from datetime import timedelta
 
 import pytest
 
+from ofh.domain.events import EventKind, FlightChanged
 from ofh.store.models import Connection, Drone, Flight, Workspace
-from tests.integration.graphql_api.world import NOW, Api, World, make_connection, make_drone
+from tests.integration.graphql_api.test_fleet import commit
+from tests.integration.graphql_api.world import NOW, Api, World, later, make_connection, make_drone
 
 FLEET = """query ($id: ID!) { workspace(id: $id) { name drones { id serialNumber name online
     position { longitude latitude height reportedAt } battery { capacityPercentLeft }
     telemetry { heading flightMode } lastConnection { id name remoteController { serialNumber } }
     currentFlight { id startedAt distance drone { name } } } } }"""
+
+PAST = """query ($id: ID!, $at: DateTime!) { fleetAt(workspaceId: $id, at: $at) { drones { name online
+    position { longitude } currentFlight { id drone { name } } } alerts { drone { name } } } }"""
 
 FLIGHTS = """query ($id: ID!) { workspace(id: $id) { drones { name flights(first: 2) { totalCount
     pageInfo { hasNextPage } edges { node { startedAt duration drone { name } } } } } } }"""
@@ -65,6 +70,31 @@ async def test_the_last_flights_of_a_fleet_take_the_same_statements_whatever_its
     await grow(world.workspace, 1, 40)
     assert await statements(api, world, caplog, FLIGHTS, **variables) == few
     assert 0 < few < 8
+
+
+async def test_a_past_fleet_takes_the_same_statements_whatever_its_size(
+    api: Api, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables = {"id": str(world.workspace.id), "at": later(500).isoformat()}
+    counted = []
+    for first, number in ((0, 1), (1, 40)):
+        await grow(world.workspace, first, number)
+        flights = await Flight.filter(workspace_id=world.workspace.id)
+        happened = [
+            FlightChanged(
+                workspace_id=flight.workspace_id,
+                drone_id=flight.drone_id,
+                flight_id=flight.id,
+                kind=EventKind.FLIGHT_STARTED,
+                at=NOW,
+            )
+            for flight in flights
+        ]
+        await commit(api, world, *happened)
+        counted.append(await statements(api, world, caplog, PAST, **variables))
+        answer = await api.ask(world.member, PAST, **variables)
+        assert sum(drone["currentFlight"] is not None for drone in answer.data["fleetAt"]["drones"]) == len(flights)
+    assert counted[0] == counted[1] < 20
 
 
 async def test_the_last_flights_of_drones_are_each_ones_own_the_newest_first(api: Api, world: World) -> None:
