@@ -33,7 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench._hub import RAISED, TOKEN, fill, report  # noqa: E402
+from bench._hub import RAISED, cookie, fill, report  # noqa: E402
 from bench._native import Subscribers, compiled, subscribers  # noqa: E402
 from bench._processes import cpu_s, family, machine, raise_files, rss_kib  # noqa: E402
 
@@ -157,7 +157,7 @@ def contenders(folder: Path) -> Iterator[list[Contender]]:
             broker = stack.enter_context(run_mosquitto())
             database, data, port = postgres.create_database(), folder / f"hub-{workers}", free_port()
             data.mkdir()
-            workspace_id, _ = asyncio.run(fill(database, DRONES))
+            workspace_id, _ = asyncio.run(fill(database, DRONES, users=1))
             environment = {
                 **base_environment(data),
                 **RAISED,
@@ -172,7 +172,13 @@ def contenders(folder: Path) -> Iterator[list[Contender]]:
                 "OFH_WORKERS": str(workers),
                 "OFH_LOG_LEVEL": "error",
             }
-            hub = subprocess.Popen([sys.executable, "-m", "ofh.cli.main", "serve"], env=environment, cwd=data)
+            hub = subprocess.Popen(
+                [sys.executable, "-m", "ofh.cli.main", "serve"],
+                env=environment,
+                cwd=data,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             stack.callback(hub.wait)
             stack.callback(hub.terminate)
             until_open(port, hub)
@@ -215,7 +221,7 @@ def compare(asked: argparse.Namespace) -> list[Contender]:
                         programs["subscribers"],
                         contender.port,
                         [message] * asked.sockets,
-                        headers=[f"Cookie: user-auth={TOKEN}"],
+                        headers=[cookie(0)],
                     )
                 )
                 new = set(family(os.getpid())) - before
