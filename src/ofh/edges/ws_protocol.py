@@ -9,6 +9,7 @@ Beyond that it mends what a peer that never reads could abuse: closing does not 
 certain after the close timeout.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -108,6 +109,54 @@ class _Watched:
         return getattr(self._transport, name)
 
 
+class _Inbox:
+    """What has come from the peer, for the one that reads it: asyncio's queue has a kilobyte and a half of deques."""
+
+    __slots__ = ("_items", "_reader")
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def put_nowait(self, item: Any) -> None:
+        self._items.append(item)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> Any:
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._items.pop(0)  # reading pauses at the first that waits, so there are never many
+
+    def empty(self) -> bool:
+        return not self._items
+
+
+class _Writable:
+    """An event that is nearly always set, and costs something only while it is not."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Event | None = None
+
+    def clear(self) -> None:
+        self._waiting = self._waiting or asyncio.Event()
+
+    def set(self) -> None:
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
+
+    async def wait(self) -> None:
+        if self._waiting is not None:
+            await self._waiting.wait()
+
+
 class HubWebSocketProtocol(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `Config(ws=HubWebSocketProtocol)`, or what `protocol_with` makes."""
 
@@ -117,6 +166,11 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
     heard_at: float = 0.0
     """When the peer last sent anything, by the loop's clock; looked at where `silence_s` is set."""
     silence_s: float | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue = cast(Any, _Inbox())
+        self.writable = cast(Any, _Writable())
 
     def keep_alive(self, ping_s: float, silence_s: float) -> None:
         """See `Channel.keep_alive`."""
@@ -173,8 +227,9 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             if self.initial_response is not None and self.close_sent:
                 # Refused with a status: uvicorn takes that for a handshake left open, and logs an error each time.
                 self.handshake_complete = True
-            if self.handshake_complete:
-                # Their headers, several kilobytes, would be kept for as long as the socket lives.
+            if self.handshake_complete and self.request is not None:
+                # Their headers, several kilobytes, would live as long as the socket: its parser holds them, too.
+                self.request.headers.clear()
                 self.request = self.response = None  # type: ignore[assignment]
 
     def send_receive_event_to_app(self) -> None:

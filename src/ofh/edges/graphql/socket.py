@@ -130,12 +130,13 @@ class Sockets:
         if full or (actor is None and self._strangers[address] >= self.limits.per_address):
             await refuse(scope, send, 429, "Too many sockets.", retry_after_s=5)
             return
-        del headers  # a frame that lives as long as the socket should not hold them
+        del headers
         socket = Socket(self, scope, send, address, actor)
         self._sockets.add(socket)
         self._count(socket, 1)
         try:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL, "headers": []})
+            scope["headers"].clear()  # whoever called holds the scope for as long as the socket lives
             await socket.serve(receive)
         except OSError:
             pass  # the peer went during the handshake
