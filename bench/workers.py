@@ -177,7 +177,6 @@ def contenders(folder: Path) -> Iterator[list[Contender]]:
                 env=environment,
                 cwd=data,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
             )
             stack.callback(hub.wait)
             stack.callback(hub.terminate)
