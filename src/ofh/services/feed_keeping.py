@@ -206,5 +206,6 @@ async def drop_old(
             await feed_keeping.drop_states(database, client, workspace_id, last)
     while True:
         async with turn() as client:
-            if not await feed_keeping.drop_some(database, client, workspace_id, last):
+            is_there = await feed_keeping.take_turn(database, client, workspace_id)
+            if not is_there or not await feed_keeping.drop_some(database, client, workspace_id, last):
                 return last + 1 - first

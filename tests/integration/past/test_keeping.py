@@ -1,10 +1,14 @@
 """The feed is packed and pruned, and what it tells stays what it was."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from ofh.domain.devices import micros
 from ofh.services import feed_keeping as keeping
 from ofh.services.feed_keeping import FeedKeeping
 from ofh.services.feed_pages import Missing
@@ -132,6 +136,41 @@ async def test_what_is_too_old_goes_and_the_rest_is_told_as_before(site: Site, i
     assert shown(await site.past.snapshot(site.workspace_id, head, site.bench.now)) == shown(site.stood[head])
 
 
+async def test_what_an_ended_run_has_left_over_the_next_one_finds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    await site.fly()
+    head, pieces = await site.head(), await site.pieces()
+    middle, end = START + timedelta(seconds=25), site.bench.now
+    monkeypatch.setattr(feed_keeping, "FEW", 3)
+    turns = 0
+
+    @asynccontextmanager
+    async def turn() -> AsyncIterator[Any]:
+        nonlocal turns
+        turns += 1
+        if turns == 4:
+            raise InterruptedError
+        async with site.database.transaction() as client:
+            yield client
+
+    with pytest.raises(InterruptedError):
+        await keeping.drop_old(site.database, site.workspace_id, middle, turn)
+    left = await site.pieces()
+    assert left == pieces[6:]
+    upto = await feed.number_before(site.database, site.workspace_id, micros(middle))
+    for seq, seen in site.stood.items():
+        if 0 < seq < upto:
+            with pytest.raises(Missing):
+                await site.past.snapshot(site.workspace_id, seq, seen.at)
+        else:
+            assert shown(await site.past.snapshot(site.workspace_id, seq, seen.at)) == shown(seen)
+    beginning = await site.past.beginning(site.workspace_id)
+    assert beginning is not None
+    assert beginning.seq == upto
+    assert await keeping.drop_old(site.database, site.workspace_id, middle, turn) == upto + 1 - left[0].first
+    assert await site.past.beginning(site.workspace_id) == beginning
+    assert await keeping.drop_old(site.database, site.workspace_id, end + timedelta(days=1), turn) == head - upto
+
+
 async def test_a_workspace_that_keeps_its_history_for_less_keeps_its_feed_for_less(site: Site) -> None:
     await site.fly(12)
     await Workspace.filter(id=site.workspace_id).update(history_days=1)
@@ -150,3 +189,19 @@ async def test_a_workspace_takes_its_feed_and_its_states_along(site: Site) -> No
         assert await feed_keeping.newest_state(site.database, site.workspace_id, 2**60) is None
         await Workspace.filter(id=site.workspace_id).delete()
     assert await site.keeping.pack() == 0
+
+
+async def test_a_workspace_that_is_deleted_while_its_feed_is_packed_holds_up_nobody(site: Site) -> None:
+    await site.fly()
+    site.bench.now += timedelta(hours=2)
+
+    async def delete() -> None:
+        async with site.database.transaction() as client:
+            await Workspace.filter(id=site.workspace_id).select_for_update().get()
+            await feed_keeping.delete_feed(site.database, client, site.workspace_id)
+            await asyncio.sleep(0.05)
+            await Workspace.filter(id=site.workspace_id).delete()
+
+    await asyncio.gather(site.keeping.pack(), delete())
+    assert await site.rows() == []
+    assert await feed_keeping.newest_state(site.database, site.workspace_id, 2**60) is None

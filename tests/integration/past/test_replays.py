@@ -22,6 +22,8 @@ from tests.integration.past.site import Site, shown
 from tests.support.fleet import START, seconds
 
 ALL = Choice()
+on_one_database = pytest.mark.parametrize("database_url", ["embedded"], indirect=True)
+"""What the other one would not do otherwise."""
 
 
 @dataclass
@@ -132,6 +134,7 @@ async def test_all_that_ever_happened_can_be_told_up_to_now(player: Player) -> N
     assert shown(only) == shown(player.site.stood[told.items[-1].seq])
 
 
+@on_one_database
 async def test_only_what_is_wanted_comes(player: Player) -> None:
     area = Area(west_deg=9.0005, south_deg=50, east_deg=9.0015, north_deg=51)
     choice = Choice(kinds=frozenset({EventKind.POSITION_REPORTED, EventKind.DRONE_ONLINE}), area=area)
@@ -143,6 +146,7 @@ async def test_only_what_is_wanted_comes(player: Player) -> None:
     assert ([row.serial_number for row in snapshot.drones], snapshot.area) == (["AC1"], area)
 
 
+@on_one_database
 async def test_a_replay_is_steered_by_its_name(player: Player) -> None:
     site, told = player.site, Told()
     pieces = await site.pieces()
@@ -177,6 +181,7 @@ async def test_a_replay_is_steered_by_its_name(player: Player) -> None:
     assert events == list(range(events[0], events[-1] + 1))
 
 
+@on_one_database
 async def test_others_cannot_steer_it(player: Player) -> None:
     async with player.open(name="mine", speed=0) as replay:
         await player.replays.control(player.site.stranger, "mine", paused=True)
@@ -186,6 +191,7 @@ async def test_others_cannot_steer_it(player: Player) -> None:
         assert replay.progress().is_paused
 
 
+@on_one_database
 async def test_a_replay_that_begins_anew_goes_on_where_it_stood(player: Player) -> None:
     site = player.site
     span = player.replays.span(site.workspace_id, START, site.bench.now, 2.0, ALL)
@@ -231,6 +237,7 @@ async def test_what_is_not_kept_any_longer_is_told(player: Player, monkeypatch: 
         ]
 
 
+@on_one_database
 async def test_a_user_has_so_many_replays_at_a_time(player: Player) -> None:
     async with player.open(), player.open():
         with pytest.raises(HubError) as refused:
@@ -241,6 +248,7 @@ async def test_a_user_has_so_many_replays_at_a_time(player: Player) -> None:
         pass
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("start", "end", "speed", "name"),
     [(10, 5, 1.0, "to"), (10**6, 10**6, 1.0, "from"), (0, 5, -0.5, "speed"), (0, 5, 1e9, "speed")],
