@@ -16,6 +16,7 @@ ELSEWHERE = {
     "/graphql": "schema.graphql",
     "/": "README.md",
     "/graphql/ide/{}": "README.md",
+    "/graphql/client/fleet.js": "docs/fleet.md",
     "/healthz": "docs/operations.md",
     "/readyz": "docs/operations.md",
     "/metrics": "docs/operations.md",

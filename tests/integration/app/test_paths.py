@@ -99,6 +99,25 @@ async def test_the_first_page_holds_a_subscription_ready_to_run(settings: dict[s
         assert "workspacePositions(workspaceId: $workspaceId" in (await asking.get("/")).text
 
 
+async def test_the_client_of_fleet_is_served_as_a_module_and_asked_for_again_in_few_bytes(
+    settings: dict[str, Any],
+) -> None:
+    path = "/graphql/client/fleet.js"
+    async with hub(**settings, ide=False) as (_, asking):
+        module = await asking.get(path)
+        assert (module.status_code, module.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+        assert "export function followFleet(" in module.text
+        assert module.headers["cache-control"] == "no-cache"
+        etag = module.headers["etag"]
+        head = await asking.head(path)
+        assert (head.content, head.headers["etag"]) == (b"", etag)
+        assert head.headers["content-length"] == str(len(module.content))
+        for known, status in ((etag, 304), (f'"other", W/{etag}', 304), ("*", 304), ('"other"', 200)):
+            again = await asking.get(path, headers={"if-none-match": known})
+            assert (again.status_code, again.headers["etag"]) == (status, etag)
+            assert again.content == (b"" if status == 304 else module.content)
+
+
 async def test_programs_get_the_api_where_browsers_get_the_page(settings: dict[str, Any]) -> None:
     async with hub(**settings) as (_, asking):
         answer = await asking.post("/graphql", json={"query": "{ server { name apiVersion } }"})
@@ -143,6 +162,7 @@ async def test_a_path_is_matched_exactly_or_is_not_there(path: str, settings: di
         ("POST", "/", {"GET", "HEAD"}),
         ("DELETE", "/graphql", {"GET", "POST"}),
         ("POST", "/graphql/ide/ide.js", {"GET", "HEAD"}),
+        ("POST", "/graphql/client/fleet.js", {"GET", "HEAD"}),
     ],
 )
 async def test_a_wrong_method_is_told_the_right_ones(
