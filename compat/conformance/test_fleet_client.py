@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -23,6 +24,7 @@ from .lines import line
 from .seeds import Party, osd, topology, until
 
 FOLDER = Path(__file__).resolve().parents[1] / "clients" / "fleet"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "fleet.md"
 CONTROLLER, AIRCRAFT = "5XTESTRCP00010", ("1581XTESTM30T0010", "1581XTESTM30T0011")
 REPORTS_PER_S = 120
 
@@ -84,6 +86,16 @@ def asleep(client: Client) -> Iterator[None]:
         yield
     finally:
         client.do("wake")
+
+
+def example(url: str, us: Party) -> str:
+    """The page of docs/fleet.md, for a hub and somebody."""
+    text = DOCUMENT.read_text("utf-8")
+    (html,) = re.findall(r"^```html\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for name, value in (("HUB", url), ("TOKEN", us.token), ("WORKSPACE", str(us.ids["workspace_id"]))):
+        html = re.sub(rf'\b{name} = "[^"]*"', f'{name} = "{value}"', html)
+    assert isinstance(html, str)
+    return html
 
 
 def somebody(hub: Hub) -> Party:
@@ -167,6 +179,11 @@ def test_over_cuts_sleep_a_dead_line_and_a_killed_hub_each_event_comes_once(chro
             assert events == stored[who], (who, told[who]["states"])
             assert len(events) > 100
         client.do("move", area={"west": 170, "south": -10, "east": -170, "north": 10})
+        shown = client.do("example", html=example(line_url, us))
+        assert [re.fullmatch(r".+: (online|offline) 9\.\d+, 50\.49", drone) is not None for drone in shown] == [
+            True,
+            True,
+        ]
         told = client.do("told")
         assert [told[who]["events"][-1]["__typename"] for who in begun] == ["Snapshot", "Snapshot"]
         assert told["faults"] == []

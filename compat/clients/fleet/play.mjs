@@ -12,6 +12,7 @@
 // {do: "reached", cursor}         waits until each stands there
 // {do: "sleep"}, {do: "wake"}     the page's processes are stopped, and go on, as those of a laptop that is closed and opened
 // {do: "move", area}              each looks elsewhere, and has a Snapshot of it
+// {do: "example", html}           a page shows this; what its list and its line say, once it is live and has drones
 // {do: "stored", after}           what a plain client is told behind a cursor, up to CaughtUp
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -73,13 +74,13 @@ page.setDefaultTimeout(PATIENCE_MS);
 const faults = [];
 page.on("pageerror", (fault) => faults.push(String(fault)));
 const packages = new URL(".", import.meta.resolve("graphql-ws/client"));
-await page.route(`${line}/npm/*`, (route) => {
+await context.route(`${line}/**/graphql-ws/*.js`, (route) => {
   const name = new URL(route.request().url()).pathname.split("/").pop();
   return route.fulfill({ contentType: "text/javascript", body: readFileSync(new URL(name, packages), "utf8") });
 });
 await page.goto(`${line}/api/docs`);
 await page.evaluate(async ([start, setup]) => {
-  const { createClient } = await import(`${setup.line}/npm/client.js`);
+  const { createClient } = await import(`${setup.line}/npm/graphql-ws/client.js`);
   const helper = await import(`${setup.line}/graphql/client/fleet.js`);
   window.told = await eval(`(${start})`)({ createClient, ...helper, ...setup });
 }, [start.toString(), SETUP]);
@@ -130,6 +131,15 @@ const ACTIONS = {
   wake: async () => {
     for (const id of asleep) process.kill(id, "SIGCONT");
     return null;
+  },
+  example: async ({ html }) => {
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("pageerror", (fault) => faults.push(String(fault)));
+    await page.goto(`${line}/api/docs`);
+    await page.setContent(html);
+    await page.waitForFunction(() => document.querySelector("li") && document.querySelector("#line").textContent === "live");
+    return page.evaluate(() => [...document.querySelectorAll("li")].map((line) => line.textContent));
   },
   stored: async ({ after }) => {
     const client = createClient({
