@@ -14,7 +14,7 @@ import asyncio
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -43,7 +43,9 @@ MAILBOX_CAPACITY = 20_000
 HOLE_S = 0.025
 """How long a message that is missing is waited for before its events are read from the database."""
 RETRY_S = 1.0
-"""Between two tries to read them while the database is away."""
+"""Between two tries to read them while the database is away, or after a fault."""
+EARLY = 4 * PAGE
+"""Messages that may wait for one that is missing; those behind them are read from the database as well."""
 
 T = TypeVar("T", bound=Item)
 DeviceRow = TypeVar("DeviceRow", Drone, RemoteController)
@@ -94,7 +96,6 @@ class WorkspaceFeed:
         self._tail_begins = 1
         self._moved = asyncio.Event()
         self._snapshot: Snapshot | None = None
-        self._snapshot_until = 0.0
         self._reading = asyncio.Lock()
         self.listeners = 0
         self.head = 0
@@ -113,6 +114,8 @@ class WorkspaceFeed:
             HubError: UNAVAILABLE, the bus or the database is away.
         """
         if self._task is None or self._task.done():
+            if self._filling is not None:
+                self._filling.cancel()  # of the life before
             self._ready = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._run(self._ready), name=f"feed {self._workspace_id}")
         assert self._ready is not None
@@ -142,6 +145,12 @@ class WorkspaceFeed:
                 ready.set_exception(error)
                 ready.exception()  # whoever waits has it; nobody may be waiting any more
             self.interrupt(Interrupted(error.message))
+        except Exception as fault:
+            log.exception("a feed has failed", workspace=self._workspace_id)
+            if not ready.done():
+                ready.set_exception(fault)
+                ready.exception()
+            self.interrupt(Interrupted("the feed has failed"))
         finally:
             if not ready.done():
                 ready.cancel()
@@ -211,7 +220,7 @@ class WorkspaceFeed:
         if message.first == self.head + 1:
             self._accept(message)
             self._take_early()
-        else:
+        elif len(self._early) < EARLY:
             self._early[message.first] = message
         if self._early and self._filling is None:
             self._fill(after_s=HOLE_S)
@@ -233,9 +242,13 @@ class WorkspaceFeed:
         self.head, self.head_at = message.last, message.at
         if page_of(self.head) != page_of(self._tail_begins):  # by events that this version does not know
             self._turn_page(self.head)
+        self._wake()
+        self._deliver(events)
+
+    def _wake(self) -> None:
+        """Have those look who wait for a higher number."""
         self._moved.set()
         self._moved = asyncio.Event()
-        self._deliver(events)
 
     def _turn_page(self, seq: int) -> None:
         """Nothing is added to the tail's page any more."""
@@ -255,11 +268,14 @@ class WorkspaceFeed:
             self._filling.add_done_callback(self._filled)
 
     def _filled(self, task: "asyncio.Task[None]") -> None:
+        if self._filling is not task:
+            return
         self._filling = None
-        if self._early:
-            self._fill(after_s=HOLE_S)
-        if not task.cancelled() and (fault := task.exception()) is not None:
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
             log.error("a feed could not be read on", workspace=self._workspace_id, exc_info=fault)
+        if self._early:
+            self._fill(after_s=HOLE_S if fault is None else RETRY_S)
 
     async def _read_on(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
@@ -285,13 +301,14 @@ class WorkspaceFeed:
                     Message(first=piece.first, last=piece.last, at=from_micros(piece.at_us), numbered=numbered)
                 )
             self._take_early()
-            if not pieces:
+            if self.head < last and not pieces:
                 self._lose(last)
 
     def _lose(self, upto: int) -> None:
         """What comes next was thrown away before it was read here: whoever follows is told of a gap."""
         log.warning("a feed has a hole", workspace=self._workspace_id, after=self.head, upto=upto)
         self._tail, self._tail_begins, self.head = [], upto + 1, upto
+        self._wake()
 
     # Followers
 
@@ -343,11 +360,15 @@ class WorkspaceFeed:
             HubError: GONE; UNAVAILABLE, the database is away.
         """
         async with self._reading:
-            held, now = self._snapshot, asyncio.get_running_loop().time()
-            if held is None or held.seq < least or now >= self._snapshot_until:
+            held = self._snapshot
+            if held is None or held.seq < least:
                 held = self._snapshot = await read_snapshot(self._database, self._workspace_id)
-                self._snapshot_until = asyncio.get_running_loop().time() + self._rules.snapshot.total_seconds()
+                asyncio.get_running_loop().call_later(self._rules.snapshot.total_seconds(), self._forget, held)
             return held
+
+    def _forget(self, snapshot: Snapshot) -> None:
+        if self._snapshot is snapshot:
+            self._snapshot = None
 
 
 def _seq(event: FeedEvent) -> int:
@@ -405,8 +426,12 @@ class Feed:
     async def _check_often(self) -> None:
         while True:
             await asyncio.sleep(self._rules.check.total_seconds())
-            with suppress(HubError):
+            try:
                 await self.check()
+            except HubError:
+                continue
+            except Exception:
+                log.exception("it could not be asked whether feeds have more than they were told of")
 
     async def _stop_checking(self) -> None:
         task, self._checking = self._checking, None

@@ -4,15 +4,19 @@ import asyncio
 import json
 from collections.abc import MutableMapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
-from ofh.edges.graphql.following import Follow
+from ofh.edges.graphql import following
+from ofh.edges.graphql.bodies import PORTION_BYTES
+from ofh.edges.graphql.following import Follow, Following
 from ofh.edges.graphql.members import Member
-from ofh.edges.outlet import PlainOutlet
+from ofh.edges.outlet import PlainOutlet, RawOutlet
+from ofh.edges.ws_protocol import HIGH_WATER_BYTES
+from ofh.services import feed as services_feed
 from ofh.services.feed import FeedRules, channel
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
@@ -225,6 +229,71 @@ async def test_what_catches_up_on_one_socket_at_the_same_time_loses_nothing(
     assert all(numbers == [*range(1, number + 1), number] for numbers in told.values())
 
 
+class Stuck:
+    """The way to a peer that takes nothing."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.on_resume: Any = None
+        self.waiting = 0
+
+    def write(self, frames: bytes) -> None:
+        self.waiting += len(frames)
+        self.paused = self.waiting > HIGH_WATER_BYTES
+
+
+async def test_of_very_much_at_once_no_more_waits_for_a_reader_than_may(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    operation, executor, join = await opened(api, world.member, FLEET, id=str(world.workspace.id), delivery="ALL")
+    stuck = Stuck()
+    outlet = RawOutlet(cast(Any, stuck), gallery.fanout.flusher, lambda: None)
+    gallery.fanout.enrol(Member(Reader(world.member), outlet, "1"), cast(Follow, join), operation, executor)
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    await happen(api, world, *(moved(world, n / 100, n / 100) for n in range(3_000)))
+    assert [seq(item["cursor"], world) for item in await events(reader, 3_000)] == list(range(1, 3_001))
+    assert HIGH_WATER_BYTES < stuck.waiting < HIGH_WATER_BYTES + PORTION_BYTES + 1_024
+
+
+async def test_in_a_long_interval_no_more_is_held_than_is_told(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def conflated(found: list[Any]) -> list[Any]:
+        held.append(len(found))
+        return true_conflated(found)
+
+    true_conflated = following.conflated
+    monkeypatch.setattr(following, "conflated", conflated)
+    monkeypatch.setattr(following, "CONFLATED_EVENTS", 20)
+    monkeypatch.setattr(following, "GATHER_S", 0.01)
+    reader = await follow(api, gallery, world, delivery="LATEST", interval=1_000)
+    await event(reader)
+    for second in range(1, 101):
+        await happen(api, world, moved(world, second, second / 2))
+    found = [await event(reader)]
+    while latitudes(found)[-1] != 50:
+        found.append(await event(reader))
+    assert latitudes(found) == sorted(latitudes(found))
+    assert max(held) < 60
+
+
+async def test_a_snapshot_is_not_held_for_those_who_do_not_come(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PRESENTED_S", 0)
+    api.services.feed._rules = FeedRules(snapshot=timedelta(0))
+    await event(await follow(api, gallery, world))
+    await asyncio.sleep(0.01)
+    [group] = gallery.fanout._groups.values()
+    assert isinstance(group, Following)
+    assert group._snapshot is None
+    assert group._feed is not None
+    assert group._feed._snapshot is None
+
+
 async def test_only_the_kinds_that_were_chosen_come(api: Api, world: World, gallery: Gallery) -> None:
     reader = await follow(api, gallery, world, kinds=["DRONE_OFFLINE", "BATTERY_REPORTED"])
     assert (await event(reader))["__typename"] == "Snapshot"
@@ -309,6 +378,20 @@ async def test_what_is_told_in_another_order_than_it_was_stored_comes_in_order(
     assert latitudes(await events(reader, 5)) == [1, 2, 3, 4, 5]
 
 
+async def test_what_waits_for_a_missing_message_is_bounded_and_comes_all_the_same(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services_feed, "EARLY", 2)
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    told = [await commit(api, world, moved(world, second, second)) for second in range(1, 7)]
+    feed = api.services.feed._feeds[world.workspace.id]
+    for news in told[1:]:
+        feed._take(news[world.workspace.id])
+    assert len(feed._early) == 2
+    assert latitudes(await events(reader, 6)) == [1, 2, 3, 4, 5, 6]
+
+
 async def test_what_is_told_twice_comes_once(api: Api, world: World, gallery: Gallery) -> None:
     reader = await follow(api, gallery, world)
     await event(reader)
@@ -338,6 +421,17 @@ async def test_what_is_not_kept_any_longer_is_told_as_a_gap(api: Api, world: Wor
     assert latitudes([await event(reader)]) == [4]
     kept = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 2))
     assert latitudes(await events(kept, 2)) == [3, 4]
+
+
+async def test_what_went_before_anybody_was_told_is_a_gap_at_once(api: Api, world: World, gallery: Gallery) -> None:
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    await commit(api, world, moved(world, 1, 1), moved(world, 2, 2))
+    await api.database.connection.execute_script("DELETE FROM feed")
+    await api.services.feed.check()
+    gap, snapshot = await events(reader, 2)
+    assert (gap["__typename"], seq(gap["from"], world), seq(gap["to"], world)) == ("Gap", 0, 2)
+    assert snapshot["drones"][0]["position"] == {"latitude": 2}
 
 
 async def test_a_cursor_beyond_all_that_ever_happened_is_a_gap(api: Api, world: World, gallery: Gallery) -> None:

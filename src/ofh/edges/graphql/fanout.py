@@ -21,8 +21,9 @@ from ofh.edges.errors import internal
 from ofh.edges.outlet import Flusher
 from ofh.services.steering import Steering
 
+from .bodies import Bodies
 from .context import Contexts
-from .following import Bodies, Follow, Following, area_of, needed_below
+from .following import Follow, Following, area_of, needed_below
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, send
 from .rendering import Renderer

@@ -27,21 +27,21 @@ from ofh.services.feed import WorkspaceFeed
 from ofh.services.feed_pages import Missing
 from ofh.services.snapshots import Snapshot
 
+from .bodies import Bodies, portions
 from .hub_schema import Document
 from .members import Member, Shown, hand, send
-from .rendering import GONE, Renderer
 
 if TYPE_CHECKING:
     from .fanout import Fanout
 
-PORTION_BYTES = 64 * 1024
-"""Of what a reader missed, handed to its socket at once."""
 CONFLATED_EVENTS = 8_192
 """Of what a reader with LATEST missed, conflated at once; every event of them is looked at."""
-BODIES_BYTES = 4 * 1024 * 1024
-"""Rendered events that are kept for those who come later, of each operation."""
-MEMOS = 16
+MEMOS = 8
 """Stretches that were missed by somebody, kept for others who missed the same."""
+PRESENTED_S = 1.0
+"""How long a rendered Snapshot is kept for others who come."""
+GATHER_S = 1.0
+"""How often a group with a longer interval takes in what has happened, while it is at hand."""
 RETRY_S = 1.0
 """Between two tries to show something while a backend is away."""
 
@@ -99,43 +99,17 @@ class Follow:
         return (self.key, self.choice, self.delivery, self.interval, self.scope)
 
 
-class Bodies:
-    """Rendered events, kept for those who come later."""
+@dataclass(slots=True, kw_only=True)
+class _News:
+    """What a group has taken in and not told yet."""
 
-    def __init__(self, renderer: Renderer, capacity: int = BODIES_BYTES) -> None:
-        self.renderer = renderer
-        self._capacity = capacity
-        self._kept: dict[int, bytes] = {}
-        self._size = 0
-
-    def of(
-        self, events: Sequence[FeedEvent], show: Callable[[Any], Any]
-    ) -> list[tuple[int, bytes]] | Awaitable[list[tuple[int, bytes]]]:
-        """The bodies of events with their numbers, without those about what is no more."""
-        missing = [event for event in events if event.seq not in self._kept]
-        rendered = self.renderer.bodies([show(event) for event in missing])
-        if isinstance(rendered, list):
-            return self._all(events, missing, rendered)
-        return self._later(events, missing, rendered)
-
-    async def _later(
-        self, events: Sequence[FeedEvent], missing: Sequence[FeedEvent], rendering: Awaitable[list[bytes]]
-    ) -> list[tuple[int, bytes]]:
-        return self._all(events, missing, await rendering)
-
-    def _all(
-        self, events: Sequence[FeedEvent], missing: Sequence[FeedEvent], rendered: Sequence[bytes]
-    ) -> list[tuple[int, bytes]]:
-        if len(rendered) != len(missing):  # it depends on who reads
-            return []
-        for event, body in zip(missing, rendered, strict=True):
-            if event.seq not in self._kept:
-                self._kept[event.seq] = body
-                self._size += len(body)
-        found = [(event.seq, body) for event in events if (body := self._kept.get(event.seq, GONE)) != GONE]
-        while self._size > self._capacity:
-            self._size -= len(self._kept.pop(next(iter(self._kept))))
-        return found
+    reached: int
+    """These are all up to this number."""
+    most: int
+    """So many, and they are conflated, or told."""
+    events: list[FeedEvent] = field(default_factory=list)
+    is_gap: bool = False
+    """Some of them are not kept any longer."""
 
 
 class Following:
@@ -208,39 +182,63 @@ class Following:
                 self._feed, self._sent = feed, feed.head
                 for member in list(self._apart):
                     self._set_apart(member)
-                while True:
-                    await self._advance(feed, await feed.beyond(self._sent))
-                    if self.follow.interval and self.follow.delivery is Delivery.LATEST:
-                        await asyncio.sleep(self.follow.interval.total_seconds())
+                await self._go_on(feed)
         except HubError as refusal:
             self._end(Shown.of(refusal))
         except Exception as fault:  # noqa: BLE001 - the outermost loop of this task
             self._end(Shown(internal(fault, f"feed {self.workspace_id}"), None))
 
-    async def _advance(self, feed: WorkspaceFeed, head: int) -> None:
-        """Tell those who stand level what has happened since."""
-        events: list[FeedEvent] = []
-        reached, gap = self._sent, False
-        while reached < head:
+    async def _go_on(self, feed: WorkspaceFeed) -> None:
+        """Tell those who stand level what happens, at the pace that they want."""
+        loop, due_s = asyncio.get_running_loop(), 0.0
+        pause_s = self.follow.interval.total_seconds() if self._is_paced else 0.0
+        while True:
+            await feed.beyond(self._sent)
+            news = _News(reached=self._sent, most=CONFLATED_EVENTS)
+            await self._take_in(feed, news)
+            while (left_s := due_s - loop.time()) > 0:
+                await asyncio.sleep(min(left_s, GATHER_S))
+                await self._take_in(feed, news)
+            await self._tell(news)
+            if pause_s:
+                due_s = loop.time() + pause_s
+                await asyncio.sleep(min(pause_s, GATHER_S))
+
+    @property
+    def _is_paced(self) -> bool:
+        return self.follow.delivery is Delivery.LATEST and self.follow.interval > timedelta(0)
+
+    async def _take_in(self, feed: WorkspaceFeed, news: _News) -> None:
+        """Take in what has happened since; not all of it, where very much is to be told at once."""
+        head = feed.head
+        while news.reached < head and not news.is_gap:
             try:
-                stretch = await feed.read(reached)
+                stretch = await self._patiently(feed.read, news.reached)
             except Missing:
-                gap, reached = True, head
-                break
-            events += [event for event in stretch.events if self.follow.choice.wants(event)]
-            reached = stretch.upto
-        if self.follow.delivery is Delivery.LATEST and self.follow.interval:
-            events = conflated(events)
-        found = [] if gap else await self._rendered(events)
+                news.is_gap, news.reached, news.events = True, head, []
+                return
+            news.events += [event for event in stretch.events if self.follow.choice.wants(event)]
+            news.reached = stretch.upto
+            if len(news.events) >= news.most:
+                if not self._is_paced:
+                    return
+                news.events = conflated(news.events)
+                news.most = max(CONFLATED_EVENTS, 2 * len(news.events))
+
+    async def _tell(self, news: _News) -> None:
+        """Tell those who stand level."""
+        found = await self._rendered(conflated(news.events) if self._is_paced else news.events)
         if self._promote():
-            return
-        if gap:
+            await asyncio.sleep(0)  # nobody is left, which ends this task
+        if news.is_gap:
             for member in list(self._level):
                 self._fall_behind(member, Place(seq=self._sent, wants_snapshot=True, gap=NOT_KEPT))
-        else:
-            for member in send(self._level, [body for _, body in found]):
-                self._fall_behind(member, Place(seq=self._sent))
-        self._sent = reached
+        told = self._sent
+        for portion in portions(found):
+            for member in send(self._level, [body for _, body in portion]):
+                self._fall_behind(member, Place(seq=told))
+            told = portion[-1][0]
+        self._sent = news.reached
         if not self._apart:
             self._memos.clear()
         self._turned.set()
@@ -325,9 +323,12 @@ class Following:
         """A member is ahead of the group: it has a newer Snapshot, or another process has told it more."""
         assert place.seq is not None
         if place.is_claim:
-            if place.seq > feed.head and place.seq > await feed.newest():
-                place.wants_snapshot, place.gap = True, UNKNOWN
-                return
+            if place.seq > feed.head:
+                newest = await feed.newest()
+                if place.seq > newest:
+                    place.wants_snapshot, place.gap = True, UNKNOWN
+                    return
+                feed.behind(newest)
             place.is_claim = False
         turned = self._turned
         if place.seq > self._sent:
@@ -335,7 +336,11 @@ class Following:
 
     async def _present(self, feed: WorkspaceFeed, member: Member, place: Place) -> None:
         """Show a member how all stands; what it was being told before goes on up to there, or is told to be missing."""
-        snapshot, body = await self._state(feed, 0 if place.gap else place.seq or 0)
+        least = place.seq or 0
+        if place.gap is not None:
+            # One that many share may be from before what is missing.
+            least = 0 if place.gap == UNKNOWN else least + 1
+        snapshot, body = await self._state(feed, least)
         if place.seq is not None and place.gap is None:
             await feed.beyond(snapshot.seq - 1)
             while place.seq < snapshot.seq:
@@ -364,7 +369,12 @@ class Following:
                 if not body:
                     return snapshot, b""
                 self._snapshot = (snapshot, body[0])
+                asyncio.get_running_loop().call_later(PRESENTED_S, self._forget, self._snapshot)
             return self._snapshot
+
+    def _forget(self, snapshot: tuple[Snapshot, bytes]) -> None:
+        if self._snapshot is snapshot:
+            self._snapshot = None
 
     async def _missed(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
         """What stands between two numbers, as the group tells it, or the beginning of it; and how far that goes."""
@@ -375,10 +385,13 @@ class Following:
                 del self._memos[next(iter(self._memos))]
             task = self._memos[key] = self._fanout.spawn(self._read(after, upto))
         try:
-            return await asyncio.shield(task)
+            found = await asyncio.shield(task)
         except (Missing, HubError):
             self._memos.pop(key, None)
             raise
+        if len(self._apart) == 1:
+            self._memos.pop(key, None)
+        return found
 
     async def _read(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
         assert self._feed is not None
@@ -396,12 +409,7 @@ class Following:
     async def _rendered(self, events: Sequence[FeedEvent]) -> list[tuple[int, bytes]]:
         if not events:
             return []
-
-        async def render() -> list[tuple[int, bytes]]:
-            found = self._bodies.of(events, self.follow.show)
-            return found if isinstance(found, list) else await found
-
-        found: list[tuple[int, bytes]] = await self._patiently(render)
+        found: list[tuple[int, bytes]] = await self._patiently(self._bodies.of, events, self.follow.show)
         return found
 
     async def _rendered_word(self, word: CaughtUp | Gap | Snapshot) -> list[bytes]:
@@ -415,28 +423,14 @@ class Following:
         return found
 
     async def _patiently(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Wait out a backend that is away: what is to be told waits as well."""
+        """Wait out a backend that is away, for as long as anybody follows: what is to be told waits as well."""
         while True:
             try:
                 return await work(*arguments)
             except HubError as error:
-                if error.code is not Code.UNAVAILABLE:
+                if error.code is not Code.UNAVAILABLE or not (self._level or self._apart):
                     raise
             await asyncio.sleep(RETRY_S)
-
-
-def portions(found: Sequence[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    """Bodies in parts of about `PORTION_BYTES`."""
-    part: list[tuple[int, bytes]] = []
-    size = 0
-    for item in found:
-        part.append(item)
-        size += len(item[1])
-        if size >= PORTION_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
 
 
 def needed_below(document: Document, node: OperationDefinitionNode) -> frozenset[str]:

@@ -16,16 +16,14 @@ from ofh.edges.errors import internal
 from ofh.services.replays import Item, Progress, Replay
 from ofh.services.snapshots import Snapshot
 
-from .following import RETRY_S, portions
+from .bodies import RENDERED, portions
+from .following import RETRY_S
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, hand
 from .rendering import GONE, Renderer
 
 if TYPE_CHECKING:
     from .fanout import Fanout
-
-RENDERED = 64
-"""Events that are rendered at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
