@@ -154,24 +154,41 @@ test("a Gap is done with by the Snapshot behind it", async () => {
 });
 
 test("a line on which nothing comes any longer is dropped", async () => {
-  const told = await hub(live, live);
+  const told = await hub(live, ...Array(99).fill(live));
   told.isSilent = true;
-  const { fleet, states } = follow(told.url, {}, { keepAlive: 10, patience: 50 });
+  const { fleet, states } = follow(told.url, {}, { keepAlive: 10, patience: 200 });
   assert.deepEqual(await read(fleet, 1), ["Snapshot 0"]);
-  while (told.asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-  told.isSilent = false;
   assert.deepEqual(await read(fleet, 1), ["CaughtUp 0"]);
   assert(states.includes("waiting 4499"), states);
 });
 
-test("a hub that answers is left alone", async () => {
-  const told = await hub(live);
-  const { client, fleet } = follow(told.url, {}, { keepAlive: 5, patience: 500 });
-  let pongs = 0;
-  client.on("pong", () => (pongs += 1));
-  await read(fleet, 1);
-  while (pongs < 5) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(told.asked.length, 1);
+test("only what has to come and does not drops a line", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const heard = {};
+  let drops = 0;
+  const fake = () => ({ on: (name, act) => (heard[name] = act), terminate: () => (drops += 1) });
+  hubClient(fake, { url: "", webSocketImpl: WebSocket, patience: 100 });
+  const dropsAfter = (ms) => (t.mock.timers.tick(ms), drops);
+  heard.connecting();
+  heard.connected();
+  assert.equal(dropsAfter(1_000), 0);
+  heard.ping(false);
+  assert.equal(dropsAfter(99), 0);
+  heard.message();
+  assert.equal(dropsAfter(99), 0, "a pong stands behind what is still coming");
+  heard.pong(true);
+  heard.message();
+  heard.ping(true);
+  heard.pong(false);
+  assert.equal(dropsAfter(1_000), 0);
+  heard.ping(false);
+  assert.equal(dropsAfter(100), 1);
+  heard.closed();
+  heard.connecting();
+  assert.equal(dropsAfter(100), 2);
+  heard.ping(false);
+  heard.closed();
+  assert.equal(dropsAfter(1_000), 2);
 });
 
 test("a port that takes the line and says nothing is left, too", async () => {
@@ -245,6 +262,23 @@ test("of many moves the newest is told, and a refused one is undone", async () =
   await Promise.all([10, 20, 30, 40].map((north) => fleet.moveViewport({ ...AREA, north })));
   assert.deepEqual(told.moved.map(({ north }) => north), [10, 40]);
   await assert.rejects(fleet.moveViewport({ ...AREA, north: 91 }), /too far north/);
+  const moves = [92, 50].map((north) => fleet.moveViewport({ ...AREA, north }));
+  await Promise.all(moves); // one that is given up need not be right
+  assert.deepEqual(told.moved.slice(2).map(({ north }) => north), [91, 92, 50]);
+});
+
+test("a move before anything has come waits until something has", async () => {
+  let first;
+  const told = await hub((it) => (first = it));
+  told.move = ({ say }) => (say("next", { data: { moveViewport: true } }), say("complete"));
+  const { fleet } = follow(told.url, { area: AREA });
+  while (first === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  await fleet.moveViewport(ELSEWHERE);
+  assert.deepEqual(told.moved, []);
+  first.begin();
+  await read(fleet, 1);
+  while (told.moved.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(told.moved, [ELSEWHERE]);
 });
 
 test("leaving the loop ends it, and lets go of the line", async () => {

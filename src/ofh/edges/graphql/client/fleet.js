@@ -17,7 +17,8 @@
 /**
  * Of the type `__typename`, with `cursor`, `at` and what was selected. `errors` stands in it where the hub could not show a
  * part. `Unshown` has nothing but `errors`: the hub could not show an event that stands here.
- * @typedef {{ __typename: string, cursor: string, at: string, errors?: readonly HubError[], [field: string]: any }} FleetEvent
+ * @typedef {{ __typename: string, cursor: string, at: string, errors?: readonly HubError[], [field: string]: any }}
+ *   FleetEvent
  */
 /**
  * How the line stands, for the page to show. `waiting` has `until` (a number as of `Date.now()`); `waiting`, `ended` and a
@@ -42,12 +43,28 @@
  * @property {number} [ahead] events that may wait for a slow page; beyond, the hub is left until the page has caught up.
  */
 
+/**
+ * A loop of `for await` gets each event once.
+ * - `cursor`: the place behind the event that was handed out last, null before a Snapshot. Keep it together with what was
+ *   made of the events, and begin there another time (`after`).
+ * - `moveViewport`: look elsewhere, as often as a map moves: what has happened up to now comes, then a Snapshot of this area.
+ *   Resolves once the hub knows, or at once without a line: it is told later. Rejects where the hub refuses the area.
+ * @typedef {AsyncIterableIterator<FleetEvent> & { readonly cursor: string | null, readonly state: State,
+ *   moveViewport(area: Area): Promise<void>, stop(): void }} Fleet
+ */
+/**
+ * One subscription: `isOpen` once something came of it, live with the first event of type `word`. The hub was `told` where
+ * the page looks.
+ * @typedef {{ leave: () => void, isOpen: boolean, liveSince: number, word: string, told: Area | undefined }} Attempt
+ */
+
 /** Only these may pass by themselves; any other error of the subscription itself ends it for good. */
 const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL"];
 /** Close codes after which coming back makes no difference: not logged in, another protocol. */
 const FINAL = [4401, 4403, 4406];
 /** Milliseconds after which a line that became live counts as good: its loss is the first one again. */
 const STEADY_MS = 5_000;
+const WAKING = ["online", "visibilitychange"];
 
 /** Longer and longer, up to 30 s, and different for everybody. @param {number} losses */
 export const backOff = (losses) => Math.min(30_000, 1_000 * 2 ** losses) * (0.2 + 0.8 * Math.random());
@@ -98,234 +115,189 @@ export function hubClient(createClient, { patience = 10_000, ...options }) {
  * @returns {Fleet}
  */
 export function followFleet(options) {
-  return new Fleet(options);
-}
-
-/** @param {Area | undefined} one @param {Area | undefined} other */
-const isSame = (one, other) => `${edges(one)}` === `${edges(other)}`;
-/** @param {Area | undefined} area */
-const edges = (area) => area && [area.west, area.south, area.east, area.north];
-
-/** @implements {AsyncIterableIterator<FleetEvent>} */
-export class Fleet {
-  /**
-   * The place behind the event that was handed out last: keep it once use has been made of that event, and begin there
-   * another time (`after`). Null until there was a Snapshot.
-   * @type {string | null}
-   */
-  cursor;
-  /** @type {State} */
-  state = { name: "connecting" };
-
-  #options;
-  #query;
-  /** The place behind what was received, handed out or not. @type {string | null} */
-  #received;
-  /** @type {FleetEvent[]} */
-  #queue = [];
-  /** @typedef {{ leave: () => void, isOpen: boolean, liveSince: number, resumes: boolean }} Attempt */
-  /** The subscription at work; its `isOpen` once something came of it. @type {Attempt | null} */
-  #attempt = null;
-  #losses = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  /** @type {FleetEnded | null} */
-  #failure = null;
-  /** What whoever waits for an event waits for, and what ends that. @type {Promise<void> | null} */
-  #news = null;
-  #wake = () => {};
-  /** Where the page looks. @type {Area | undefined} */
-  #wanted;
-  /** Where the hub was told that it does. @type {Area | undefined} */
-  #told;
-  /** What the last Snapshot showed. @type {Area | undefined} */
-  #shown;
-  /** @type {Promise<void> | null} */
-  #moving = null;
-  /** @type {(() => void)[]} */
-  #ends;
-
-  /** @param {Options} options */
-  constructor(options) {
-    const view = options.view ?? `view-${Math.random().toString(36).slice(2)}`;
-    this.#options = { wait: backOff, ahead: 10_000, ...options, view };
-    this.#query = `subscription Fleet($workspaceId: ID!, $after: String, $delivery: Delivery, $interval: Int,
-        $kinds: [FleetEventKind!], $area: Area, $view: String) {
-      fleet(workspaceId: $workspaceId, after: $after, delivery: $delivery, interval: $interval, kinds: $kinds,
-          area: $area, view: $view) {
-        __typename cursor at ... on Gap { from to reason } ... on Snapshot { area { west south east north } }
-        ${options.selection}
-      }
-    } ${options.fragments ?? ""}`;
-    this.cursor = this.#received = options.after ?? null;
-    this.#wanted = this.#shown = options.area;
-    const now = () => void (this.#timer !== undefined && this.#begin()); // somebody looks again: no need to wait longer
-    for (const name of ["online", "visibilitychange"]) globalThis.addEventListener?.(name, now);
-    this.#ends = [
-      // At once, before `graphql-ws` tries again by itself. What nothing has come of yet may well be tried so.
-      options.client.on("closed", (event) => this.#attempt?.isOpen && this.#lost(this.#attempt, event)),
-      () => ["online", "visibilitychange"].forEach((name) => globalThis.removeEventListener?.(name, now)),
-    ];
-    this.#begin();
-  }
-
-  /** End it; the loop ends without an error. */
-  stop() {
-    this.#queue = [];
-    this.#end({ name: "ended", reason: "the page has stopped it" });
-  }
-
-  /**
-   * Look elsewhere, without a new subscription: what has happened up to now comes, then a Snapshot of this area. May be
-   * called as often as a map moves: the hub is told one area at a time, the newest. Without a line it is told later.
-   * @param {Area} area
-   * @returns {Promise<void>} once the hub knows, or the line is away; rejects where the hub refuses the area.
-   */
-  moveViewport(area) {
-    this.#wanted = area;
-    return this.#steer();
-  }
-
-  [Symbol.asyncIterator]() {
-    return this;
-  }
-
-  /** @returns {Promise<IteratorResult<FleetEvent, undefined>>} */
-  async next() {
-    while (this.#queue.length === 0) {
-      if (this.#failure !== null) throw this.#failure;
-      if (this.state.name === "ended") return { done: true, value: undefined };
-      if (this.#attempt === null && this.#timer === undefined) this.#begin(); // the page was slow, and has caught up
-      await (this.#news ??= new Promise((resolve) => (this.#wake = resolve)));
+  const { client, workspaceId, delivery, interval, kinds, onState, wait = backOff, ahead = 10_000 } = options;
+  const view = options.view ?? `view-${Math.random().toString(36).slice(2)}`;
+  const query = `subscription Fleet($workspaceId: ID!, $after: String, $delivery: Delivery, $interval: Int,
+      $kinds: [FleetEventKind!], $area: Area, $view: String) {
+    fleet(workspaceId: $workspaceId, after: $after, delivery: $delivery, interval: $interval, kinds: $kinds,
+        area: $area, view: $view) {
+      __typename cursor at ... on Gap { from to reason } ... on Snapshot { area { west south east north } }
+      ${options.selection}
     }
-    const value = /** @type {FleetEvent} */ (this.#queue.shift());
-    this.cursor = placeBehind(value) ?? this.cursor;
-    return { done: false, value };
-  }
+  } ${options.fragments ?? ""}`;
+  let received = options.after ?? null; // the place behind what came, and
+  let cursor = received; //                behind what was handed out of it
+  let wanted = options.area; // where the page looks, and
+  let shown = wanted; //        what the last Snapshot was of
+  let losses = 0;
+  let state = /** @type {State} */ ({ name: "connecting" });
+  let failure = /** @type {FleetEnded | null} */ (null);
+  let attempt = /** @type {Attempt | null} */ (null);
+  let timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+  let news = /** @type {Promise<void> | null} */ (null); // what whoever waits for an event waits for
+  let wake = () => {};
+  let moving = /** @type {Promise<void> | null} */ (null);
+  /** @type {FleetEvent[]} */
+  const queue = [];
 
-  /** @returns {Promise<IteratorResult<FleetEvent, undefined>>} */
-  async return() {
-    this.stop();
-    return { done: true, value: undefined };
-  }
-
-  #begin() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const { client, workspaceId, delivery, interval, kinds, view } = this.#options;
-    const after = this.#received;
-    if (after === null) this.#shown = this.#wanted; // it begins with a Snapshot of where the page looks now
-    this.#told = this.#shown;
+  function begin() {
+    clearTimeout(timer);
+    timer = undefined;
+    if (received === null) shown = wanted; // it begins with a Snapshot of where the page looks now
+    const word = received === null ? "Snapshot" : "CaughtUp";
     /** @type {Attempt} */
-    const attempt = (this.#attempt = { leave: () => {}, isOpen: false, liveSince: 0, resumes: after !== null });
-    const variables = { workspaceId, after, delivery, interval, kinds, area: this.#shown, view };
-    attempt.leave = client.subscribe(
-      { query: this.#query, variables },
+    const mine = { leave: () => {}, isOpen: false, liveSince: 0, word, told: shown };
+    attempt = mine;
+    const variables = { workspaceId, after: received, delivery, interval, kinds, area: shown, view };
+    mine.leave = client.subscribe(
+      { query, variables },
       {
-        next: (result) => this.#attempt === attempt && this.#take(attempt, /** @type {any} */ (result)),
-        error: (why) => this.#lost(attempt, why),
-        complete: () => this.#lost(attempt, { reason: "the hub has ended the subscription" }),
+        next: (result) => attempt === mine && take(mine, /** @type {any} */ (result)),
+        error: (why) => lost(mine, why),
+        complete: () => lost(mine, { reason: "the hub has ended the subscription" }),
       },
     );
-    this.#setState({ name: "connecting", reason: this.state.reason });
+    setState({ name: "connecting", reason: state.reason });
   }
 
-  /** @param {Attempt} attempt @param {{ data?: { fleet: FleetEvent } | null, errors?: readonly HubError[] }} result */
-  #take(attempt, { data, errors }) {
+  /** @param {Attempt} mine @param {{ data?: { fleet: FleetEvent } | null, errors?: readonly HubError[] }} result */
+  function take(mine, { data, errors }) {
     const event = data?.fleet ?? /** @type {FleetEvent} */ ({ __typename: "Unshown" });
-    this.#queue.push(errors ? { ...event, errors } : event);
-    this.#received = placeBehind(event) ?? this.#received;
-    this.#inform();
-    if (event.__typename === "Snapshot") this.#shown = event.area ?? undefined;
-    if (!attempt.isOpen) {
-      attempt.isOpen = true;
-      this.#steer().catch((error) => console.error(error));
+    queue.push(errors ? { ...event, errors } : event);
+    received = placeBehind(event) ?? received;
+    if (event.__typename === "Snapshot") shown = event.area ?? undefined;
+    inform();
+    if (!mine.isOpen) {
+      mine.isOpen = true;
+      steer().catch((error) => console.error(error));
     }
-    if (event.__typename === (attempt.resumes ? "CaughtUp" : "Snapshot") && !attempt.liveSince) {
-      attempt.liveSince = Date.now();
-      this.#setState({ name: "live" });
-    } else if (!attempt.liveSince && this.state.name === "connecting") {
-      this.#setState({ name: "catching up" });
-    }
-    if (this.#queue.length >= this.#options.ahead) {
-      this.#attempt = null;
-      attempt.leave();
-      this.#setState({ name: "waiting", reason: "the page is slower than the fleet" });
-    }
+    if (!mine.liveSince && event.__typename === mine.word) {
+      mine.liveSince = Date.now();
+      setState({ name: "live" });
+    } else if (state.name === "connecting") setState({ name: "catching up" });
+    if (queue.length >= ahead) leave({ name: "waiting", reason: "the page is slower than the fleet" });
   }
 
-  /** @param {Attempt | null} attempt @param {any} why the hub's errors, the end of a socket, or an Error */
-  #lost(attempt, why) {
-    if (attempt === null || attempt !== this.#attempt) return;
-    this.#attempt = null;
-    attempt.leave();
+  /** @param {Attempt | null} mine @param {any} why the hub's errors, the end of a socket, or an Error */
+  function lost(mine, why) {
+    if (mine === null || mine !== attempt) return;
     const error = Array.isArray(why) ? /** @type {HubError} */ (why[0]) : null;
     const code = error ? error.extensions?.code : why?.code;
     const reason = error?.message || why?.reason || why?.message || "the line to the hub was lost";
     if (error ? !PASSING.includes(code) : FINAL.includes(code)) {
-      this.#failure = new FleetEnded(reason, code);
-      this.#end({ name: "ended", reason, code });
+      failure = new FleetEnded(reason, code);
+      end({ name: "ended", reason, code });
       return;
     }
-    const losses = attempt.liveSince && Date.now() - attempt.liveSince > STEADY_MS ? 0 : this.#losses;
-    this.#losses = losses + 1;
-    const ms = Math.max(this.#options.wait(losses), 1_000 * (error?.extensions?.retryAfter ?? 0));
-    this.#timer = setTimeout(() => this.#begin(), ms);
-    this.#setState({ name: "waiting", reason, code, until: Date.now() + ms });
+    if (mine.liveSince && Date.now() - mine.liveSince > STEADY_MS) losses = 0;
+    const ms = Math.max(wait(losses), 1_000 * (error?.extensions?.retryAfter ?? 0));
+    losses += 1;
+    timer = setTimeout(begin, ms);
+    leave({ name: "waiting", reason, code, until: Date.now() + ms });
   }
 
-  /** @param {State} state */
-  #end(state) {
-    if (this.state.name === "ended") return;
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    attempt?.leave();
-    for (const end of this.#ends) end();
-    this.#setState(state);
-    this.#inform();
+  /** @param {State} next */
+  function leave(next) {
+    const mine = attempt;
+    attempt = null;
+    mine?.leave();
+    setState(next);
   }
 
-  #steer() {
-    return (this.#moving ??= this.#move().finally(() => (this.#moving = null)));
+  /** @param {State} last */
+  function end(last) {
+    if (state.name === "ended") return;
+    clearTimeout(timer);
+    timer = undefined;
+    unlisten();
+    for (const name of WAKING) globalThis.removeEventListener?.(name, hurry);
+    leave(last);
+    inform();
   }
 
-  async #move() {
-    const { client, view } = this.#options;
+  /** Tell the hub where the page looks, one area at a time. */
+  const steer = () => (moving ??= move().finally(() => (moving = null)));
+  async function move() {
     const query = "mutation Move($view: String!, $area: Area!) { moveViewport(view: $view, area: $area) }";
-    while (this.#attempt?.isOpen && !isSame(this.#told, this.#wanted)) {
-      const area = (this.#told = this.#wanted);
+    for (let mine = attempt; mine?.isOpen && !isSame(mine.told, wanted); mine = attempt) {
+      const area = (mine.told = wanted);
       try {
         await new Promise((resolve, reject) => {
           const next = (/** @type {any} */ { errors }) => (errors ? reject(errors) : resolve(undefined));
           client.subscribe({ query, variables: { view, area } }, { next, error: reject, complete: () => {} });
         });
       } catch (why) {
-        if (!Array.isArray(why)) return; // the line was lost: the next attempt begins where the hub was, and tells it again
-        this.#told = this.#shown;
-        if (this.#wanted !== area) continue;
-        this.#wanted = this.#shown;
+        if (!Array.isArray(why)) return; // the line was lost: the next attempt begins with `shown`, and tells it again
+        mine.told = shown;
+        if (wanted !== area) continue;
+        wanted = shown;
         throw new Error(why[0].message, { cause: why });
       }
     }
   }
 
-  #inform() {
-    this.#news = null;
-    this.#wake();
+  function inform() {
+    news = null;
+    wake();
   }
 
-  /** @param {State} state */
-  #setState(state) {
-    this.state = state;
+  /** @param {State} next */
+  function setState(next) {
+    state = next;
     try {
-      this.#options.onState?.(state);
+      onState?.(next);
     } catch (error) {
       console.error(error); // the page's own fault, which must not cost it events
     }
   }
+
+  /** Somebody looks again, or the network is back: no need to wait longer. */
+  const hurry = () => timer !== undefined && begin();
+  for (const name of WAKING) globalThis.addEventListener?.(name, hurry);
+  // At once, before `graphql-ws` tries again by itself. What nothing has come of yet may well be tried so.
+  const unlisten = client.on("closed", (event) => attempt?.isOpen && lost(attempt, event));
+  begin();
+
+  const fleet = {
+    get cursor() {
+      return cursor;
+    },
+    get state() {
+      return state;
+    },
+    moveViewport(/** @type {Area} */ area) {
+      wanted = area;
+      return steer();
+    },
+    stop() {
+      queue.length = 0;
+      end({ name: "ended", reason: "the page has stopped it" });
+    },
+    /** @returns {Promise<IteratorResult<FleetEvent, undefined>>} */
+    async next() {
+      while (queue.length === 0) {
+        if (failure !== null) throw failure;
+        if (state.name === "ended") return { done: true, value: undefined };
+        if (attempt === null && timer === undefined) begin(); // the page was slow, and has caught up
+        await (news ??= new Promise((resolve) => (wake = resolve)));
+      }
+      const value = /** @type {FleetEvent} */ (queue.shift());
+      cursor = placeBehind(value) ?? cursor;
+      return { done: false, value };
+    },
+    /** @returns {Promise<IteratorResult<FleetEvent, undefined>>} */
+    async return() {
+      fleet.stop();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => fleet,
+  };
+  return fleet;
 }
 
 /** Where to begin after an event; a Gap is done with by the Snapshot behind it. @param {FleetEvent} event */
 const placeBehind = (event) => (event.__typename === "Gap" ? null : event.cursor);
+/** @param {Area | undefined} one @param {Area | undefined} other */
+const isSame = (one, other) => `${edges(one)}` === `${edges(other)}`;
+/** @param {Area | undefined} area */
+const edges = (area) => area && [area.west, area.south, area.east, area.north];
