@@ -16,6 +16,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkStepName
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
+from ofh.edges.dashboard.page import Dashboard
 from ofh.edges.docs.pages import Docs
 from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.export_links import ExportLinks
@@ -147,7 +148,7 @@ class HubApp:
             users=users,
         )
         self.live = self._live_sockets(origins, users)
-        ide = Ide() if settings.ide else None
+        ide = Ide(default_query=FIRST_SUBSCRIPTION) if settings.ide else None
         self._graphql = GraphQLHttp(
             schema,
             contexts,
@@ -180,6 +181,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route(CLIENT_PATH, ClientFile()),
+            *Dashboard("/graphql" if ide else None).routes(),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
@@ -202,10 +204,7 @@ class HubApp:
         if attach is not None:
             routes.append(WebSocketRoute("/mqtt", MqttSocket(attach, self._check_stranger)))
         if settings.ide:
-            routes += [
-                Route("/", Ide(default_query=FIRST_SUBSCRIPTION)),
-                Route("/graphql/ide/{name}", IdeFiles()),
-            ]
+            routes.append(Route("/graphql/ide/{name}", IdeFiles()))
         self.routes = routes
         """Which path leads where; of two that fit, the first counts. The contracts are held against them."""
         # The bare router: Starlette's application would answer faults itself, before the guard can.

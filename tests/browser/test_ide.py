@@ -1,4 +1,4 @@
-"""The page behind the demo's link, in a real browser: it logs in, shows the fleet live, and speaks to the hub alone."""
+"""The IDE by a log-in link, in a real browser: it logs in, shows the fleet live, and speaks to the hub alone."""
 
 import asyncio
 import json
@@ -37,14 +37,14 @@ async def seen(client: Path, chromium: str, link: str, screenshot: Path) -> dict
     return told
 
 
-async def test_the_demos_link_logs_in_and_its_subscription_shows_the_fleet(
+async def test_a_link_to_the_ide_logs_in_and_its_subscription_shows_the_fleet(
     chromium: str, browser_client: Path, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, {"OFH_PORT": "0", "OFH_MQTT_PORT": "0"})
     async with place.running("demo", "--drones", "3") as demo:
         found = await demo.says(LINK)
         url, token = found.groups()
-        told = await seen(browser_client, chromium, found[0], tmp_path / "ide.png")
+        told = await seen(browser_client, chromium, f"{url}/graphql#login={token}", tmp_path / "ide.png")
 
     assert told["notice"] == "Logged in as Demo, in the workspace Demo."
     assert token not in told["address"], "the link's code is in no history"

@@ -56,8 +56,8 @@ def demo(
 ) -> None:
     """See it work: the hub with a fleet of simulated drones around one place.
 
-    Prints a link that logs in once, and a subscription to paste. Nothing else has to be installed or configured.
-    Ctrl-C ends it.
+    Prints a link that logs in once and shows the fleet live, and a subscription to paste. Nothing else has to be
+    installed or configured. Ctrl-C ends it.
     """
     asked = settings_of(port=port, mqtt_port=mqtt_port, workers=1)
     with tempfile.TemporaryDirectory(prefix="ofh-demo-") as folder:
@@ -147,7 +147,7 @@ Open this link to log in (it works once, within 10 minutes):
 
   {link}
 
-It shows the GraphQL IDE with this subscription, ready to run:
+It shows the fleet on a map. The API behind it has an IDE at {url}/graphql with this subscription, ready to run:
 
   subscription {{
     workspacePositions(workspaceId: {workspace_id}, interval: 1000) {{

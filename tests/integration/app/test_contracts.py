@@ -14,7 +14,8 @@ from tests.integration.app.hubs import served
 
 ELSEWHERE = {
     "/graphql": "schema.graphql",
-    "/": "README.md",
+    "/": "docs/dashboard.md",
+    "/dashboard/{}/{}": "docs/dashboard.md",
     "/graphql/ide/{}": "README.md",
     "/graphql/client/fleet.js": "docs/fleet.md",
     "/healthz": "docs/operations.md",

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -80,23 +82,51 @@ async def test_browsers_get_a_page_that_speaks_to_nobody_but_the_hub(path: str, 
         page = await asking.get(path, headers=BROWSER)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
-        assert (policy["default-src"], policy["script-src"], policy["connect-src"]) == ("'none'", "'self'", "'self'")
+        scripts = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page.text)
+        digests = "".join(f" 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
+        assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+        assert policy["script-src"] == f"'self'{digests}"
         assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'",) * 3
         assert page.headers["x-content-type-options"] == "nosniff"
         assert not re.findall(r"(?:src|href)=\"(?:[a-z]+:)?//", page.text), "all that it loads is ours"
-        assert not re.findall(r"<script(?![^>]*\bsrc=)|\son[a-z]+=", page.text), "no script stands in the page"
-        loaded = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page.text)
+        assert not re.findall(r"<script(?! type=\"importmap\")(?![^>]*\bsrc=)|\son[a-z]+=", page.text), (
+            "no script in it"
+        )
+        loaded = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page.text) + re.findall(
+            r"\"(/[^\"]+\.m?js)\"", "".join(scripts)
+        )
         assert len(loaded) > 5
         for name in loaded:
             part = await asking.get(name)
             assert part.status_code == 200, name
-            assert part.headers["content-type"].startswith(("text/css", "text/javascript"))
+            assert part.headers["content-type"].startswith(("text/css", "text/javascript", "image/svg+xml"))
             assert part.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_the_first_page_holds_a_subscription_ready_to_run(settings: dict[str, Any]) -> None:
+async def test_what_the_dashboard_loads_changes_its_address_with_its_content_and_is_kept_for_good(
+    settings: dict[str, Any],
+) -> None:
     async with hub(**settings) as (_, asking):
-        assert "workspacePositions(workspaceId: $workspaceId" in (await asking.get("/")).text
+        page = await asking.get("/")
+        assert page.headers["cache-control"] == "no-cache"
+        (prefix,) = set(re.findall(r"/dashboard/[0-9a-f]{16}/", page.text))
+        for name, kind in (("app.js", "text/javascript; charset=utf-8"), ("vendor/world.json", "application/json")):
+            plain = await asking.get(prefix + name, headers={"accept-encoding": "identity"})
+            packed = await asking.get(prefix + name, headers={"accept-encoding": "gzip"})
+            assert (plain.status_code, plain.headers["content-type"]) == (200, kind)
+            assert packed.content == plain.content
+            assert int(packed.headers["content-length"]) < len(plain.content)
+            for answer in (plain, packed):
+                assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+                assert answer.headers["vary"] == "Accept-Encoding"
+        for path in (f"{prefix}nothing.js", f"{prefix}..%2fpage.py", f"{prefix}index.html", "/dashboard/0/app.js"):
+            gone = await asking.get(path)
+            assert (gone.status_code, gone.headers["cache-control"]) == (404, "no-store"), path
+
+
+async def test_the_ide_holds_a_subscription_ready_to_run(settings: dict[str, Any]) -> None:
+    async with hub(**settings) as (_, asking):
+        assert "workspacePositions(workspaceId: $workspaceId" in (await asking.get("/graphql", headers=BROWSER)).text
 
 
 async def test_the_client_of_fleet_is_served_as_a_module_and_asked_for_again_in_few_bytes(
@@ -125,9 +155,9 @@ async def test_programs_get_the_api_where_browsers_get_the_page(settings: dict[s
         assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-async def test_the_page_can_be_switched_off_and_the_api_stays(settings: dict[str, Any]) -> None:
+async def test_the_ide_can_be_switched_off_and_all_else_stays(settings: dict[str, Any]) -> None:
     async with hub(**settings, ide=False) as (_, asking):
-        assert (await asking.get("/")).status_code == 404
+        assert 'data-graphql-page=""' in (await asking.get("/")).text
         assert (await asking.get("/graphql/ide/ide.js")).status_code == 404
         assert "html" not in (await asking.get("/graphql", headers=BROWSER)).headers["content-type"]
         assert (await asking.post("/graphql", json={"query": "{ __typename }"})).status_code == 200

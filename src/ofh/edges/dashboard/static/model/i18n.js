@@ -1,0 +1,37 @@
+// @ts-check
+/** The page's words: `t("cancel")`, from `i18n/*.json`. English stands in for what a language lacks. */
+
+/** @typedef {string | Record<string, string>} Message of plural forms (`one`, `other`) by the parameter `n`. */
+
+/** @type {Map<string, Record<string, Message>>} */
+const loaded = new Map();
+let language = "en";
+
+/** Speak a language from now on. @param {string} name */
+export async function speak(name) {
+  await Promise.all([load("en"), load(name)]);
+  language = loaded.has(name) ? name : "en";
+}
+
+/** @param {string} name */
+async function load(name) {
+  if (loaded.has(name)) return;
+  const answer = await fetch(new URL(`../i18n/${name}.json`, import.meta.url));
+  if (answer.ok) loaded.set(name, await answer.json());
+}
+
+/**
+ * @param {string} key
+ * @param {Record<string, string | number>} [given] what stands in its braces; `n` chooses the plural form.
+ * @returns {string}
+ */
+export function t(key, given = {}) {
+  const message = loaded.get(language)?.[key] ?? loaded.get("en")?.[key] ?? key;
+  const form = typeof message === "string" ? message : pluralOf(message, Number(given.n));
+  return form.replace(/\{(\w+)\}/g, (whole, name) => String(given[name] ?? whole));
+}
+
+/** @param {Record<string, string>} forms @param {number} n */
+function pluralOf(forms, n) {
+  return forms[new Intl.PluralRules(language).select(n)] ?? forms.other ?? "";
+}

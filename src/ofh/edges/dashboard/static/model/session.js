@@ -1,0 +1,101 @@
+// @ts-check
+/** Who is logged in, and which workspaces they have. Told to others as `change`. */
+import { GraphQLFault, hangUp, onSignedOut, query } from "../api/graphql.js";
+import { Emitter } from "./emitter.js";
+
+/** @typedef {{ id: string, name: string, email: string | null, registrationIncomplete: boolean | null }} User */
+/** @typedef {"OWNER" | "ADMIN" | "MEMBER" | "VIEWER"} Role */
+/** @typedef {{ id: string, name: string, role: Role }} Workspace */
+/** `unknown` until the hub was first reached. @typedef {"unknown" | "out" | "in"} Standing */
+
+/** @extends {Emitter<{ change: Standing }>} */
+export class Session extends Emitter {
+  /** @type {Standing} */
+  standing = "unknown";
+  /** @type {User | null} */
+  user = null;
+  /** @type {Workspace[]} */
+  workspaces = [];
+  /** Of the hub, told to who is logged in and to who is not. */
+  version = "";
+  /** Whether it ended by itself: logged out elsewhere, or too old. */
+  hasEnded = false;
+
+  constructor() {
+    super();
+    onSignedOut(() => this.standing === "in" && this.#leave(true));
+  }
+
+  /** Ask the hub who is here. @throws {GraphQLFault} */
+  async load() {
+    const { me, server } = await query("{ me { id name email registrationIncomplete } server { version } }");
+    this.version = server.version;
+    if (me === null) return this.#leave(false);
+    const { workspaces } = await query("{ workspaces { id name role } }");
+    this.user = me;
+    this.workspaces = workspaces;
+    this.standing = "in";
+    this.hasEnded = false;
+    this.emit("change", "in");
+  }
+
+  /** @param {string} username @param {string} password */
+  async logIn(username, password) {
+    await query("mutation LogIn($username: String!, $password: String!) { login(username: $username, password: $password) { user { id } } }", { username, password });
+    await this.load();
+  }
+
+  /** By the code of a one-time link. @param {string} token */
+  async logInByLink(token) {
+    await query("mutation LogIn($token: String!) { loginWithToken(token: $token) { user { id } } }", { token });
+    await this.load();
+  }
+
+  async logOut() {
+    try {
+      await query("mutation { logout }");
+    } catch (error) {
+      if (!(error instanceof GraphQLFault && error.code === "UNAUTHENTICATED")) throw error;
+    }
+    this.#leave(false);
+  }
+
+  /** @param {string} newPassword */
+  async setFirstPassword(newPassword) {
+    await query("mutation Set($newPassword: String!) { setInitialPassword(newPassword: $newPassword) }", { newPassword });
+    await this.load();
+  }
+
+  /** @param {string} username */
+  async requestReset(username) {
+    await query("mutation Ask($username: String!) { requestPasswordReset(username: $username) }", { username });
+  }
+
+  /** @param {string} code @param {string} newPassword */
+  async resetPassword(code, newPassword) {
+    await query("mutation Set($code: String!, $newPassword: String!) { setNewPassword(code: $code, newPassword: $newPassword) }", { code, newPassword });
+    this.#leave(false);
+  }
+
+  /** @param {string} code */
+  async confirmEmail(code) {
+    await query("mutation Confirm($code: String!) { confirmEmail(code: $code) }", { code });
+  }
+
+  /** @param {string} name */
+  async createWorkspace(name) {
+    const { createWorkspace } = await query("mutation Make($name: String!) { createWorkspace(name: $name) { id } }", { name });
+    await this.load();
+    return /** @type {string} */ (createWorkspace.id);
+  }
+
+  /** @param {boolean} byItself */
+  #leave(byItself) {
+    hangUp();
+    this.user = null;
+    this.workspaces = [];
+    this.standing = "out";
+    this.hasEnded = byItself;
+    this.emit("change", "out");
+  }
+}

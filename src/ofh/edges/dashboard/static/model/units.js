@@ -1,0 +1,97 @@
+// @ts-check
+/** Quantities in words: what the hub tells in SI units, in those that the reader has chosen, in the reader's language. */
+
+/** @typedef {import("./settings.js").Settings} Settings */
+/** What stands where nothing was told. */
+export const NOTHING = "–";
+
+const METRES_PER_FOOT = 0.3048;
+const METRES_PER_MILE = 1609.344;
+
+export class Units {
+  /** @type {Map<string, Intl.NumberFormat>} */
+  #formats = new Map();
+  #settings;
+
+  /** @param {Settings} settings */
+  constructor(settings) {
+    this.#settings = settings;
+  }
+
+  get #isMetric() {
+    return this.#settings.units === "metric";
+  }
+
+  /** @param {number} value @param {number} digits behind the point */
+  number(value, digits = 0) {
+    const key = `${this.#settings.language} ${digits}`;
+    const format =
+      this.#formats.get(key) ??
+      new Intl.NumberFormat(this.#settings.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    this.#formats.set(key, format);
+    const text = format.format(value);
+    return /^[-−]?0(?:[.,]0*)?$/.test(text) ? text.replace(/^[-−]/, "") : text; // no minus before nothing
+  }
+
+  /** @param {number | null | undefined} metres */
+  height(metres) {
+    if (metres == null) return NOTHING;
+    return this.#isMetric ? `${this.number(metres)} m` : `${this.number(metres / METRES_PER_FOOT)} ft`;
+  }
+
+  /** @param {number | null | undefined} metres */
+  distance(metres) {
+    if (metres == null) return NOTHING;
+    if (this.#isMetric) return metres < 1_000 ? `${this.number(metres)} m` : `${this.number(metres / 1_000, 1)} km`;
+    return metres < 300 ? `${this.number(metres / METRES_PER_FOOT)} ft` : `${this.number(metres / METRES_PER_MILE, 1)} mi`;
+  }
+
+  /** @param {number | null | undefined} metresPerSecond */
+  speed(metresPerSecond) {
+    if (metresPerSecond == null) return NOTHING;
+    return this.#isMetric
+      ? `${this.number(metresPerSecond, 1)} m/s`
+      : `${this.number((metresPerSecond * 3_600) / METRES_PER_MILE, 1)} mph`;
+  }
+
+  /** @param {number | null | undefined} degrees */
+  degrees(degrees) {
+    return degrees == null ? NOTHING : `${this.number(degrees)}°`;
+  }
+
+  /** @param {number | null | undefined} percent */
+  percent(percent) {
+    return percent == null ? NOTHING : `${this.number(percent)} %`;
+  }
+
+  /** Minutes and seconds, hours where there are any. @param {number} milliseconds */
+  duration(milliseconds) {
+    const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
+    const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+    const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+    return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+  }
+
+  /** How old something is, short. @param {number} milliseconds */
+  age(milliseconds) {
+    const seconds = Math.floor(milliseconds / 1_000);
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+    return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
+  }
+
+  /** The time of day in the reader's zone. @param {number | Date} time */
+  time(time) {
+    return new Date(time).toLocaleTimeString(this.#settings.language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  }
+
+  /** Day and time in the reader's zone. @param {number | string | Date} time */
+  moment(time) {
+    return new Date(time).toLocaleString(this.#settings.language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+  }
+
+  /** The same in UTC, for a `title`. @param {number | string | Date} time */
+  utc(time) {
+    return new Date(time).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
+  }
+}

@@ -1,0 +1,135 @@
+// @ts-check
+/** The live picture: the map, the fleet beside it, and the aircraft that was chosen, which stands in the address. */
+import { html, nothing } from "lit-html";
+import { query, socket } from "../api/graphql.js";
+import { t } from "../model/i18n.js";
+import { icon } from "../ui/icons.js";
+import { FleetList } from "./fleet_list.js";
+import { Panel } from "./panel.js";
+
+/** @typedef {import("../map/map.js").FleetMap} FleetMap */
+
+export default class MapView {
+  #context;
+  #list;
+  #panel;
+  /** @type {FleetMap | null} */
+  #map = null;
+  #hasMap = true;
+  #hasTraffic = false;
+  #isOver = false;
+  /** @type {(() => void)[]} */
+  #ends;
+
+  /** @param {import("../app.js").Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.#list = new FleetList(context, (id) => this.#choose(id === this.#selected ? null : id));
+    this.#panel = new Panel(context, () => this.#choose(null));
+    const fleet = /** @type {import("../model/fleet.js").Fleet} */ (context.fleet);
+    this.#ends = [
+      fleet.on("change", context.updateLive),
+      fleet.on("picture", context.update),
+      fleet.on("alerts", context.update),
+    ];
+    addEventListener("keydown", this.#keyed);
+    this.#panel.show(this.#selected);
+  }
+
+  get #selected() {
+    const [kind, id] = this.#context.route.rest;
+    return kind === "drone" && id ? id : null;
+  }
+
+  /** @param {string | null} id */
+  #choose(id) {
+    if (id === null) this.#context.go("map");
+    else this.#context.go("map", "drone", id);
+  }
+
+  routed() {
+    this.#panel.show(this.#selected);
+    this.#map?.select(this.#selected);
+  }
+
+  /** @param {HTMLElement} main */
+  async mounted(main) {
+    const room = /** @type {HTMLElement} */ (main.querySelector(".map"));
+    try {
+      const { createMap } = await import("../map/map.js");
+      if (this.#isOver) return;
+      this.#map = createMap(room, {
+        fleet: /** @type {import("../model/fleet.js").Fleet} */ (this.#context.fleet),
+        settings: this.#context.settings,
+        clock: this.#context.clock,
+        onSelect: (id) => this.#choose(id),
+        onUnfollowed: this.#context.update,
+        ...{ query, socket, words: words() },
+      });
+      this.#map.select(this.#selected);
+      this.#context.update();
+    } catch (error) {
+      console.info("There is no map.", error);
+      this.#hasMap = false;
+      this.#context.update();
+    }
+  }
+
+  destroy() {
+    this.#isOver = true;
+    removeEventListener("keydown", this.#keyed);
+    for (const end of this.#ends) end();
+    this.#panel.destroy();
+    this.#map?.destroy();
+  }
+
+  #keyed = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || this.#selected === null) return;
+    if (document.querySelector("dialog[open], [popover]:popover-open")) return;
+    const id = this.#selected;
+    this.#choose(null);
+    requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector(`[data-drone="${CSS.escape(id)}"]`))?.focus());
+  };
+
+  render() {
+    const selected = this.#selected;
+    return html`<div class="live ${selected ? "has-panel" : ""} ${this.#context.fleet?.link.name === "live" ? "" : "not-live"}">
+      ${this.#list.render(selected)}
+      <div class="map-room">
+        <div class="map"></div>
+        ${this.#hasMap ? nothing : html`<p class="empty">${t("map.none")}</p>`} ${this.#map ? this.#tools(this.#map) : nothing}
+      </div>
+      ${this.#panel.render()}
+    </div>`;
+  }
+  /** @param {FleetMap} map */
+  #tools(map) {
+    const traffic = () => {
+      this.#hasTraffic = !this.#hasTraffic;
+      map.showTraffic(this.#hasTraffic);
+      this.#context.update();
+    };
+    const follow = () => {
+      map.follow(!map.isFollowing);
+      this.#context.update();
+    };
+    return html`<div class="tools" role="toolbar" aria-label=${t("map.tools")}>
+      <button type="button" class="button" @click=${() => map.fit()}>${icon("frame")}<span>${t("map.fit")}</span></button>
+      <button type="button" class="button" aria-pressed=${this.#hasTraffic} @click=${traffic}>${icon("plane")}<span>${t("map.traffic")}</span></button>
+      ${this.#selected
+        ? html`<button type="button" class="button" aria-pressed=${map.isFollowing} @click=${follow}>${icon("target")}<span>${t("map.follow")}</span></button>`
+        : nothing}
+    </div>`;
+  }
+}
+
+/** What MapLibre's own controls are called. */
+function words() {
+  return {
+    "NavigationControl.ZoomIn": t("map.zoom_in"),
+    "NavigationControl.ZoomOut": t("map.zoom_out"),
+    "NavigationControl.ResetBearing": t("map.north"),
+    "Map.Title": t("map.title"),
+    "AttributionControl.ToggleAttribution": t("map.sources"),
+  };
+}

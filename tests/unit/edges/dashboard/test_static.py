@@ -1,0 +1,88 @@
+"""The dashboard's files: whole, in two languages, and with no library that is not what its README says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from ofh.edges.dashboard.page import FLEET_CLIENT, MODULES, STATIC, Dashboard
+from ofh.edges.graphql.client.files import PATH
+
+ROOT = Path(__file__).resolve().parents[4]
+SCRIPTS = [path for path in sorted(STATIC.rglob("*.js")) if "vendor" not in path.parts]
+CALL = re.compile(r"\bt\(\s*(?:\"([^\"]+)\"|`([^`]+)`)")
+BRACES = re.compile(r"\{(\w+)\}")
+
+
+def messages(language: str) -> dict[str, str | dict[str, str]]:
+    found: dict[str, str | dict[str, str]] = json.loads((STATIC / "i18n" / f"{language}.json").read_text("utf-8"))
+    return found
+
+
+def parameters(message: str | dict[str, str]) -> set[str]:
+    forms = [message] if isinstance(message, str) else message.values()
+    return {name for form in forms for name in BRACES.findall(form)}
+
+
+def test_the_vendored_files_are_those_that_their_readme_names() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/vendor_dashboard.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_both_languages_say_the_same_with_the_same_parameters() -> None:
+    english, german = messages("en"), messages("de")
+    assert list(german) == list(english)
+    assert {key: parameters(message) for key, message in german.items()} == {
+        key: parameters(message) for key, message in english.items()
+    }
+    assert "" not in english.values()
+    assert "" not in german.values()
+
+
+def test_every_message_that_is_said_is_there_and_every_one_there_is_said() -> None:
+    """A key may be given by a template, such as `phase.${name}`: then some message has to begin like it."""
+    keys = messages("en").keys()
+    texts = {path: path.read_text("utf-8") for path in SCRIPTS}
+    said = {(path.name, plain or template) for path, text in texts.items() for plain, template in CALL.findall(text)}
+    assert len(said) > 50
+    patterns = set()
+    for where, key in said:
+        pattern = re.compile("[a-z_0-9]+".join(re.escape(part) for part in re.split(r"\$\{[^}]*\}", key)))
+        assert any(pattern.fullmatch(known) for known in keys), f"{where}: {key}"
+        patterns.add(pattern)
+    words = {word for text in texts.values() for word in re.findall(r"\"([a-z][a-z_.0-9]+)\"", text)}
+    assert [key for key in keys if key not in words and not any(p.fullmatch(key) for p in patterns)] == []
+
+
+def test_every_module_that_is_imported_is_there() -> None:
+    known = {*MODULES, "ofh/fleet.js"}
+    for path in SCRIPTS:
+        text = path.read_text("utf-8")
+        for name in re.findall(r"(?:\bfrom|^import|\bimport\()\s*\"([^\"]+)\"", text, re.MULTILINE):
+            if name.startswith("."):
+                assert (path.parent / name).is_file(), (path, name)
+            elif name not in known:
+                folder, _, rest = name.partition("/")
+                assert (STATIC / MODULES[f"{folder}/"] / rest).is_file(), (path, name)
+    for place in MODULES.values():
+        assert (STATIC / place).exists()
+
+
+def test_no_template_sets_a_style_by_attribute_or_an_address_elsewhere() -> None:
+    """The policy would refuse the former, and the page asks nobody but the hub."""
+    for path in SCRIPTS:
+        text = path.read_text("utf-8")
+        assert not re.search(r"<[^>]*\sstyle=", text), path
+        assert not re.search(r"unsafeHTML|innerHTML|document\.write|eval\(", text), path
+        assert not re.search(r"\"(?:https?:)?//[a-z]", text), path
+
+
+def test_the_fleets_client_is_where_the_page_imports_it_from() -> None:
+    assert FLEET_CLIENT == PATH
+
+
+def test_each_start_serves_the_same_prefix() -> None:
+    assert Dashboard().prefix == Dashboard().prefix
