@@ -1,0 +1,120 @@
+// @ts-check
+/** The workspace's own aircraft as markers: where each was seen last, its state, charge, label and alerts. */
+
+import { labelDetail, rank, STALE_MS, stateOf } from "./states.js";
+
+/** @typedef {import("../model/fleet.js").Fleet} Fleet */
+/** @typedef {import("../model/fleet.js").Drone} Drone */
+
+export class Aircraft {
+  #scene;
+  #fleet;
+  #settings;
+  #clock;
+  /** In which state each is shown. @type {Map<string, import("./states.js").StateName>} */
+  #shown = new Map();
+  /** @type {Set<string>} */
+  #alerted = new Set();
+  /** @type {string | null} */
+  #selected = null;
+  #ends;
+
+  /** @param {{ scene: import("./scene.js").Scene, fleet: Fleet, settings: import("./map.js").Wishes, clock: { now(): number } }} needs */
+  constructor({ scene, fleet, settings, clock }) {
+    this.#scene = scene;
+    this.#fleet = fleet;
+    this.#settings = settings;
+    this.#clock = clock;
+    const old = setInterval(() => this.#age(), 1_000);
+    this.#ends = [
+      fleet.on("change", (ids) => this.#show(ids)),
+      fleet.on("picture", () => this.#begin()),
+      fleet.on("alerts", () => this.#alert()),
+      () => clearInterval(old),
+    ];
+    this.#alert();
+    this.#begin();
+  }
+
+  destroy() {
+    for (const end of this.#ends) end();
+    for (const id of this.#shown.keys()) this.#scene.remove(keyOf(id));
+  }
+
+  /** @param {string | null} id */
+  select(id) {
+    const before = this.#selected;
+    this.#selected = id;
+    this.#show([before, id].filter((one) => one !== null));
+  }
+
+  #begin() {
+    for (const id of [...this.#shown.keys()]) if (!this.#fleet.drones.has(id)) this.#hide(id);
+    this.#show(this.#fleet.drones.keys());
+  }
+
+  #alert() {
+    const before = this.#alerted;
+    this.#alerted = new Set();
+    for (const { drone, otherDrone } of /** @type {Iterable<any>} */ (this.#fleet.alerts.values())) {
+      this.#alerted.add(drone.id);
+      if (otherDrone) this.#alerted.add(otherDrone.id);
+    }
+    this.#show([...before, ...this.#alerted]);
+  }
+
+  /** @param {string} id */
+  #hide(id) {
+    this.#shown.delete(id);
+    this.#scene.remove(keyOf(id));
+  }
+
+  /** @param {Iterable<string>} ids */
+  #show(ids) {
+    const now = this.#clock.now();
+    for (const id of ids) {
+      const drone = this.#fleet.drones.get(id);
+      const fix = drone?.fixes.at(-1);
+      if (drone === undefined || fix === undefined) continue;
+      const state = stateOf({ phase: drone.phase, reportedAt: fix.reportedAt }, now);
+      this.#shown.set(id, state);
+      this.#scene.put(keyOf(id), fix, this.#look(drone, fix, state, now));
+    }
+  }
+
+  /** What only time changes. */
+  #age() {
+    const now = this.#clock.now();
+    /** @type {string[]} */
+    const changed = [];
+    for (const [id, state] of this.#shown) {
+      const drone = this.#fleet.drones.get(id);
+      const fix = drone?.fixes.at(-1);
+      if (drone && fix && stateOf({ phase: drone.phase, reportedAt: fix.reportedAt }, now) !== state) changed.push(id);
+    }
+    this.#show(changed);
+  }
+
+  /** @param {Drone} drone @param {import("../model/fleet.js").Fix} fix @param {import("./states.js").StateName} state @param {number} now @returns {import("./scene.js").Look} */
+  #look(drone, fix, state, now) {
+    const marks = { isSelected: drone.id === this.#selected, isAlerted: this.#alerted.has(drone.id) };
+    const isOffline = state === "offline";
+    const charge = drone.battery?.percent ?? null;
+    return {
+      symbol: state, ...marks, id: drone.id, rank: rank(state, marks),
+      isUpright: state === "lost" || isOffline,
+      charge: charge === null || isOffline ? null : charge / 100,
+      // what is lost or away looks so already: grey would hide the one, and is the other
+      staleAt: isOffline || state === "lost" ? undefined : performance.now() + STALE_MS - (now - fix.reportedAt),
+      label: () => {
+        const height = isOffline ? null : fix.height;
+        const elevation = isOffline ? null : (drone.telemetry?.elevation ?? null);
+        const ageMs = this.#clock.now() - fix.reportedAt;
+        return { title: drone.row.name, detail: labelDetail({ elevation, height, charge, ageMs }, this.#settings) };
+      },
+    };
+  }
+}
+
+/** @param {string} id */
+export const keyOf = (id) => `drone ${id}`;
