@@ -1,6 +1,7 @@
 """The tables of the feed, which the ORM knows nothing of: bytes that are written and read by the piece.
 
-`feed`, a row for each transaction that made something happen in a workspace, later for a pack of them:
+`feed`, a row for each transaction that made something happen in a workspace, several where that was very much, later
+one for a pack of them:
 
 | column | meaning |
 | --- | --- |

@@ -1,6 +1,6 @@
 """Events as JSON: how they travel on the bus and how the feed keeps them.
 
-The numbered events of one transaction are encoded once, as a *body*: the same bytes go into the feed's row and into
+The numbered events of one transaction are encoded once, as a *body*: the same bytes go into the feed's rows and into
 the message on the bus. An event in a body has no number of its own, the first one's is told beside it.
 """
 
@@ -89,13 +89,21 @@ def to_body(events: Iterable[Event]) -> bytes:
     return orjson.dumps([_to_json(event) for event in events])
 
 
-def from_body(body: bytes, first: int) -> list[FeedEvent]:
+def joined(bodies: Sequence[bytes]) -> bytes:
+    """The events of several bodies as one; none of them is empty."""
+    return bodies[0] if len(bodies) == 1 else b"[%b]" % b",".join(body[1:-1] for body in bodies)
+
+
+def from_body(body: bytes, first: int, since: int = 0, upto: int | None = None) -> list[FeedEvent]:
     """The inverse of `to_body`, for events of the feed.
 
     Args:
         first: the number of the body's first event.
+        since: events of lower numbers are left out.
+        upto: so are those of higher ones; None: there is no end.
     """
-    return _numbered(orjson.loads(body), first)
+    items, begin = orjson.loads(body), max(since - first, 0)
+    return _numbered(items[begin : None if upto is None else max(upto + 1 - first, 0)], first + begin)
 
 
 def _numbered(items: Sequence[Any], first: int) -> list[FeedEvent]:

@@ -217,7 +217,7 @@ class WorkspaceFeed:
         self._deliver(message.others)
         if message.last <= self.head:
             return  # read where it is stored before it was told
-        if message.first == self.head + 1:
+        if message.first <= self.head + 1:
             self._accept(message)
             self._take_early()
         elif len(self._early) < EARLY:
@@ -227,10 +227,12 @@ class WorkspaceFeed:
 
     def _take_early(self) -> None:
         """Accept what came before its turn and whose turn it is now."""
-        while (message := self._early.pop(self.head + 1, None)) is not None:
-            self._accept(message)
-        if self._early and self.head >= min(self._early):
-            self._early = {first: message for first, message in self._early.items() if first > self.head}
+        for first in sorted(self._early):
+            if first > self.head + 1:
+                return
+            message = self._early.pop(first)
+            if message.last > self.head:
+                self._accept(message)
 
     def _accept(self, message: Message) -> None:
         """Tell the events that come next."""

@@ -59,6 +59,8 @@ class Pages:
         self._most = max(1, capacity // PAGE)
         self._pages: OrderedDict[Key, Page] = OrderedDict()
         self._loading: dict[Key, asyncio.Task[Page]] = {}
+        self.turn = asyncio.Lock()
+        """Whoever reads what happened long ago does so in turns: what happens now does not wait for all of them."""
         self.loaded = 0
         """Pages that were read from the database, since the start."""
 
@@ -109,7 +111,8 @@ class Pages:
     async def _load(self, key: Key) -> Page:
         workspace_id, number = key
         first = begins(number)
-        page = await read_page(self._database, workspace_id, first, first + PAGE - 1)
+        async with self.turn:
+            page = await read_page(self._database, workspace_id, first, first + PAGE - 1)
         self.loaded += 1
         self.keep(workspace_id, number, page)
         return page
@@ -128,7 +131,7 @@ async def read_page(database: Database, workspace_id: int, first: int, last: int
         if piece.first > reached + 1:
             since, events = piece.first, []
         reached = piece.last
-        events += from_body(piece.body, piece.first)
+        events += from_body(piece.body, piece.first, first, last)
     if reached < last:
         raise Missing
-    return Page(since, [event for event in events if since <= event.seq <= last])
+    return Page(since, events)

@@ -108,6 +108,8 @@ class Replays:
         self._per_user = per_user
         self._wait = wait
         self._running: Counter[int] = Counter()
+        self._turn = asyncio.Lock()
+        """Replays read in turns: what happens now does not wait for all of them."""
 
     def span(self, workspace_id: int, start: datetime, end: datetime, speed: float, choice: Choice) -> Span:
         """What is to be replayed, if it can be; its end is now at the latest.
@@ -144,7 +146,7 @@ class Replays:
         if self._running[actor.user_id] >= self._per_user:
             raise HubError(Code.RATE_LIMITED, f"At most {self._per_user} replays of one user at a time.")
         self._running[actor.user_id] += 1
-        replay = Replay(self._database, self._past, span, self._monotonic, self._wait, progress)
+        replay = Replay(self._database, self._past, span, self._monotonic, self._wait, self._turn, progress)
         try:
             with ExitStack() as stack:
                 if name is not None:
@@ -182,6 +184,17 @@ class Replays:
         await self._steering.say("replay", actor.user_id, steering_name(name), words)
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What became visible together."""
+
+    at_us: int
+    last: int
+    """The number of the last event of it, told or not."""
+    events: Sequence[FeedEvent]
+    """What of it is wanted."""
+
+
 class Replay:
     """One replay: `items` tells it, in portions; whoever reads takes the next one when it wants more."""
 
@@ -192,6 +205,7 @@ class Replay:
         span: Span,
         monotonic: Callable[[], float],
         wait: Wait,
+        turn: asyncio.Lock,
         progress: Progress | None,
     ) -> None:
         self._database = database
@@ -199,6 +213,7 @@ class Replay:
         self._span = span if progress is None else replace(span, end_us=progress.end_us)
         self._monotonic = monotonic
         self._wait = wait
+        self._turn = turn
         self._said = asyncio.Event()
         begun = progress or Progress(
             seq=None, at_us=span.start_us, end_us=span.end_us, speed=span.speed, is_paused=False
@@ -278,39 +293,43 @@ class Replay:
     async def _events(self) -> AsyncIterator[Sequence[Item]]:
         """The events behind what was told, each once its moment has come; until the end, or until it is to jump."""
         while self._jump_us is None:
-            pieces = await self._page()
-            if pieces is None:
+            moments = await self._page()
+            if moments is None:
                 yield await self._greeting(self._pace.position(self._monotonic()), self._told)
                 continue
             batch: list[FeedEvent] = []
             reached = self._told
-            for piece in pieces:
-                if piece.at_us >= self._span.end_us:
+            for moment in moments:
+                if moment.at_us >= self._span.end_us:
                     break
-                if batch and (len(batch) >= BATCH or self._pace.due(piece.at_us) > self._monotonic()):
+                if batch and (len(batch) >= BATCH or self._pace.due(moment.at_us) > self._monotonic()):
                     yield batch
                     batch, self._told = [], reached
-                if not await self._until(piece.at_us):
+                if not await self._until(moment.at_us):
                     return
-                events = from_body(piece.body, piece.first)
-                batch += [event for event in events if event.seq > self._told and self._span.choice.wants(event)]
-                reached = piece.last
+                batch += moment.events
+                reached = moment.last
             if batch:
                 yield batch
             self._told = reached
-            if not pieces or pieces[-1].at_us >= self._span.end_us:
+            if not moments or moments[-1].at_us >= self._span.end_us:
                 return
 
-    async def _page(self) -> list[Piece] | None:
-        """The pieces that come next, none at the end of the feed; None where they are not kept any more."""
+    async def _page(self) -> list[_Moment] | None:
+        """What comes next, nothing at the end of the feed; None where that is not kept any more."""
         first = self._told + 1
-        pieces = await self._patiently(
-            lambda: feed.read(self._database, self._span.workspace_id, first, first + PAGE - 1)
-        )
-        if pieces:
-            return pieces if pieces[0].first <= first else None
+        async with self._turn:
+            pieces = await self._patiently(
+                lambda: feed.read(self._database, self._span.workspace_id, first, first + PAGE - 1)
+            )
+            if pieces:
+                return [self._moment(piece, first) for piece in pieces] if pieces[0].first <= first else None
         beginning = await self._patiently(lambda: self._past.beginning(self._span.workspace_id))
         return [] if beginning is None or beginning.seq < first else None
+
+    def _moment(self, piece: Piece, since: int) -> _Moment:
+        events = from_body(piece.body, piece.first, since)
+        return _Moment(piece.at_us, piece.last, [event for event in events if self._span.choice.wants(event)])
 
     async def _until(self, at_us: int) -> bool:
         """Wait until a moment is reached; False where it is to jump before that."""

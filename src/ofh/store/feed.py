@@ -1,9 +1,9 @@
 """The feed: every event of every workspace, by the piece, in the order in which they became visible.
 
 Nobody but this module and `feed_keeping` writes statements about the tables `feed` and `feed_states`
-(`migrations/0003_feed.py`). A row is what one transaction made happen, as a body of `domain/event_json.py`, until it is
-packed: then it is many of those, compressed as one. Numbers begin with 1 and have no hole, within a row and from row to
-row, until the oldest rows go.
+(`migrations/0003_feed.py`). A row is what one transaction made happen, or a part of very much, as a body of
+`domain/event_json.py`, until it is packed: then it is many of those, compressed as one. Numbers begin with 1 and have
+no hole, within a row and from row to row, until the oldest rows go.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from .statements import fetch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What one transaction made happen."""
+    """What one transaction made happen, or a part of that."""
 
     first: int
     """The number of its first event."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ofh.domain.devices import from_micros, micros
-from ofh.domain.event_json import compose, encode, to_body
+from ofh.domain.event_json import compose, encode, joined, to_body
 from ofh.domain.events import (
     AlertChanged,
     CoverageChanged,
@@ -26,6 +26,9 @@ from ofh.domain.events import (
 from . import feed
 from .database import Database
 from .statements import fetch, run_many
+
+PIECE = 512
+"""Events of one piece of the feed at the most: whoever reads one of them reads all."""
 
 News = dict[int, bytes]
 """What to tell on the bus once the transaction is committed, by workspace."""
@@ -61,9 +64,11 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
             continue
         last, at_us = counted[0]["event_seq"], counted[0]["event_us"]
         first = last - len(numbered) + 1
-        body = to_body(numbered)
-        await feed.append(database, client, workspace_id, feed.Piece(first=first, last=last, at_us=at_us, body=body))
-        news[workspace_id] = compose(first, from_micros(at_us), body, others)
+        bodies = [to_body(numbered[begin : begin + PIECE]) for begin in range(0, len(numbered), PIECE)]
+        for begin, body in zip(range(first, last + 1, PIECE), bodies, strict=True):
+            piece = feed.Piece(first=begin, last=min(begin + PIECE - 1, last), at_us=at_us, body=body)
+            await feed.append(database, client, workspace_id, piece)
+        news[workspace_id] = compose(first, from_micros(at_us), joined(bodies), others)
         rows += [
             (workspace_id, seq, *_row(event))
             for seq, event in enumerate(numbered, first)

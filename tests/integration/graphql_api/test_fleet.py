@@ -17,9 +17,11 @@ from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import PlainOutlet, RawOutlet
 from ofh.edges.ws_protocol import HIGH_WATER_BYTES
 from ofh.services import feed as services_feed
+from ofh.services import feed_pages
 from ofh.services.feed import FeedRules, channel
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
+from ofh.store import feed as stored
 from ofh.store import journal
 from ofh.store.models import Drone
 from tests.integration.graphql_api.gallery import PATIENCE_S, Gallery, Reader, opened, refusal, watch
@@ -147,6 +149,21 @@ async def test_with_a_cursor_comes_what_was_missed_then_a_word_and_then_what_fol
     assert latitudes([await event(reader)]) == [49]
 
 
+async def test_very_much_of_one_transaction_is_read_by_the_piece_and_told_as_one(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PIECE", 4)
+    reader = await follow(api, gallery, world)
+    await event(reader)
+    news = await commit(api, world, *(moved(world, second, second) for second in range(1, 11)))
+    pieces = await stored.read(api.database, world.workspace.id, 1, 10)
+    assert [(piece.first, piece.last) for piece in pieces] == [(1, 4), (5, 8), (9, 10)]
+    later_news = await commit(api, world, moved(world, 11, 11))
+    for told in (later_news, news, later_news):
+        await tell(api, told)
+    assert latitudes(await events(reader, 11)) == [float(second) for second in range(1, 12)]
+
+
 async def test_who_has_all_is_told_so_at_once(api: Api, world: World, gallery: Gallery) -> None:
     await happen(api, world, moved(world, 1, 47.5))
     reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 1))
@@ -165,6 +182,30 @@ async def test_what_was_missed_is_read_from_the_database_page_by_page(api: Api, 
         assert [seq(item["cursor"], world) for item in found] == list(range(after + 1, number + 1))
         assert (await event(reader))["__typename"] == "CaughtUp"
     assert api.services.feed.pages.loaded == 2
+
+
+async def test_of_those_who_look_far_back_one_reads_at_a_time(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        await commit(api, world, *(moved(world, 1, n) for n in range(PAGE // 10)), *[charged(world, 1, 5)] * PAGE)
+    reading: list[int] = []
+
+    async def read_page(*arguments: Any) -> Any:
+        reading.append(1)
+        try:
+            assert len(reading) == 1
+            return await true_read_page(*arguments)
+        finally:
+            reading.pop()
+
+    true_read_page = feed_pages.read_page
+    monkeypatch.setattr(feed_pages, "read_page", read_page)
+    wanted = {"delivery": "LATEST", "kinds": ["ALERT_RAISED"]}
+    places = [write_feed_cursor(world.workspace.id, after) for after in (0, PAGE, 2 * PAGE, 3 * PAGE)]
+    readers = [await follow(api, gallery, world, after=after, **wanted) for after in places]
+    assert {(await event(reader))["__typename"] for reader in readers} == {"CaughtUp"}
+    assert api.services.feed.pages.loaded == 4
 
 
 async def test_latest_gets_of_what_it_missed_the_newest_position_and_all_else(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
-from ofh.domain.event_json import compose, decode, encode, from_body, to_body
+from ofh.domain.event_json import compose, decode, encode, from_body, joined, to_body
 from ofh.domain.events import (
     BatteryReported,
     ControllerPositioned,
@@ -114,6 +114,14 @@ def test_numbered_events_get_their_numbers_one_after_the_other(
     assert (message.first, message.last, message.at) == (first, first + len(events) - 1, at)
     assert (message.numbered, message.others) == (numbered, others)
     assert from_body(body, first) == numbered
+
+
+@given(st.lists(_feed_events, min_size=1, max_size=6), st.integers(1, 5), st.integers(0, 12), st.integers(0, 12))
+def test_bodies_are_joined_and_read_in_part(events: list[FeedEvent], size: int, since: int, upto: int) -> None:
+    body = to_body(events)
+    assert joined([to_body(events[n : n + size]) for n in range(0, len(events), size)]) == body
+    numbered = [replace(event, seq=seq) for seq, event in enumerate(events, 3)]
+    assert from_body(body, 3, since, upto) == [event for event in numbered if since <= event.seq <= upto]
 
 
 def test_a_kind_of_a_newer_version_keeps_its_number() -> None:
