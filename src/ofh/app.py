@@ -16,6 +16,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkStepName
 from ofh.edges.auth import Origins, ended_cookie, session_cookie
+from ofh.edges.dashboard.map_source import MapSource
 from ofh.edges.dashboard.page import Dashboard
 from ofh.edges.docs.pages import Docs
 from ofh.edges.errors import WIRE, retry_after_s
@@ -181,7 +182,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route(CLIENT_PATH, ClientFile()),
-            *Dashboard("/graphql" if ide else None).routes(),
+            *Dashboard("/graphql" if ide else None, self._map_source()).routes(),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
@@ -300,6 +301,10 @@ class HubApp:
                 await limits.anonymous(address)
             else:
                 await limits.request(f"link:{pilot.connection_id}")
+
+    def _map_source(self) -> MapSource:
+        settings = self._hub.settings
+        return MapSource(style_url=settings.map_style_url, pmtiles=settings.map_pmtiles, origins=settings.map_origins)
 
     def _media_server_routes(self) -> list[BaseRoute]:
         secret = self._hub.settings.media_server_secret

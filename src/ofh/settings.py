@@ -5,6 +5,7 @@ order. What is wrong or contradictory is refused at start with the setting's nam
 made from this module, and a test compares the two.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -35,6 +36,7 @@ _SCHEMES = {
     "public_mqtt_url": ("tcp", "ssl", "ws", "wss"),
     "rtmp_url": ("rtmp",),
     "stream_view_url": ("http", "https"),
+    "map_style_url": ("http", "https"),
     "smtp_url": ("smtp", "smtps"),
     "storage_url": ("s3",),
     "storage_sts_url": ("http", "https"),
@@ -90,7 +92,9 @@ class StorageUrl:
         )
 
 
-_NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url", "stream_view_url")
+_NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url", "stream_view_url", "map_style_url")
+_MAP_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+"""It goes into the dashboard's content security policy, where a blank or a semicolon would say something else."""
 
 
 class Settings(BaseSettings):
@@ -205,6 +209,23 @@ class Settings(BaseSettings):
         default=None,
         description="Where live video is watched, such as https://video.example.org/live: below it come the stream's"
         " name and /whep or /index.m3u8. Without it: nowhere.",
+    )
+    map_style_url: str | None = Field(
+        default=None,
+        description="A MapLibre style that the dashboard's map shows in place of the one that comes with the hub,"
+        " such as https://tiles.example.org/style.json?key=…; whoever opens the dashboard can read it. Browsers fetch"
+        " it from there, and tell that server where people look.",
+    )
+    map_origins: Texts = Field(
+        default=(),
+        description="Other origins from which the style of OFH_MAP_STYLE_URL has its tiles, fonts and symbols, such as"
+        " https://tiles.example.org or https://*.example.org. Browsers fetch a map from nowhere else.",
+    )
+    map_pmtiles: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A PMTiles archive, vector or raster, that the dashboard's map shows: a file of this machine,"
+        " which the hub then serves, or a URL that takes ranges and other origins. Not together with a style.",
     )
     media_server_secret: SecretStr | None = Field(
         default=None,
@@ -509,7 +530,9 @@ class Settings(BaseSettings):
         " videos have none.",
     )
 
-    @field_validator("allowed_origins", "trusted_proxies", "metrics_networks", "adsb_urls", mode="before")
+    @field_validator(
+        "allowed_origins", "trusted_proxies", "metrics_networks", "adsb_urls", "map_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -531,6 +554,26 @@ class Settings(BaseSettings):
             parts = urlsplit(item)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
                 raise ValueError(f"{item!r} is not an origin such as https://map.example.org")
+        return value
+
+    @field_validator("map_origins")
+    @classmethod
+    def _map_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if not _MAP_ORIGIN.fullmatch(item):
+                raise ValueError(f"{item!r} is not an origin such as https://tiles.example.org, https://*.example.org")
+        return value
+
+    @field_validator("map_pmtiles")
+    @classmethod
+    def _archive(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "://" not in value:
+            if not Path(value).is_file():
+                raise ValueError(f"there is no file {value}")
+        elif not _MAP_ORIGIN.fullmatch("/".join(value.split("/")[:3])) or "*" in value.split("/")[2]:
+            raise ValueError("is neither a file nor a URL such as https://tiles.example.org/region.pmtiles")
         return value
 
     @field_validator("adsb_urls")
@@ -562,6 +605,8 @@ class Settings(BaseSettings):
             raise ValueError("names no port between 0 and 65535") from None
         if info.field_name in _NEED_HOST and not parts.hostname:
             raise ValueError("names no host")
+        if info.field_name == "map_style_url" and not _MAP_ORIGIN.fullmatch(f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("names a host that a content security policy cannot name; use scheme://host[:port]/…")
         if info.field_name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
             raise ValueError("must be scheme, host and port alone: controllers append their paths to it")
         if info.field_name == "public_mqtt_url" and (parts.port is None or parts.username is not None):
@@ -622,6 +667,10 @@ class Settings(BaseSettings):
             problems.append("OFH_MQTT_TLS_CERTIFICATE and OFH_MQTT_TLS_KEY: set both or neither")
         if len({value is None for value in (self.dji_app_id, self.dji_app_key, self.dji_app_license)}) > 1:
             problems.append("OFH_DJI_APP_ID, OFH_DJI_APP_KEY and OFH_DJI_APP_LICENSE: set all of them or none")
+        if self.map_style_url is not None and self.map_pmtiles is not None:
+            problems.append("OFH_MAP_STYLE_URL and OFH_MAP_PMTILES: each is a whole map; set one of them")
+        if self.map_origins and self.map_style_url is None:
+            problems.append("OFH_MAP_ORIGINS: belongs to OFH_MAP_STYLE_URL; set both or neither")
         if self.mqtt_url is not None and self.mqtt_tls_certificate is not None:
             problems.append(
                 "OFH_MQTT_TLS_CERTIFICATE: belongs to the broker inside the hub, but OFH_MQTT_URL names an outside one;"

@@ -10,12 +10,14 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
+
+from .map_source import MapSource
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,15 +46,18 @@ FLEET_CLIENT = "/graphql/client/fleet.js"
 """The hub's own client of `fleet`, which is imported as `ofh/fleet.js`."""
 
 
-def policy(import_map: str) -> str:
+def policy(import_map: str, origins: Sequence[str] = ()) -> str:
     """The page's content security policy: nothing comes from elsewhere, no script or style stands in the page.
+
+    But for a map of others, whose origins are named. All of a map is fetched, pictures too.
 
     Styles that scripts set by the object model are not held by it; attributes are, so no template has a `style`.
     """
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
+    fetched = " ".join(("'self'", *origins))
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{digest}'; style-src 'self'; img-src 'self' data: blob:; "
-        "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        f"media-src 'self' blob:; connect-src {fetched}; worker-src 'self'; manifest-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
@@ -62,9 +67,10 @@ class Dashboard:
 
     Args:
         graphql_page: where a browser finds the IDE; None where it is switched off.
+        map_source: what lies below the map, if it is not what comes with the dashboard.
     """
 
-    def __init__(self, graphql_page: str | None = None) -> None:
+    def __init__(self, graphql_page: str | None = None, map_source: MapSource | None = None) -> None:
         self.files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
         digest = hashlib.sha256()
         for name, path in self.files.items():
@@ -73,15 +79,22 @@ class Dashboard:
         self.prefix = f"{PREFIX}/{self.version}/"
         imports = {name: self.prefix + place for name, place in MODULES.items()} | {"ofh/fleet.js": FLEET_CLIENT}
         import_map = json.dumps({"imports": imports}, separators=(",", ":"))
-        self.policy = policy(import_map)
+        map_source = map_source or MapSource()
+        self.policy = policy(import_map, map_source.policy_sources)
+        self._map_routes = map_source.routes()
         html = self.files.pop(INDEX).read_text("utf-8")
+        html = html.replace("{map}", escape(json.dumps(dict(map_source.data))))
         html = html.replace("{prefix}", escape(self.prefix)).replace("{import_map}", import_map)
         self._html = html.replace("{graphql_page}", escape(graphql_page or "")).encode()
         self._packed: dict[str, tuple[bytes, bytes]] = {}
 
     def routes(self) -> list[BaseRoute]:
         """The page and all that it loads."""
-        return [Route("/", _Endpoint(self._page)), Route(PREFIX + "/{version}/{name:path}", _Endpoint(self._file))]
+        return [
+            Route("/", _Endpoint(self._page)),
+            Route(PREFIX + "/{version}/{name:path}", _Endpoint(self._file)),
+            *self._map_routes,
+        ]
 
     async def _page(self, scope: Scope, send: Send) -> None:
         headers = {

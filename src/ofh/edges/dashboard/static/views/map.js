@@ -64,7 +64,7 @@ export default class MapView {
         clock: this.#context.clock,
         onSelect: (id) => this.#choose(id),
         onUnfollowed: this.#context.update,
-        ...{ query, socket, words: words() },
+        ...{ query, socket, words: words(), source: JSON.parse(document.documentElement.dataset.map ?? "{}") },
       });
       this.#map.select(this.#selected);
       this.#context.update();
