@@ -130,7 +130,7 @@ def world(land: Mapping[str, Any], countries: Mapping[str, Any]) -> dict[str, An
     lines = _arcs(countries)
     shores = _arcs(land)
     polygons = [
-        [_joined(ring, shores) for ring in polygon]
+        [_unwrapped(_joined(ring, shores)) for ring in polygon]
         for shape in land["objects"]["land"]["geometries"]
         for polygon in _polygons(shape)
     ]
@@ -166,6 +166,18 @@ def _polygons(shape: Mapping[str, Any]) -> list[list[list[int]]]:
     if shape["type"] == "Polygon":
         return [shape["arcs"]]
     return list(shape["arcs"]) if shape["type"] == "MultiPolygon" else []
+
+
+def _unwrapped(ring: Line) -> Line:
+    """A ring that crosses 180° in one piece: its longitudes go on beyond, else maps draw a line round the globe.
+
+    Antarctica's goes round the pole and cannot be in one piece.
+    """
+    whole = [ring[0]]
+    for longitude, latitude in ring[1:]:
+        turns = round((longitude - whole[-1][0]) / 360)
+        whole.append((round(longitude - 360 * turns, DIGITS), latitude))
+    return whole if whole[0] == whole[-1] else ring
 
 
 def _joined(ring: Sequence[int], arcs: Sequence[Line]) -> Line:
