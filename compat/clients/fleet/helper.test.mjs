@@ -283,11 +283,59 @@ test("a move before anything has come waits until something has", async () => {
 
 test("leaving the loop ends it, and lets go of the line", async () => {
   const told = await hub((it) => (it.begin(), it.on(5)));
-  const { fleet } = follow(told.url);
+  const real = hubClient(createClient, { url: told.url, webSocketImpl: WebSocket });
+  let listening = 0;
+  const on = (name, act) => ((listening += 1), [real.on(name, act)].map((off) => () => ((listening -= 1), off()))[0]);
+  const { fleet } = follow(told.url, { client: { ...real, on } });
+  assert.equal(listening, 1);
   for await (const event of fleet) if (event.cursor === "2") break;
   await once(told.sockets[0], "close");
   assert.deepEqual(await fleet.next(), { done: true, value: undefined });
-  assert.deepEqual([fleet.cursor, fleet.state.name], ["2", "ended"]);
+  assert.deepEqual([fleet.cursor, fleet.state.name, listening], ["2", "ended", 0]);
+});
+
+test("a browser that is online again, or looked at, does not wait longer", async () => {
+  const browser = new EventTarget();
+  globalThis.addEventListener = browser.addEventListener.bind(browser);
+  const left = [];
+  globalThis.removeEventListener = (name, act) => (left.push(name), browser.removeEventListener(name, act));
+  const told = await hub(...Array(3).fill((it) => (live(it), it.socket.close(1001))), live);
+  const { fleet, states } = follow(told.url, { wait: () => 3_600_000 });
+  for (const name of ["online", "visibilitychange", "online"]) {
+    browser.dispatchEvent(new Event(name)); // while there is nothing to wait for
+    await read(fleet, 1);
+    while (states.at(-1) !== "waiting 1001") await new Promise((resolve) => setTimeout(resolve, 1));
+    browser.dispatchEvent(new Event(name));
+  }
+  await read(fleet, 1);
+  fleet.stop();
+  browser.dispatchEvent(new Event("online"));
+  assert.deepEqual([states.at(-1), left], ["ended", ["online", "visibilitychange"]]);
+  delete globalThis.addEventListener;
+  delete globalThis.removeEventListener;
+});
+
+test("a hub that says how long to wait is waited for", async () => {
+  const error = { message: "too many", extensions: { code: "RATE_LIMITED", retryAfter: 60 } };
+  const told = await hub(({ say }) => say("error", [error]));
+  const { fleet, states } = follow(told.url);
+  while (states.at(-1) !== "waiting RATE_LIMITED") await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(fleet.state.reason, "too many");
+  assert(fleet.state.until > Date.now() + 30_000, "in half a minute at the soonest");
+  fleet.stop();
+});
+
+test("losses in a row are counted, and a page whose own code fails gets its events", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const counted = [];
+  const told = await hub((it) => it.socket.close(1001), (it) => it.socket.close(1001), (it) => it.socket.close(1001), live);
+  const onState = () => {
+    throw new Error("of the page");
+  };
+  const { fleet } = follow(told.url, { onState, wait: (losses) => counted.push(losses) });
+  assert.deepEqual(await read(fleet, 1), ["Snapshot 0"]);
+  assert.deepEqual(counted, [0, 1, 2]);
+  assert(console.error.mock.callCount() > 0);
 });
 
 test("graphql-ws by itself begins anew with what it was first given", async () => {

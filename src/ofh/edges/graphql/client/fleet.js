@@ -28,7 +28,7 @@
  */
 /**
  * @typedef {object} Options
- * @property {import("graphql-ws").Client} client of `hubClient`, or another one of `graphql-ws`.
+ * @property {import("graphql-ws").Client} client of `hubClient`, or another one of `graphql-ws`. Dispose of it after `stop()`.
  * @property {string} workspaceId
  * @property {string} selection fields of FleetEvent and of its types; `__typename`, `cursor` and `at` come anyway.
  * @property {string} [fragments] definitions that `selection` uses.
