@@ -35,6 +35,7 @@ FILES: Mapping[str, tuple[str, str]] = {
     "maplibre-gl/maplibre-gl-worker.mjs": ("maplibre-gl", "dist/maplibre-gl-worker.mjs"),
     "maplibre-gl/maplibre-gl.css": ("maplibre-gl", "dist/maplibre-gl.css"),
     "maplibre-gl/LICENSE.txt": ("maplibre-gl", "LICENSE.txt"),
+    "qrcode-generator/qrcode.mjs": ("qrcode-generator", "dist/qrcode.mjs"),
 }
 """Name here: package, name in it. All are unchanged."""
 WORLD = "world.json"
@@ -42,6 +43,7 @@ LICENCES = {
     "lit-html": "BSD-3-Clause",
     "graphql-ws": "MIT",
     "maplibre-gl": "BSD-3-Clause",
+    "qrcode-generator": "MIT",
     "world-atlas": "ISC; the data are Natural Earth's, public domain",
 }
 DIGITS = 3

@@ -182,7 +182,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route(CLIENT_PATH, ClientFile()),
-            *Dashboard("/graphql" if ide else None, self._map_source()).routes(),
+            *Dashboard("/graphql" if ide else None, self._map_source(), f"{hub.public_url}/pilot/").routes(),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),

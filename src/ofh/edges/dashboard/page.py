@@ -40,6 +40,7 @@ MODULES: Mapping[str, str] = {
     "lit-html/": "vendor/lit-html/",
     "graphql-ws": "vendor/graphql-ws/client.js",
     "maplibre-gl": "vendor/maplibre-gl/maplibre-gl.mjs",
+    "qrcode-generator": "vendor/qrcode-generator/qrcode.mjs",
 }
 """What modules import by a name, and where it is."""
 FLEET_CLIENT = "/graphql/client/fleet.js"
@@ -68,9 +69,12 @@ class Dashboard:
     Args:
         graphql_page: where a browser finds the IDE; None where it is switched off.
         map_source: what lies below the map, if it is not what comes with the dashboard.
+        pilot_page: what is typed into DJI Pilot 2; None: the same origin's `/pilot/`.
     """
 
-    def __init__(self, graphql_page: str | None = None, map_source: MapSource | None = None) -> None:
+    def __init__(
+        self, graphql_page: str | None = None, map_source: MapSource | None = None, pilot_page: str | None = None
+    ) -> None:
         self.files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
         digest = hashlib.sha256()
         for name, path in self.files.items():
@@ -85,6 +89,7 @@ class Dashboard:
         html = self.files.pop(INDEX).read_text("utf-8")
         html = html.replace("{map}", escape(json.dumps(dict(map_source.data))))
         html = html.replace("{prefix}", escape(self.prefix)).replace("{import_map}", import_map)
+        html = html.replace("{pilot_page}", escape(pilot_page or ""))
         self._html = html.replace("{graphql_page}", escape(graphql_page or "")).encode()
         self._packed: dict[str, tuple[bytes, bytes]] = {}
 
