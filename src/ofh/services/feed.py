@@ -123,12 +123,13 @@ class WorkspaceFeed:
 
     async def stop(self) -> None:
         """Stop listening."""
-        for task in (self._task, self._filling):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._filling) if task is not None]
         self._task = self._filling = None
+        self.is_over = True
         self._pages.forget(self._workspace_id)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, ready: "asyncio.Future[None]") -> None:
         try:
@@ -570,9 +571,9 @@ class Feed:
             feed.listeners -= 1
             if not feed.listeners and self._feeds.get(workspace_id) is feed:
                 del self._feeds[workspace_id]
+                await feed.stop()
                 if not self._feeds:
                     await self._stop_checking()
-                await feed.stop()
 
     @asynccontextmanager
     async def _watch(

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from ofh.domain.errors import bad_input
+from ofh.domain.errors import Code, HubError, bad_input
 
 from .control import Control
 
 NAME_CHARACTERS = 64
+HEARERS = 50
+"""What may run for one user under one name in one process: all of it does what one word says."""
 Steered = Literal["replay", "view"]
 """What can be steered: a replay; the area that a subscriber of `fleet` looks at."""
 Hear = Callable[[Mapping[str, Any]], None]
@@ -27,6 +29,15 @@ class Steering:
         self._control = control
         self._hearers: dict[tuple[str, int, str], list[Hear]] = defaultdict(list)
         control.subscribe(self._told)
+
+    def check_room(self, what: Steered, user_id: int, name: str) -> None:
+        """See whether one more may run for a user under a name.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        if len(self._hearers.get((what, user_id, name), ())) >= HEARERS:
+            raise HubError(Code.RATE_LIMITED, f"At most {HEARERS} of one name at a time.")
 
     @contextmanager
     def hearing(self, what: Steered, user_id: int, name: str, hear: Hear) -> Iterator[None]:

@@ -17,7 +17,7 @@ from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import PlainOutlet, RawOutlet
 from ofh.edges.ws_protocol import HIGH_WATER_BYTES
 from ofh.services import feed as services_feed
-from ofh.services import feed_pages
+from ofh.services import feed_pages, steering
 from ofh.services.feed import FeedRules, channel
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
@@ -381,6 +381,17 @@ async def test_a_view_is_moved_and_goes_on_with_a_snapshot(api: Api, world: Worl
     assert latitudes([await event(reader)]) == [61.5]
     assert (await event(other))["__typename"] == "DroneOffline"
     assert latitudes([await event(other)]) == [51], "somebody else moved a view of the same name"
+
+
+async def test_not_any_number_is_moved_by_one_word(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "HEARERS", 1)
+    wanted = {"id": str(world.workspace.id), "view": "map"}
+    await event(await follow(api, gallery, world, view="map"))
+    assert (await refusal(api, world.member, FLEET, **wanted))["code"] == "RATE_LIMITED"
+    await event(await watch(api, gallery, world.owner, FLEET, **wanted))
+    await event(await follow(api, gallery, world, view="another map"))
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ class Subscription(ReplaySubscriptions):
             ),
         ] = strawberry.UNSET,
     ) -> AsyncGenerator[FleetEvent, None]:
-        info.context.require_actor()
+        actor = info.context.require_actor()
         found = number(workspace_id, "workspaceId")
         cursor, wanted, name = chosen(after, None), chosen(kinds, None), chosen(view, None)
         place = Place()
@@ -242,6 +242,8 @@ class Subscription(ReplaySubscriptions):
         if name is not None:
             steering_name(name, "view")
         sight = await look_or_gone(info, found, "workspace")
+        if name is not None:
+            info.context.services.steering.check_room("view", actor.user_id, name)
         feed = info.context.services.feed
         follow: Any = Follow(
             key=("fleet", found),
