@@ -2,8 +2,9 @@
 
 The way of a report: controller → MQTT → `Broker` → `edges/ingest` decodes it → `services/telemetry` finds out whose it
 is → `services/recorder` stores it with all others of the moment, publishes what it means on the `Bus`, and only then
-lets the broker acknowledge it → one `services/feed` per workspace in every process → `edges/graphql/fanout` executes
-each distinct subscription once and writes the same bytes to all who hold it.
+lets the broker acknowledge it → one `services/feed` per workspace in every process puts what it is told in order, and
+reads what it was not told → `edges/graphql/fanout` executes each distinct subscription once and writes the same bytes
+to all who hold it.
 
 The way of a request: `app.py` → an edge (who asks? what?) → one service method (may they? then do it, in one
 transaction, told after its commit) → the edge shapes the answer.
