@@ -21,7 +21,7 @@ export const PALETTES = Object.freeze({
     takeOff: "#9db4d0", rim: "#0c131a", good: "#3ddbc4", low: "#ffb547", empty: "#ff6b62", faint: "#3b4855",
     alert: "#ff5a52", selected: "#ffffff", stale: "#7d8792", labelBack: "rgba(14,21,28,.86)", labelText: "#f1f5f8",
     labelDetail: "#b8c3cd",
-    sea: "#0f1b26", land: "#1b2630", border: "#465462", coast: "#34495a", grid: "#25333f", placeText: "#8d9aa6",
+    sea: "#0f1b26", land: "#1b2630", border: "#465462", coast: "#34495a", grid: "#202d38", placeText: "#8d9aa6",
     placeHalo: "#1b2630", gridText: "#6b7b88", area: "#a794e8", areaAlert: "#ff5a52", footprint: "#e0a24c",
     road: "#33414d", roadEdge: "#232f39", wood: "#1f2f2c", water: "#122230", building: "#26323c",
   }),
