@@ -14,7 +14,7 @@ from tests.support.history import history_row, store
 
 FLIGHT = """query ($id: ID!) { flight(id: $id) { id drone { serialNumber } startedAt landedAt endedAt lastReportAt lost
     duration distance maxHeight maxElevation batteryUsed takeOff { longitude latitude height }
-    track(maxPoints: 3) { longitude time } } }"""
+    track(maxPoints: 3) { longitude time batteryPercent } } }"""
 
 LIST = """query ($id: ID!, $first: Int, $after: String, $filter: FlightFilter) { workspace(id: $id) {
     flights(first: $first, after: $after, filter: $filter) { totalCount edges { cursor node { id } }
@@ -65,7 +65,10 @@ async def test_a_flight_is_shown_to_members_alone(api: Api, world: World) -> Non
         take_off_height=502.0,
     )
     drone_id = world.drone.id
-    rows = [history_row(later(second), drone_id=drone_id, longitude=8 + second / 1000) for second in range(-5, 60, 5)]
+    rows = [
+        history_row(later(second), drone_id=drone_id, longitude=8 + second / 1000, battery_percent=90 - second / 10)
+        for second in range(-5, 60, 5)
+    ]
     await store(api.database, rows)
     answer = await api.ask(world.member, FLIGHT, id=str(flight.id))
     assert answer.errors == []
@@ -86,8 +89,8 @@ async def test_a_flight_is_shown_to_members_alone(api: Api, world: World) -> Non
         "takeOff": {"longitude": 8.0, "latitude": 47.0, "height": 502.0},
     }
     assert [track[0], track[-1]] == [
-        {"longitude": 8.0, "time": NOW.isoformat()},
-        {"longitude": 8.03, "time": later(30).isoformat()},
+        {"longitude": 8.0, "time": NOW.isoformat(), "batteryPercent": 90.0},
+        {"longitude": 8.03, "time": later(30).isoformat(), "batteryPercent": 87.0},
     ]
     for somebody, number in ((world.stranger, flight.id), (world.member, flight.id + 1)):
         assert (await api.ask(somebody, FLIGHT, id=str(number))).data == {"flight": None}
@@ -100,7 +103,7 @@ async def test_a_flight_that_another_controllers_clock_ended_before_its_start_ha
     await store(api.database, [history_row(NOW, drone_id=world.drone.id, longitude=8.0)])
     answer = await api.ask(world.member, FLIGHT, id=str(flight.id))
     assert answer.errors == []
-    assert answer.data["flight"]["track"] == [{"longitude": 8.0, "time": NOW.isoformat()}]
+    assert answer.data["flight"]["track"] == [{"longitude": 8.0, "time": NOW.isoformat(), "batteryPercent": None}]
     assert answer.data["flight"]["duration"] == 0.0
 
 

@@ -108,6 +108,9 @@ class TrackPoint:
     )
     horizontal_speed: float | None = strawberry.field(description="Over ground, in metres per second.")
     vertical_speed: float | None = strawberry.field(description="Metres per second, positive when climbing.")
+    battery_percent: float | None = strawberry.field(
+        description="What was left in all batteries together, as last told by then: percent, 0 to 100."
+    )
     time: datetime = strawberry.field(
         description="When the drone was there, by its clock where that is within 5 minutes of the hub's."
     )
@@ -180,6 +183,7 @@ def track_point(point: tracks.TrackPoint) -> TrackPoint:
         heading=point.heading,
         horizontal_speed=point.horizontal_speed,
         vertical_speed=point.vertical_speed,
+        battery_percent=point.battery_percent,
         time=point.time,
     )
 
