@@ -504,13 +504,18 @@ async def says_ready(hub: HubProcess) -> None:
     await until(content, "/readyz to be content")
 
 
-@contextlib.contextmanager
-def held(daemon: Daemon) -> Iterator[None]:
-    """A server that neither answers nor goes away, for as long as the block lasts."""
+def family(daemon: Daemon) -> list[int]:
+    """A server's process and those that it has started."""
     assert daemon.process is not None
     parent = daemon.process.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    processes = [parent, *map(int, children)]
+    return [parent, *map(int, children)]
+
+
+@contextlib.contextmanager
+def held(daemon: Daemon) -> Iterator[None]:
+    """A server that neither answers nor goes away, for as long as the block lasts."""
+    processes = family(daemon)
     for process in processes:
         os.kill(process, signal.SIGSTOP)
     try:
@@ -519,6 +524,16 @@ def held(daemon: Daemon) -> Iterator[None]:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGCONT)
+
+
+def kill_all(daemon: Daemon) -> None:
+    """kill -9 of a server and of all that it has started: a power cut, but that the disk keeps what it was given."""
+    assert daemon.process is not None
+    os.kill(daemon.process.pid, signal.SIGSTOP)  # it shall start no more of them
+    for process in family(daemon)[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    daemon.kill()
 
 
 def resident_bytes(hub: HubProcess) -> int:

@@ -156,13 +156,13 @@ def unprivileged(*preferred: str) -> str | None:
 
 
 @contextlib.contextmanager
-def folder_for(user: str | None) -> Iterator[Path]:
+def folder_for(user: str | None, under: Path | None = None) -> Iterator[Path]:
     """A temporary folder which belongs to that user. What a killed session left behind goes, too."""
     for left in Path(tempfile.gettempdir()).glob("ofh-test-*-*"):
         owner = left.name.split("-")[2]
-        if owner.isdigit() and not _is_alive(int(owner)):
+        if owner.isdigit() and not is_alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=f"ofh-test-{os.getpid()}-"))
+    path = Path(tempfile.mkdtemp(prefix=f"ofh-test-{os.getpid()}-", dir=under))
     try:
         if user is not None:
             shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
@@ -171,7 +171,8 @@ def folder_for(user: str | None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -213,12 +214,17 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def run_postgres() -> Iterator[PostgresServer]:
-    """A private server without durability, for as long as the block lasts."""
+def run_postgres(*, is_durable: bool = False, under: Path | None = None) -> Iterator[PostgresServer]:
+    """A private server for as long as the block lasts.
+
+    Args:
+        is_durable: what it has committed outlives its being killed; else it is quicker.
+        under: where its folder is made; None: where temporary files are.
+    """
     folders = sorted((str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
     initdb, postgres = program("initdb", *folders), program("postgres", *folders)
     user = unprivileged("postgres")
-    with folder_for(user) as folder:
+    with folder_for(user, under) as folder:
         subprocess.run(
             [initdb, "-D", str(folder / "data"), "-U", "ofh", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"],
             check=True,
@@ -231,25 +237,24 @@ def run_postgres() -> Iterator[PostgresServer]:
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
             "shared_buffers": "32MB",
             "max_connections": "60",
         }
+        if not is_durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [postgres, "-D", str(folder / "data"), *settings]
         daemon = Daemon(command, port, folder, user, stop_signal=signal.SIGINT)
         server = PostgresServer(f"postgres://ofh@127.0.0.1:{port}/postgres", daemon)
         try:
             daemon.start()
-            in_thread(_answers(server.url))
+            in_thread(postgres_answers(server.url))
             yield server
         finally:
             daemon.stop()
 
 
-async def _answers(url: str) -> None:
+async def postgres_answers(url: str) -> None:
     """The port is open a moment before the server lets anybody in."""
     for _ in range(600):
         try:

@@ -143,7 +143,7 @@ class Recorder:
         delay = 0.1
         while True:
             try:
-                return await self._store(batch)
+                news = await self._store(batch)
             except Exception as error:
                 if away(error) is None:
                     raise
@@ -151,6 +151,9 @@ class Recorder:
                 self._counters.retried("database")
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
+            else:
+                self._database.took()
+                return news
 
     async def _store(self, batch: list[Incoming]) -> journal.News:
         drone_ids = sorted({item.bound.device_id for item in batch if not item.bound.is_gateway})

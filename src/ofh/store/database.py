@@ -32,8 +32,8 @@ SQLITE_PRAGMAS = {
     "journal_size_limit": 67_108_864,
 }
 NO_ROOM_S = 7.0
-"""For so long after a change for which there was no room the database counts as away: what only reads notices nothing.
-Reports that wait are tried again within less."""
+"""For so long after a change for which there was no room the database counts as away, unless there is room before: what
+only reads notices nothing. Reports that wait are tried again within less."""
 
 
 class Database:
@@ -145,6 +145,10 @@ class Database:
             raise HubError(Code.UNAVAILABLE, "The database is away. Try again soon.", retry_after_s=2) from error
         if self._had_no_room is not None and asyncio.get_running_loop().time() < self._had_no_room + NO_ROOM_S:
             raise HubError(Code.UNAVAILABLE, "The database's disk is full.", retry_after_s=5)
+
+    def took(self) -> None:
+        """There was room for a change."""
+        self._had_no_room = None
 
     @property
     def connection(self) -> Any:

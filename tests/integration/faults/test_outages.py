@@ -12,8 +12,10 @@ import pytest
 import websockets
 from redis.asyncio import Redis
 
+from ofh.store.database import Database
 from tests.integration.faults.conftest import Servers
 from tests.support.faults import (
+    PATIENCE_S,
     POSITIONS,
     Controller,
     Crew,
@@ -32,6 +34,7 @@ from tests.support.faults import (
     until,
 )
 from tests.support.hubs import HubProcess, Way, hub_process
+from tests.support.services import PostgresServer
 
 OPERATIONS = {
     "me": "{ me { id } }",
@@ -248,3 +251,42 @@ async def test_a_database_that_hangs(servers: Servers) -> None:
         await all_acknowledged(now.controllers)
         await all_stored_once(servers.way, now.controllers)
         await now.show_the_newest()
+
+
+@pytest.mark.services
+async def test_who_gives_up_on_a_database_that_hangs_is_not_held_by_it(own_postgres: PostgresServer) -> None:
+    """Neither by a statement, nor by the transaction around it."""
+    assert own_postgres.daemon is not None
+    url = own_postgres.create_database()
+    database = Database(url)
+    await database.open()
+    try:
+
+        async def alone() -> None:
+            await database.connection.execute_query("SELECT 1")
+
+        async def within() -> None:
+            async with database.transaction() as client:
+                await client.execute_query("SELECT 1")
+                has_begun.set()
+                await is_held.wait()
+                await client.execute_query("SELECT 1")
+
+        has_begun, is_held = asyncio.Event(), asyncio.Event()
+        await alone()  # there is a connection, idle, which the next one takes
+        tasks = [asyncio.create_task(within())]
+        await has_begun.wait()
+        await alone()
+        with held(own_postgres.daemon):
+            is_held.set()
+            tasks.append(asyncio.create_task(alone()))
+            await asyncio.sleep(0.1)
+            for task in tasks:
+                task.cancel()
+            async with asyncio.timeout(PATIENCE_S / 4):  # a statement itself may take 30 s
+                found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(end, asyncio.CancelledError) for end in found), found
+        await alone()
+    finally:
+        await database.close()
+        own_postgres.drop_database(url)
