@@ -8,12 +8,15 @@ INSTALLED := .venv/installed
 ARGS ?=
 # Requests that `conformance` tries of each operation and kind.
 EXAMPLES ?= 10
+# Seconds for which `faults` goes on on each way to run, and the stories of broken readers that it tries.
+FAULTS_S ?= 300
+LUCK ?= 30
 # The tests in two processes, a file at a time and in their order: many of them wait more than they work, and the files with
 # the fewest tests, which xdist would put last, are the longest ones.
 SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-full conformance check format lock generated migrations bench clean
+.PHONY: help install demo run test test-full faults conformance check format lock generated migrations bench bench-peers clean
 
 help: ## say what there is
 	@echo "OpenFlightHub. Start with: make demo"
@@ -41,6 +44,10 @@ test: install ## the tests; what needs a program that is not installed is skippe
 test-full: install ## the tests, where a missing PostgreSQL, Redis, Mosquitto, Node or Chromium is a failure
 	CI=true $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
+faults: install ## under load: kill, stop, hold and fill up the hub and its servers; FAULTS_S=60 is quicker, ARGS="--help" says more
+	$(BIN)/python -m tests.faults --seconds $(FAULTS_S) $(ARGS)
+	LUCK_SEEDS="$$(seq -s ' ' $(LUCK))" $(BIN)/python -m pytest -q tests/integration/graphql_api/test_fleet_luck.py
+
 conformance: install ## the contracts of compat against a running hub; EXAMPLES=200 looks longer
 	CONFORMANCE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest compat $(ARGS)
 
@@ -48,7 +55,7 @@ check: install ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
-	$(BIN)/mypy --strict --explicit-package-bases tests/support scripts compat/conformance
+	$(BIN)/mypy --strict --explicit-package-bases tests/support tests/faults scripts compat/conformance
 
 format: install ## bring the code into the form that `check` wants
 	$(BIN)/ruff format .
@@ -65,6 +72,9 @@ generated: install ## docs/settings.md and schema.graphql anew from the code, th
 migrations: install ## a migration from the changes of the models: make migrations NAME=what_changed
 	@test -n "$(NAME)" || { echo "Say what changes: make migrations NAME=what_changed" >&2; exit 2; }
 	$(BIN)/python scripts/make_migration.py "$(NAME)"
+
+bench-peers: ## the servers that bench/live.py sets beside the hub, from npm into bench/peers
+	@cd bench/peers && npm ci --no-audit --no-fund
 
 bench: install ## the benchmarks; each prints a table
 	@for program in bench/[a-z]*.py; do echo "== $$program"; $(BIN)/python "$$program" $(ARGS) || exit 1; done

@@ -149,7 +149,9 @@ def hub(
         **RAISED,
         **(further or {}),
     }
-    process = subprocess.Popen([sys.executable, *program, "serve"], env=environment, cwd=data)
+    process = subprocess.Popen(
+        [sys.executable, *program, "serve"], env=environment, cwd=data, stdout=subprocess.DEVNULL
+    )
     try:
         until_open(port, process)
         yield Hub(process.pid, port, mqtt_port, workspace_id, drone_ids, data)
@@ -230,8 +232,13 @@ def _length(size: int) -> bytes:
     return bytes(made)
 
 
+_told: dict[int, int] = {}
+"""The time of each drone's last report: of two at the same millisecond the hub shows the first."""
+
+
 def report(number: int, count: int) -> bytes:
     """What a controller says of its aircraft, with some of what else DJI's have in it."""
+    at = _told[number] = max(int(time.time() * 1_000), _told.get(number, 0) + 1)
     data: dict[str, Any] = {
         "longitude": 8.540123,
         "latitude": 47.380123,
@@ -251,7 +258,7 @@ def report(number: int, count: int) -> bytes:
         "position_state": {"gps_number": 17, "is_fixed": 2, "quality": 5, "rtk_number": 0},
         "storage": {"total": 60_000_000, "used": 1_200_000},
     }
-    head = {"bid": f"b-{count}", "tid": f"t-{count}", "timestamp": int(time.time() * 1_000), "gateway": f"RC{number}"}
+    head = {"bid": f"b-{count}", "tid": f"t-{count}", "timestamp": at, "gateway": f"RC{number}"}
     return publication(f"thing/product/AC{number}/osd", json.dumps({**head, "data": data}).encode())
 
 

@@ -275,7 +275,7 @@ def serve(name: str, loop: Any, broker: int | None) -> None:
         log_level="error",
         lifespan="off",
         access_log=False,
-        **({"ws_per_message_deflate": False} if ours else {}),
+        ws_per_message_deflate=not ours,
     )
 
     async def main() -> None:
@@ -310,7 +310,7 @@ async def _from_broker(port: int, publish: Publish) -> None:
     async with aiomqtt.Client("127.0.0.1", port) as client:
         await client.subscribe("position/#")
         async for message in client.messages:
-            value = json.loads(cast(bytes, message.payload))
+            value = json.loads(message.payload)
             position = value["position"]
             at = datetime.fromisoformat(position["reportedAt"])
             publish(Event(at, int(value["droneId"]), position["height"]))

@@ -287,7 +287,8 @@ def rounds(row: Row, names: Sequence[str], native: dict[str, Path], asked: argpa
             say(f"{TITLES[name]} is up")
         for number in range(-1, asked.rounds):
             for contender in contenders:
-                measure(contender, row, asked.seconds if number >= 0 else asked.seconds / 4)
+                seconds = asked.seconds * (2 if row.broker else 1)  # there it is the age that counts
+                measure(contender, row, seconds if number >= 0 else seconds / 4)
                 if number < 0:
                     contender.forget()
             say(f"round {number + 1} of {asked.rounds}")

@@ -126,7 +126,7 @@ def run_process(
 ) -> None:
     """Run one hub process until it is told to stop.
 
-    On asyncio's own loop: writing frames to a thousand sockets costs it half of what it costs uvloop (bench/fanout.py).
+    On asyncio's own loop: frames go past its transports, and uvloop makes a delivery no cheaper (bench/live.py --loop).
 
     Args:
         beside: see `serve_hub`.
