@@ -3,7 +3,7 @@
 
 import { labelDetail, rank, STALE_MS, stateOf } from "./states.js";
 
-/** @typedef {import("../model/fleet.js").Fleet} Fleet */
+/** @typedef {import("../model/picture.js").Picture} Fleet */
 /** @typedef {import("../model/fleet.js").Drone} Drone */
 
 export class Aircraft {

@@ -31,7 +31,7 @@ export class Areas {
   #asked = 0;
   #ends;
 
-  /** @param {{ map: import("maplibre-gl").Map, palette: import("./palette.js").Palette, fleet: import("../model/fleet.js").Fleet, query?: import("./map.js").Query }} needs */
+  /** @param {{ map: import("maplibre-gl").Map, palette: import("./palette.js").Palette, fleet: import("../model/picture.js").Picture, query?: import("./map.js").Query }} needs */
   constructor({ map, palette, fleet, query }) {
     this.#overlay = new Overlay(map, "areas", palette, layers);
     this.#fleet = fleet;

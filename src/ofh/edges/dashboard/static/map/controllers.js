@@ -14,7 +14,7 @@ export class Controllers {
   #shown = new Set();
   #end;
 
-  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/fleet.js").Fleet, clock: { now(): number } }} needs */
+  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture, clock: { now(): number } }} needs */
   constructor({ scene, fleet, clock }) {
     this.#scene = scene;
     this.#fleet = fleet;

@@ -36,7 +36,7 @@ export class Footprints {
   #timer;
   #end;
 
-  /** @param {{ map: import("maplibre-gl").Map, palette: import("./palette.js").Palette, fleet: import("../model/fleet.js").Fleet, query?: import("./map.js").Query }} needs */
+  /** @param {{ map: import("maplibre-gl").Map, palette: import("./palette.js").Palette, fleet: import("../model/picture.js").Picture, query?: import("./map.js").Query }} needs */
   constructor({ map, palette, fleet, query }) {
     this.#overlay = new Overlay(map, "footprints", palette, layers);
     this.#fleet = fleet;

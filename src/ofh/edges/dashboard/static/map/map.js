@@ -20,7 +20,7 @@ import { FlightTrails } from "./trail.js";
 import { Viewport } from "./viewport.js";
 
 /** @typedef {import("./palette.js").Theme} Theme */
-/** @typedef {import("../model/fleet.js").Fleet} Fleet */
+/** @typedef {import("../model/picture.js").Picture} Fleet */
 /** What the reader has chosen. @typedef {{ units: string, language: string, isDark: boolean, on?: (kind: "change", listener: () => void) => () => void }} Wishes */
 /** @typedef {(document: string, variables?: Record<string, unknown>) => Promise<any>} Query */
 /**

@@ -13,7 +13,7 @@ export class TakeOffs {
   #selected = null;
   #ends;
 
-  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/fleet.js").Fleet }} needs */
+  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture }} needs */
   constructor({ scene, fleet }) {
     this.#scene = scene;
     this.#fleet = fleet;

@@ -28,7 +28,7 @@ export class FlightTrails {
   #running = 0;
   #ends;
 
-  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/fleet.js").Fleet, query?: import("./map.js").Query }} needs */
+  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture, query?: import("./map.js").Query }} needs */
   constructor({ scene, fleet, query }) {
     this.#scene = scene;
     this.#fleet = fleet;

@@ -25,7 +25,7 @@ export class Viewport {
   onUnfollowed = () => {};
 
   /**
-   * @param {{ map: import("maplibre-gl").Map, scene: import("./scene.js").Scene, fleet: import("../model/fleet.js").Fleet,
+   * @param {{ map: import("maplibre-gl").Map, scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture,
    *   isPlaced: boolean, onMove: (bounds: (margin: number) => import("./geometry.js").Area) => void }} needs
    */
   constructor({ map, scene, fleet, isPlaced, onMove }) {
