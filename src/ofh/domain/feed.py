@@ -38,10 +38,10 @@ class Gap:
     """What lies between two numbers may be missing."""
 
     workspace_id: int
-    first: int
-    """The last event that the reader is known to have."""
     seq: int
-    """Where it goes on: that of the Snapshot which follows."""
+    """The last event that the reader is known to have: who is cut off before the Snapshot comes back with that."""
+    upto: int
+    """Where it goes on: the number of the Snapshot which follows."""
     at: datetime
     reason: str
 

@@ -287,7 +287,7 @@ class Replay:
             shown = snapshot.within(self._span.choice.area)
             if not is_gap:
                 return [shown]
-            gap = Gap(workspace_id=workspace_id, first=missing_behind or 0, seq=seq, at=shown.at, reason=NOT_KEPT)
+            gap = Gap(workspace_id=workspace_id, seq=missing_behind or 0, upto=seq, at=shown.at, reason=NOT_KEPT)
             return [gap, shown]
 
     async def _events(self) -> AsyncIterator[Sequence[Item]]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from collections import Counter
 from collections.abc import MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -271,16 +273,24 @@ async def test_what_catches_up_on_one_socket_at_the_same_time_loses_nothing(
 
 
 class Stuck:
-    """The way to a peer that takes nothing."""
+    """The way to a peer that takes nothing by itself."""
 
     def __init__(self) -> None:
         self.paused = False
         self.on_resume: Any = None
         self.waiting = 0
+        self.told: Counter[bytes] = Counter()
+        """Messages of each operation."""
 
     def write(self, frames: bytes) -> None:
+        self.told.update(re.findall(rb'"id":"(\w+)"', frames))
         self.waiting += len(frames)
         self.paused = self.waiting > HIGH_WATER_BYTES
+
+    def take(self) -> None:
+        """Take all."""
+        self.waiting, self.paused = 0, False
+        self.on_resume()
 
 
 async def test_of_very_much_at_once_no_more_waits_for_a_reader_than_may(
@@ -295,6 +305,30 @@ async def test_of_very_much_at_once_no_more_waits_for_a_reader_than_may(
     await happen(api, world, *(moved(world, n / 100, n / 100) for n in range(3_000)))
     assert [seq(item["cursor"], world) for item in await events(reader, 3_000)] == list(range(1, 3_001))
     assert HIGH_WATER_BYTES < stuck.waiting < HIGH_WATER_BYTES + PORTION_BYTES + 1_024
+
+
+async def test_those_who_share_a_slow_socket_are_brought_up_in_turns(api: Api, world: World, gallery: Gallery) -> None:
+    for _ in range(4):
+        await commit(
+            api, world, *(moved(world, n / 100, n / 100) for n in range(1_000)), presence(world, 1, online=False)
+        )
+    stuck = Stuck()
+    outlet = RawOutlet(cast(Any, stuck), gallery.fanout.flusher, lambda: None)
+    for id, kinds in (("all", None), ("some", ["DRONE_OFFLINE"])):
+        variables = {
+            "id": str(world.workspace.id),
+            "delivery": "ALL",
+            "after": write_feed_cursor(world.workspace.id, 0),
+        }
+        operation, executor, join = await opened(api, world.member, FLEET, **variables, kinds=kinds)
+        assert isinstance(join, Follow)
+        gallery.fanout.enrol(Member(Reader(world.member), outlet, id), join, operation, executor)
+    async with asyncio.timeout(PATIENCE_S):
+        while stuck.told[b"some"] < 5:
+            await asyncio.sleep(0.001)
+            if stuck.paused:
+                stuck.take()
+    assert 0 < stuck.told[b"all"] < 4_004
 
 
 async def test_in_a_long_interval_no_more_is_held_than_is_told(
@@ -465,7 +499,7 @@ async def test_what_is_not_kept_any_longer_is_told_as_a_gap(api: Api, world: Wor
     reader = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 1))
     gap, snapshot, caught_up = await events(reader, 3)
     assert (gap["__typename"], seq(gap["from"], world), seq(gap["to"], world)) == ("Gap", 1, 3)
-    assert gap["cursor"] == gap["to"] == snapshot["cursor"]
+    assert (gap["cursor"], gap["to"]) == (gap["from"], snapshot["cursor"])
     assert gap["reason"] == "What came behind this cursor is not kept any longer."
     assert snapshot["drones"][0]["position"] == {"latitude": 3}
     assert caught_up["__typename"] == "CaughtUp"

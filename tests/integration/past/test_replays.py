@@ -227,11 +227,11 @@ async def test_what_is_not_kept_any_longer_is_told(player: Player, monkeypatch: 
         [gap] = [item for item in items if isinstance(item, Gap)]
         snapshot = items[items.index(gap) + 1]
         assert isinstance(snapshot, Snapshot)
-        assert gap.seq == snapshot.seq == beginning.seq
+        assert gap.upto == snapshot.seq == beginning.seq
         assert shown(snapshot) == shown(site.stood[beginning.seq])
         assert micros(snapshot.at) == beginning.at_us
         before = [item.seq for item in items[: items.index(gap)]]
-        assert gap.first == (before[-1] if first is None else first)
+        assert gap.seq == (before[-1] if first is None else first)
         assert [item.seq for item in items[items.index(gap) + 2 :]] == [
             event.seq for event in await site.events() if event.seq > beginning.seq
         ]

@@ -27,7 +27,7 @@ from ofh.services.feed import WorkspaceFeed
 from ofh.services.feed_pages import Missing
 from ofh.services.snapshots import Snapshot
 
-from .bodies import Bodies, portions
+from .bodies import RENDERED, Bodies, portions
 from .hub_schema import Document
 from .members import Member, Shown, hand, send
 
@@ -128,7 +128,7 @@ class Following:
         """Who stands elsewhere, and what brings it up; None until the feed is open."""
         self._sent = 0
         self._turned = asyncio.Event()
-        self._memos: dict[tuple[int, int], asyncio.Task[tuple[list[tuple[int, bytes]], int]]] = {}
+        self._memos: dict[tuple[int, int], asyncio.Task[tuple[list[FeedEvent], int]]] = {}
         self._snapshot: tuple[Snapshot, bytes] | None = None
         self._presenting = asyncio.Lock()
         self.task: asyncio.Task[None] | None = None
@@ -302,21 +302,36 @@ class Following:
             self._end_one(member, Shown(internal(fault, f"feed {self.workspace_id}"), None))
 
     async def _catch_up(self, member: Member, place: Place, upto: int) -> bool:
-        """Tell a member what it missed, to some number or a part of the way; whether it can go on from there."""
-        assert place.seq is not None
-        try:
-            found, reached = await self._missed(place.seq, upto)
-        except Missing:
-            place.wants_snapshot, place.gap = True, NOT_KEPT
-            return False
-        if self._bodies.renderer.is_personal:
-            return False
-        for portion in portions(found):
-            await hand(member, [body for _, body in portion])
+        """Tell a member what it missed, to some number or a part of the way; whether it can go on from there.
+
+        Of those who share a socket one does so at a time, and nothing waits for a socket that takes nothing: what is
+        left is looked at anew once it takes more.
+        """
+        async with self._fanout.turns.of(member.outlet):
+            await member.outlet.drain()
             if member.group is not self:
                 return False
-            place.seq = portion[-1][0]
-        place.seq, place.is_claim = reached, False
+            assert place.seq is not None
+            try:
+                events, reached = await self._missed(place.seq, upto)
+            except Missing:
+                place.wants_snapshot, place.gap = True, NOT_KEPT
+                return False
+            place.is_claim = False
+            for start in range(0, len(events), RENDERED):
+                part = events[start : start + RENDERED]
+                found = await self._rendered(part)
+                if self._bodies.renderer.is_personal:
+                    return False
+                for portion in portions(found):
+                    await hand(member, [body for _, body in portion])
+                    if member.group is not self:
+                        return False
+                    place.seq = portion[-1][0]
+                place.seq = part[-1].seq
+                if member.outlet.paused:
+                    return True
+            place.seq = reached
         return True
 
     async def _await_group(self, feed: WorkspaceFeed, place: Place) -> None:
@@ -350,8 +365,8 @@ class Following:
         if place.gap is not None:
             word = Gap(
                 workspace_id=self.workspace_id,
-                first=place.seq or 0,
-                seq=snapshot.seq,
+                seq=place.seq or 0,
+                upto=snapshot.seq,
                 at=snapshot.at,
                 reason=place.gap,
             )
@@ -376,8 +391,8 @@ class Following:
         if self._snapshot is snapshot:
             self._snapshot = None
 
-    async def _missed(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
-        """What stands between two numbers, as the group tells it, or the beginning of it; and how far that goes."""
+    async def _missed(self, after: int, upto: int) -> tuple[list[FeedEvent], int]:
+        """What the group tells between two numbers, or the beginning of it; and how far that goes."""
         key = (after, upto)
         task = self._memos.get(key)
         if task is None:
@@ -393,7 +408,7 @@ class Following:
             self._memos.pop(key, None)
         return found
 
-    async def _read(self, after: int, upto: int) -> tuple[list[tuple[int, bytes]], int]:
+    async def _read(self, after: int, upto: int) -> tuple[list[FeedEvent], int]:
         assert self._feed is not None
         is_latest = self.follow.delivery is Delivery.LATEST
         events: list[FeedEvent] = []
@@ -402,7 +417,7 @@ class Following:
             stretch = await self._patiently(self._feed.read, reached)
             events += [event for event in stretch.events if event.seq <= upto and self.follow.choice.wants(event)]
             reached = min(stretch.upto, upto)
-        return await self._rendered(conflated(events) if is_latest else events), reached
+        return conflated(events) if is_latest else events, reached
 
     # Rendering
 

@@ -248,16 +248,17 @@ class Snapshot(FleetEvent):
 
 
 @strawberry.type(
-    description="What lies between these two cursors may be missing: told, not hidden. A fresh Snapshot follows."
+    description="What lies between these two cursors may be missing: told, not hidden. A fresh Snapshot follows; who "
+    "is cut off before that asks again with the cursor of the Gap, which is its `from`."
 )
 class Gap(FleetEvent):
     @field("The last that is known to have come.", name="from")
     def from_(self) -> str:
-        return write_feed_cursor(self.event.workspace_id, self.event.first)
+        return write_feed_cursor(self.event.workspace_id, self.event.seq)
 
     @field("Where it goes on: the cursor of the Snapshot.")
     def to(self) -> str:
-        return write_feed_cursor(self.event.workspace_id, self.event.seq)
+        return write_feed_cursor(self.event.workspace_id, self.event.upto)
 
     @field("Why, in words for people.")
     def reason(self) -> str:
