@@ -230,9 +230,12 @@ class Follower(Watcher):
         ]
 
     def strange(self, stored: Mapping[int, FeedEvent]) -> list[str]:
-        """What it was told and is not so."""
+        """What it was told and is not so, as far as what is stored was looked at."""
+        newest = max(stored, default=0)
         return [
-            f"{seq}: {told}" for seq, told in self.told.items() if seq not in stored or told != word_of(stored[seq])
+            f"{seq}: {told}"
+            for seq, told in self.told.items()
+            if seq <= newest and (seq not in stored or told != word_of(stored[seq]))
         ]
 
 

@@ -1,4 +1,7 @@
-"""kill -9 in the middle of a stream: what was acknowledged is in the database once, and so is what was answered."""
+"""kill -9 in the middle of a stream: what was acknowledged is in the database once, and so is what was answered.
+
+Of a hub that is one process, `test_under_load.py` says the same.
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -41,23 +44,6 @@ async def killed_while_busy(hub: HubProcess, team: Crew, controllers: list[Contr
     hub.kill()
     await hub.process.wait()
     await asyncio.gather(changing, return_exceptions=True)
-
-
-async def test_embedded(embedded: Way) -> None:
-    made: list[str] = []
-    async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(hub_process(embedded))
-        team = await crew(embedded, hub, controllers=2)
-        controllers = await stack.enter_async_context(flying(embedded, team, per_s=150))
-        for _ in range(2):
-            await killed_while_busy(hub, team, controllers, made)
-            hub = await stack.enter_async_context(hub_process(embedded, port=hub.port))
-        await all_acknowledged(controllers)
-        await all_stored_once(embedded, controllers)
-        found = await answer(hub, team.token, MEMBERS, id=team.workspace)
-        assert len(made) > 2
-        assert set(made) <= {each["id"] for each in found["workspace"]["connections"]}
-        assert all(controller.links > 2 for controller in controllers)
 
 
 @pytest.mark.services
