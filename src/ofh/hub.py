@@ -318,7 +318,13 @@ class Hub:
             sweep=timedelta(seconds=settings.flight_sweep_s),
         )
         self.recorder = Recorder(
-            self.database, self.bus, self.derivation, self.metrics, RecorderRules(max_pending=settings.recorder_pending)
+            self.database,
+            self.bus,
+            self.derivation,
+            self.metrics,
+            RecorderRules(
+                max_pending=settings.recorder_pending, tick=timedelta(milliseconds=settings.recorder_tick_ms)
+            ),
         )
         self.telemetry = Telemetry(
             self.bindings,

@@ -59,6 +59,8 @@ class RecorderRules:
 
     max_pending: int = 20_000
     """Reports that may wait; beyond it the broker has to."""
+    tick: timedelta = timedelta(0)
+    """From the beginning of one transaction to that of the next one, at least; zero: as they come."""
     max_batch: int = 5_000
     """Reports in one transaction at the most."""
     gateway_hold: timedelta = timedelta(seconds=10)
@@ -109,6 +111,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
             batch = self._pending[: self._rules.max_batch]
@@ -116,9 +119,13 @@ class Recorder:
             if not self._pending:
                 self._arrived.clear()
             self._space.set()
+            began_s = loop.time()
             await self._record(batch)
             if not self._pending:
                 self._idle.set()
+            # What comes within this time is one transaction instead of many; what comes alone does not wait.
+            if (left_s := self._rules.tick.total_seconds() - (loop.time() - began_s)) > 0:
+                await asyncio.sleep(left_s)
 
     async def _record(self, batch: list[Incoming]) -> None:
         """Store, publish, acknowledge: in that order. A report that cannot be stored costs itself alone."""
