@@ -88,16 +88,17 @@ export class FleetList {
 
   #ordering() {
     const { update } = this.#context;
-    return html`<label class="order"
-        ><span class="unseen">${t("fleet.order")}</span>${icon("sort")}
+    return html`<span class="order"
+        >${icon("sort")}
         <select
+          aria-label=${t("fleet.order")}
           @change=${(/** @type {Event} */ event) => {
             this.#order = /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value);
             update();
           }}
         >
           ${ORDERS.map((order) => html`<option value=${order} .selected=${order === this.#order}>${t(`order.${order}`)}</option>`)}
-        </select></label
+        </select></span
       >`;
   }
 

@@ -47,16 +47,15 @@ function chooser({ session, workspace, go, route }) {
   const chosen = (/** @type {Event} */ event) => {
     location.hash = `#/w/${/** @type {HTMLSelectElement} */ (event.target).value}/${route.name}`;
   };
-  return html`<label class="workspace"
-    ><span class="unseen">${t("workspace")}</span>
-    <select @change=${chosen}>
+  return html`<span class="workspace">
+    <select aria-label=${t("workspace")} @change=${chosen}>
       ${repeat(
         session.workspaces,
         ({ id }) => id,
         ({ id, name }) => html`<option value=${id} ?selected=${id === workspace?.id} .selected=${id === workspace?.id}>${name}</option>`,
       )}
     </select>
-  </label>`;
+  </span>`;
 }
 
 /** @param {Context} context */
@@ -100,7 +99,7 @@ function menu(context) {
   const { session, settings, units } = context;
   const graphql = document.documentElement.dataset.graphqlPage;
   const logOut = () => session.logOut().catch((error) => toast(wordsOf(error, units), "error"));
-  return html`<button type="button" class="button quiet account" popovertarget="menu" aria-label=${t("menu")}>
+  return html`<button type="button" class="button quiet account" popovertarget="menu" aria-label=${[t("menu"), session.user?.name].filter(Boolean).join(": ")}>
       ${icon("user")}<span class="account-name">${session.user?.name ?? ""}</span>${icon("chevron")}
     </button>
     <div id="menu" class="menu" popover role="dialog" aria-label=${t("menu")}>

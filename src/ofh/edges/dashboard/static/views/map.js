@@ -17,6 +17,8 @@ export default class MapView {
   #map = null;
   #hasMap = true;
   #hasTraffic = false;
+  /** Whether there was nothing to look at yet. */
+  #isEmpty;
   #isOver = false;
   /** @type {(() => void)[]} */
   #ends;
@@ -27,13 +29,22 @@ export default class MapView {
     this.#list = new FleetList(context, (id) => this.#choose(id === this.#selected ? null : id));
     this.#panel = new Panel(context, () => this.#choose(null));
     const fleet = /** @type {import("../model/fleet.js").Fleet} */ (context.fleet);
+    this.#isEmpty = !hasPlace(fleet);
     this.#ends = [
-      fleet.on("change", context.updateLive),
+      fleet.on("change", () => this.#changed(fleet)),
       fleet.on("picture", context.update),
       fleet.on("alerts", context.update),
     ];
     addEventListener("keydown", this.#keyed);
     this.#panel.show(this.#selected);
+  }
+
+  /** @param {import("../model/fleet.js").Fleet} fleet */
+  #changed(fleet) {
+    this.#context.updateLive();
+    if (!this.#isEmpty || !hasPlace(fleet)) return;
+    this.#isEmpty = false;
+    this.#map?.fit();
   }
 
   get #selected() {
@@ -121,6 +132,11 @@ export default class MapView {
         : nothing}
     </div>`;
   }
+}
+
+/** @param {import("../model/fleet.js").Fleet} fleet */
+function hasPlace(fleet) {
+  return [...fleet.drones.values()].some(({ fixes }) => fixes.length > 0);
 }
 
 /** What MapLibre's own controls are called. */

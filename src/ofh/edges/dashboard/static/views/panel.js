@@ -15,7 +15,7 @@ import { AGE_SHOWN_MS, STALE_MS } from "./fleet_list.js";
 /** @typedef {{ id: string, fileName: string, capturedAt: string | null, createdAt: string, type: string, thumbnailUrl: string | null, file: { url: string } }} Media */
 
 const DETAILS = `query Details($id: ID!) { drone(id: $id) {
-  currentFlight { id startedAt distance maxElevation track(maxPoints: 300) { time elevation } }
+  name model currentFlight { id startedAt distance maxElevation track(maxPoints: 300) { time elevation batteryPercent } }
   media(first: 6) { totalCount edges { node { id fileName type capturedAt createdAt thumbnailUrl file { url } } } } } }`;
 const RENEW_MS = 20_000;
 const SOON_MS = 1_000;
@@ -29,6 +29,8 @@ export class Panel {
   #flight = null;
   /** Time and metres above take-off. @type {[number, number][]} */
   #climb = [];
+  /** Time and percent, of the flight. @type {[number, number][]} */
+  #drained = [];
   /** @type {{ total: number, newest: Media[] } | null} */
   #media = null;
   #problem = "";
@@ -59,7 +61,7 @@ export class Panel {
   show(id) {
     if (id === this.#id) return;
     this.#id = id ?? "";
-    [this.#flight, this.#climb, this.#media, this.#problem, this.#at] = [null, [], null, "", null];
+    [this.#flight, this.#climb, this.#drained, this.#media, this.#problem, this.#at] = [null, [], [], null, "", null];
     clearTimeout(this.#timer);
     if (id) void this.#load();
   }
@@ -75,10 +77,11 @@ export class Panel {
     try {
       const { drone } = await query(DETAILS, { id });
       if (id !== this.#id || drone === null) return;
-      const { currentFlight, media } = drone;
+      const { name, model, currentFlight, media } = drone;
+      if (this.#drone) this.#drone.row = { ...this.#drone.row, name, model }; // no event tells of a new name
       this.#flight = currentFlight;
-      const told = (currentFlight?.track ?? []).filter((/** @type {any} */ point) => point.elevation !== null);
-      this.#climb = told.map((/** @type {any} */ point) => [Date.parse(point.time), point.elevation]);
+      this.#climb = pointsOf(currentFlight, "elevation");
+      this.#drained = pointsOf(currentFlight, "batteryPercent");
       this.#media = { total: media.totalCount, newest: media.edges.map((/** @type {any} */ edge) => edge.node) };
       this.#problem = "";
     } catch (error) {
@@ -94,11 +97,9 @@ export class Panel {
     const drone = this.#drone;
     if (!drone) return;
     if (drone.flightId !== (this.#flight?.id ?? null)) return this.#renew(SOON_MS);
-    const [fix, last] = [drone.fixes.at(-1), this.#climb.at(-1)];
-    const elevation = drone.telemetry?.elevation ?? null;
-    if (!fix || elevation === null || !this.#flight || (last && fix.reportedAt <= last[0])) return;
-    this.#climb.push([fix.reportedAt, elevation]);
-    if (this.#climb.length > TRACK) this.#climb = this.#climb.filter((_, index) => index % 2 === 0);
+    if (!this.#flight) return;
+    this.#climb = longer(this.#climb, drone.fixes.at(-1)?.reportedAt, drone.telemetry?.elevation);
+    this.#drained = longer(this.#drained, drone.battery?.reportedAt, drone.battery?.percent);
   }
 
   /** @returns {Drone | undefined} */
@@ -121,7 +122,7 @@ export class Panel {
         </div>
         ${this.#closer()}
       </header>
-      <div class="panel-body">
+      <div class="panel-body" tabindex="0" role="group" aria-label=${t("panel.values")}>
         ${this.#state(drone)} ${alerts.length ? this.#alerts(alerts) : nothing} ${this.#now(drone)} ${this.#plots(drone)}
         ${this.#rest(drone)} ${this.#photos()} ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
       </div>
@@ -214,11 +215,14 @@ export class Panel {
       new Date(time).toLocaleTimeString(settings.language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     const shared = { times, at: this.#at, point: this.#point };
     const ends = battery && charges.at(-1) !== battery ? [...charges, battery] : charges;
-    const drained = ends.map(({ reportedAt, percent }) => /** @type {[number, number]} */ ([reportedAt, percent]));
+    const isOfFlight = this.#drained.length > 1;
+    const drained = isOfFlight
+      ? this.#drained
+      : ends.map(({ reportedAt, percent }) => /** @type {[number, number]} */ ([reportedAt, percent]));
     return html`${this.#flight
       ? plot({ ...shared, label: t("plot.elevation"), points: this.#climb, least: 10, words: (value) => units.height(value) })
       : nothing}
-    ${plot({ ...shared, label: t("plot.battery"), points: drained, range: [0, 100], colour: "good", words: (value) => units.percent(value) })}`;
+    ${plot({ ...shared, label: t(isOfFlight ? "plot.battery_flight" : "plot.battery"), points: drained, range: [0, 100], colour: "good", words: (value) => units.percent(value) })}`;
   }
 
   #point = (/** @type {number | null} */ time) => {
@@ -274,4 +278,18 @@ export class Panel {
 function here(url) {
   const { pathname, search } = new URL(url, location.href);
   return pathname + search;
+}
+
+/** One quantity along the track of a flight. @param {any} flight @param {string} name @returns {[number, number][]} */
+function pointsOf(flight, name) {
+  const told = (flight?.track ?? []).filter((/** @type {any} */ point) => point[name] !== null);
+  return told.map((/** @type {any} */ point) => [Date.parse(point.time), point[name]]);
+}
+
+/** @param {[number, number][]} points @param {number | undefined} time @param {number | null | undefined} value @returns {[number, number][]} */
+function longer(points, time, value) {
+  const last = points.at(-1);
+  if (time === undefined || value == null || (last && time <= last[0])) return points;
+  const thinned = points.length < TRACK ? points : points.filter((_, index) => index % 2 === 0);
+  return [...thinned, [time, value]];
 }
