@@ -25,7 +25,7 @@ from .bodies import Bodies
 from .context import Contexts
 from .following import Follow, Following, area_of, needed_below
 from .hub_schema import FanoutExecutor, Operation
-from .members import Member, Shown, send
+from .members import Member, Shown, Turns, send
 from .rendering import Renderer
 from .replaying import Play, Playing
 
@@ -302,6 +302,7 @@ class Fanout:
         self.steering = steering
         self.operation_s = operation_s
         self.flusher = Flusher()
+        self.turns = Turns()
         self._groups: dict[Hashable, Group | Following] = {}
         self._bodies: WeakValueDictionary[Hashable, Bodies] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()

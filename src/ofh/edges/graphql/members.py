@@ -1,7 +1,9 @@
 """Who is served by a group: one operation of one socket, and how messages are handed to many of them."""
 
-from collections.abc import Hashable, Iterable
-from contextlib import ExitStack
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Iterable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -101,6 +103,27 @@ class Member:
         """The outlet has caught up."""
         if self.group is not None:
             self.group.resume(self)
+
+
+class Turns:
+    """One at a time of those who share a socket, in the order in which they ask for it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Outlet, asyncio.Lock] = {}
+        self._asking: Counter[Outlet] = Counter()
+
+    @asynccontextmanager
+    async def of(self, outlet: Outlet) -> AsyncIterator[None]:
+        """Wait for a turn, and have it."""
+        lock = self._locks.setdefault(outlet, asyncio.Lock())
+        self._asking[outlet] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._asking[outlet] -= 1
+            if not self._asking[outlet]:
+                del self._asking[outlet], self._locks[outlet]
 
 
 async def hand(member: Member, bodies: list[bytes]) -> None:

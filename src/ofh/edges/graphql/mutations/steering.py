@@ -15,9 +15,9 @@ from .base import mutation
 class SteeringMutations:
     @mutation(
         "Move the area of the caller's own subscriptions of `fleet` that have this `view`, on whatever connection they "
-        "run: each gets what has happened up to now, then a Snapshot of the new area, then what follows in it. One whose "
-        "first event has not come yet may not hear of it. True as soon as all processes of the hub are told; a name that "
-        "nothing runs under is no error."
+        "run: each gets what has happened up to now, then a Snapshot of the new area, then what follows in it. One "
+        "whose first event has not come yet may not hear of it. True as soon as all processes of the hub are told; a "
+        "name that nothing runs under is no error."
     )
     async def move_viewport(
         self,
