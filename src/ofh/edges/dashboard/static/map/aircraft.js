@@ -1,7 +1,7 @@
 // @ts-check
 /** The workspace's own aircraft as markers: where each was seen last, its state, charge, label and alerts. */
 
-import { labelDetail, rank, STALE_MS, stateOf } from "./states.js";
+import { labelDetail, rank, staleAt, stateOf } from "./states.js";
 
 /** @typedef {import("../model/picture.js").Picture} Fleet */
 /** @typedef {import("../model/fleet.js").Drone} Drone */
@@ -19,7 +19,7 @@ export class Aircraft {
   #selected = null;
   #ends;
 
-  /** @param {{ scene: import("./scene.js").Scene, fleet: Fleet, settings: import("./map.js").Wishes, clock: { now(): number } }} needs */
+  /** @param {{ scene: import("./scene.js").Scene, fleet: Fleet, settings: import("./map.js").Wishes, clock: import("./map.js").MapClock }} needs */
   constructor({ scene, fleet, settings, clock }) {
     this.#scene = scene;
     this.#fleet = fleet;
@@ -105,7 +105,7 @@ export class Aircraft {
       isUpright: state === "lost" || isOffline,
       charge: charge === null || isOffline ? null : charge / 100,
       // what is lost or away looks so already: grey would hide the one, and is the other
-      staleAt: isOffline || state === "lost" ? undefined : performance.now() + STALE_MS - (now - fix.reportedAt),
+      staleAt: isOffline || state === "lost" ? undefined : staleAt(now - fix.reportedAt, this.#clock.pace),
       label: () => {
         const height = isOffline ? null : fix.height;
         const elevation = isOffline ? null : (drone.telemetry?.elevation ?? null);

@@ -1,7 +1,7 @@
 // @ts-check
 /** Where the pilots stand: remote controllers that are online, and for a while those that were. */
 
-import { STALE_MS } from "./states.js";
+import { staleAt } from "./states.js";
 
 /** What has been away for longer tells nothing any more: milliseconds. */
 const FORGOTTEN_MS = 3_600_000;
@@ -14,7 +14,7 @@ export class Controllers {
   #shown = new Set();
   #end;
 
-  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture, clock: { now(): number } }} needs */
+  /** @param {{ scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture, clock: import("./map.js").MapClock }} needs */
   constructor({ scene, fleet, clock }) {
     this.#scene = scene;
     this.#fleet = fleet;
@@ -37,8 +37,8 @@ export class Controllers {
       const key = `controller ${id}`;
       this.#shown.add(key);
       gone.delete(key);
-      const staleAt = online ? undefined : performance.now() + Math.max(-1_000, STALE_MS + fix.reportedAt - now);
-      this.#scene.put(key, fix, { symbol: "controller", rank: -2, isUpright: true, staleAt });
+      const grey = online ? undefined : staleAt(now - fix.reportedAt, this.#clock.pace);
+      this.#scene.put(key, fix, { symbol: "controller", rank: -2, isUpright: true, staleAt: grey });
     }
     for (const key of gone) this.#scene.remove(key);
   }

@@ -22,12 +22,13 @@ import { Viewport } from "./viewport.js";
 /** @typedef {import("./palette.js").Theme} Theme */
 /** @typedef {import("../model/picture.js").Picture} Fleet */
 /** What the reader has chosen. @typedef {{ units: string, language: string, isDark: boolean, on?: (kind: "change", listener: () => void) => () => void }} Wishes */
+/** Milliseconds; `pace` is how fast it goes where that is not as in life, 0 where it stands. @typedef {{ now(): number, readonly pace?: number }} MapClock */
 /** @typedef {(document: string, variables?: Record<string, unknown>) => Promise<any>} Query */
 /**
  * @typedef {object} Options
  * @property {Fleet} fleet
  * @property {Wishes} settings
- * @property {{ now(): number }} clock the hub's time, in milliseconds
+ * @property {MapClock} clock the hub's time
  * @property {(id: string | null) => void} onSelect somebody chose a drone on the map, or none
  * @property {() => void} [onUnfollowed] somebody moved the map away from the drone that it followed
  * @property {Query} [query] of api/graphql.js; without it there are no tracks of before, no areas and no footprints

@@ -21,10 +21,15 @@ export const LONGEST_GAP_MS = 10_000;
 /** No movement takes longer. */
 export const LONGEST_GLIDE_MS = 2_000;
 
-/** How long to move to a fix that was reported so long after the one before. @param {number} gapMs @returns {number} milliseconds */
-export function glideMs(gapMs) {
+/**
+ * How long to move to a fix that was reported so long after the one before.
+ * @param {number} gapMs
+ * @param {number} [pace] how many times faster than life it is shown
+ * @returns {number} milliseconds
+ */
+export function glideMs(gapMs, pace = 1) {
   if (!(gapMs > 0) || gapMs > LONGEST_GAP_MS) return 0;
-  return Math.min(gapMs, LONGEST_GLIDE_MS);
+  return Math.min(gapMs, LONGEST_GLIDE_MS) / pace;
 }
 
 /** @param {Fix} fix @param {number} now @returns {Motion} at rest. */
@@ -42,11 +47,12 @@ export function restingAt(fix, now) {
  * @param {Motion} motion
  * @param {Fix} fix one that is not newer is left alone
  * @param {number} now
+ * @param {number} [pace] how many times faster than life it is shown
  * @returns {Motion}
  */
-export function movedOn(motion, fix, now) {
+export function movedOn(motion, fix, now, pace) {
   if (fix.reportedAt <= motion.reportedAt) return motion;
-  const glide = glideMs(fix.reportedAt - motion.reportedAt);
+  const glide = glideMs(fix.reportedAt - motion.reportedAt, pace);
   if (glide === 0) return restingAt({ ...fix, heading: fix.heading ?? motion.toHeading }, now);
   const seen = placeAt(motion, now);
   const to = toMercator(fix);

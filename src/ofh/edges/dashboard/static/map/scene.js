@@ -46,6 +46,8 @@ const SYMBOL_PX = 36;
 export class Scene {
   canvas = document.createElement("canvas");
   trails;
+  /** How many times faster than life all moves: 1 but for what is shown of the past. */
+  pace = 1;
   /** Times that frames took and how many were drawn, for whoever measures. */
   figures = { frames: 0, scriptMs: 0 };
 
@@ -129,7 +131,7 @@ export class Scene {
       this.#isSorted = false;
     } else {
       if (marker.look.rank !== look.rank) this.#isSorted = false;
-      marker.motion = movedOn(marker.motion, fix, now);
+      marker.motion = movedOn(marker.motion, fix, now, this.pace);
       marker.look = look;
     }
     this.#write(marker);

@@ -21,6 +21,15 @@ export const STALE_MS = 15_000;
  */
 export const stateOf = ({ phase, reportedAt }, now) => (phase === "flying" && now - reportedAt > LOST_MS ? "lost" : phase);
 
+/**
+ * When what is so old turns grey, of `performance.now()`.
+ * @param {number} ageMs @param {number} [pace] of the clock that the age is of
+ */
+export function staleAt(ageMs, pace = 1) {
+  const left = STALE_MS - ageMs;
+  return performance.now() + (left > 0 ? left / pace : -1_000);
+}
+
 /** Which of two symbols is drawn above the other, and labelled first: the greater number. @param {StateName} state @param {{ isSelected: boolean, isAlerted: boolean }} marks */
 export function rank(state, { isSelected, isAlerted }) {
   const plain = { offline: 0, landed: 1, flying: 2, lost: 3 }[state];
