@@ -3,7 +3,7 @@
  * The live picture of one workspace: whoever shows live data reads it here and listens to `change`, nobody else watches the
  * hub for it. One subscription, by the hub's client of `fleet`, which resumes after any loss where it was.
  */
-import { followFleet } from "ofh/fleet.js";
+import { backOff, followFleet } from "ofh/fleet.js";
 import { FRAGMENTS, Picture, SELECTION } from "./picture.js";
 
 /** @typedef {import("./picture.js").Phase} Phase */
@@ -18,6 +18,9 @@ import { FRAGMENTS, Picture, SELECTION } from "./picture.js";
 /** @typedef {import("./picture.js").Alert} Alert */
 /** @typedef {import("./picture.js").Link} Link */
 /** @typedef {import("./picture.js").News} News */
+
+/** Somebody looks at the page and waits, so it tries again sooner than a program would. */
+const LONGEST_WAIT_MS = 8_000;
 
 export class Fleet extends Picture {
   #following;
@@ -36,6 +39,7 @@ export class Fleet extends Picture {
       fragments: FRAGMENTS,
       delivery: "LATEST",
       interval: 250,
+      wait: (losses) => Math.min(LONGEST_WAIT_MS, backOff(losses)),
       onState: (state) => this.#setLink(state),
     });
     void this.#follow();
