@@ -32,7 +32,7 @@ subscription Fleet($workspace: ID!, $after: String, $delivery: Delivery) {
     __typename cursor
     ... on Snapshot { drones { id position { reportedAt } } }
     ... on PositionReported { position { droneId position { reportedAt } } }
-    ... on Gap { from }
+    ... on Gap { from to }
   }
 }
 """
@@ -173,6 +173,8 @@ class Follower(Watcher):
     last: int = 0
     """It has all up to this number."""
     cursor: str | None = None
+    _gap: tuple[int, int] | None = None
+    """One that it was told of, until the Snapshot comes."""
 
     document = FLEET
 
@@ -191,15 +193,19 @@ class Follower(Watcher):
             case "Snapshot":
                 for drone in event["drones"]:
                     self._place(drone["id"], drone["position"])
+                gap, self._gap = self._gap, None
+                if gap is not None:
+                    self.gaps.append(gap)
                 if self.begun is None:
-                    self.begun = self.last = seq
-                elif seq != self.last:
+                    self.begun = seq
+                elif seq != (self.last if gap is None else gap[1]):
                     self.faults.append(f"a Snapshot of {seq} after {self.last}")
-            case "Gap":
-                self.gaps.append((read_feed_cursor(event["from"], int(self.workspace)), seq))
-                if self.gaps[-1][0] != self.last:
-                    self.faults.append(f"a Gap behind {self.gaps[-1][0]} after {self.last}")
                 self.last = seq
+            case "Gap":
+                first, upto = (read_feed_cursor(event[end], int(self.workspace)) for end in ("from", "to"))
+                if not seq == first == self.last:
+                    self.faults.append(f"a Gap of {seq} behind {first} after {self.last}")
+                self._gap = (first, upto)
             case "CaughtUp":
                 if seq < self.last or (self.delivery == "ALL" and seq != self.last):
                     self.faults.append(f"caught up with {seq} after {self.last}")
