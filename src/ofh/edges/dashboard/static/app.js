@@ -44,6 +44,8 @@ const LOADERS = {
   map: () => import("./views/map.js"),
   login: () => import("./views/login.js"),
   welcome: () => import("./views/welcome.js"),
+  admin: () => import("./views/admin/admin.js"),
+  account: () => import("./views/admin/account.js"),
 };
 const LIVE_MS = 250;
 const TICK_MS = 1_000;
@@ -107,7 +109,7 @@ function destination() {
     return { name: "login", workspaceId: null, rest: [name] };
   }
   if (first === "password") return { name: "login", workspaceId: null, rest: ["first"] };
-  if (session.workspaces.length === 0) return { name: "welcome", workspaceId: null, rest: [] };
+  if (session.workspaces.length === 0) return { name: first === "account" ? "account" : "welcome", workspaceId: null, rest: [] };
   const [fallback] = session.workspaces;
   const chosen = first === "w" ? session.workspaces.find(({ id }) => id === second) : undefined;
   if (first === "w" && second && !chosen) toast(t("workspace.gone"), "error");

@@ -11,7 +11,7 @@ import { toast } from "../ui/toast.js";
 /** @typedef {import("../app.js").Context} Context */
 
 /** Views within a workspace, in the order in which the frame offers them. */
-export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }]);
+export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }, { name: "admin", icon: "gear" }]);
 
 /** @param {Context} context @param {unknown} inside */
 export function frame(context, inside) {
@@ -106,11 +106,16 @@ function menu(context) {
       ${session.user ? html`<p class="menu-who"><strong>${session.user.name}</strong><br />${session.user.email}</p>` : nothing}
       ${["theme", "units", "language"].map((name) => choice(settings, /** @type {"theme"} */ (name)))}
       <hr />
+      ${session.user ? html`<a class="menu-link" href=${context.workspace ? `#/w/${context.workspace.id}/admin/account` : "#/account"} @click=${hideMenu}>${t("admin.account")}</a>` : nothing}
       ${graphql ? html`<a class="menu-link" href=${graphql} target="_blank" rel="noopener">${t("menu.graphql")}${icon("external")}</a>` : nothing}
       <a class="menu-link" href="/api/docs" target="_blank" rel="noopener">${t("menu.docs")}${icon("external")}</a>
       ${session.user ? html`<hr /><button type="button" class="button wide" @click=${logOut}>${t("log_out")}</button>` : nothing}
       ${session.version ? html`<p class="menu-version">OpenFlightHub ${session.version}</p>` : nothing}
     </div>`;
+}
+
+function hideMenu() {
+  document.getElementById("menu")?.hidePopover();
 }
 
 /** @param {import("../model/settings.js").Settings} settings @param {"theme" | "units" | "language"} name */
