@@ -17,6 +17,8 @@ export default class MapView {
   #map = null;
   #hasMap = true;
   #hasTraffic = false;
+  #hasTrails = false;
+  #hasPhotos = false;
   /** Whether there was nothing to look at yet. */
   #isEmpty;
   #isOver = false;
@@ -61,6 +63,13 @@ export default class MapView {
   routed() {
     this.#panel.show(this.#selected);
     this.#map?.select(this.#selected);
+    if (this.#hasPhotos) this.#showPhotos();
+  }
+
+  /** The ground that photos show: of the chosen aircraft, else of all. */
+  #showPhotos() {
+    const which = this.#selected === null ? {} : { droneId: this.#selected };
+    this.#map?.showFootprints(this.#hasPhotos ? which : null);
   }
 
   /** @param {HTMLElement} main */
@@ -120,6 +129,16 @@ export default class MapView {
       map.showTraffic(this.#hasTraffic);
       this.#context.update();
     };
+    const trails = () => {
+      this.#hasTrails = !this.#hasTrails;
+      map.showTrails(this.#hasTrails ? "all" : "selected");
+      this.#context.update();
+    };
+    const photos = () => {
+      this.#hasPhotos = !this.#hasPhotos;
+      this.#showPhotos();
+      this.#context.update();
+    };
     const follow = () => {
       map.follow(!map.isFollowing);
       this.#context.update();
@@ -127,6 +146,8 @@ export default class MapView {
     return html`<div class="tools" role="toolbar" aria-label=${t("map.tools")}>
       <button type="button" class="button" @click=${() => map.fit()}>${icon("frame")}<span>${t("map.fit")}</span></button>
       <button type="button" class="button" aria-pressed=${this.#hasTraffic} @click=${traffic}>${icon("plane")}<span>${t("map.traffic")}</span></button>
+      <button type="button" class="button" aria-pressed=${this.#hasTrails} @click=${trails}>${icon("route")}<span>${t("map.trails")}</span></button>
+      <button type="button" class="button" aria-pressed=${this.#hasPhotos} @click=${photos}>${icon("photo")}<span>${t("map.photos")}</span></button>
       ${this.#selected
         ? html`<button type="button" class="button" aria-pressed=${map.isFollowing} @click=${follow}>${icon("target")}<span>${t("map.follow")}</span></button>`
         : nothing}
