@@ -328,7 +328,7 @@ export class Scene {
 }
 
 /** Symbols are smaller where the map shows a whole country. @param {number} zoom */
-const sizeAt = (zoom) => Math.max(0.6, Math.min(1, 0.6 + (zoom - 5) * 0.08));
+const sizeAt = (zoom) => Math.max(0.75, Math.min(1, 0.75 + (zoom - 5) * 0.05));
 
 /** And where they would cover each other. @param {number} count @param {number} area square pixels */
 const crowdedSize = (count, area) => Math.max(0.55, Math.min(1, 1.05 / Math.sqrt((count * SYMBOL_PX ** 2) / area)));
