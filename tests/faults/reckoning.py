@@ -21,9 +21,6 @@ from tests.support.faults import PATIENCE_S
 LOOK_S = 0.1
 SETTLE_S = 20
 """How long what is compared in the end is waited for, where it does not agree."""
-CALM_S = 3
-"""What is lost is known once nothing has been stored for so long."""
-
 Report = tuple[str, int]
 """The aircraft's serial number, and the time in milliseconds."""
 
@@ -55,21 +52,20 @@ class Reckoning:
                 await asyncio.sleep(LOOK_S)
         self._safe = expected
 
-    async def compare(self, figures: Figures, before: set[Report]) -> None:
+    async def compare(self, figures: Figures, before: set[Report], last: set[Report]) -> None:
         """What was acknowledged is stored, once, and nothing else is.
 
         Args:
             figures: of what came since then.
             before: what had been acknowledged then.
+            last: once these are stored, whatever comes before them is, or never will be.
         """
         expected = self.acknowledged() - self.lost
-        stored = await self._stored()
-        patience = time.monotonic() + (CALM_S if self.may_be_lost else PATIENCE_S)
-        while not expected <= stored.keys() and time.monotonic() < patience:
+        awaited = last if self.may_be_lost else expected
+        patience = time.monotonic() + PATIENCE_S
+        while not awaited <= (stored := await self._stored()).keys() and time.monotonic() < patience:
             await asyncio.sleep(LOOK_S)
-            seen, stored = len(stored), await self._stored()
-            if len(stored) > seen:
-                patience = max(patience, time.monotonic() + CALM_S)
+        assert awaited <= stored.keys() or not self.may_be_lost, "the last reports of all are not stored"
         lost = expected - stored.keys()
         figures.acknowledged = len(expected - before)
         figures.stored = len((expected - before) & stored.keys())
