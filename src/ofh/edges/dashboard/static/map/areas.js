@@ -6,6 +6,8 @@ import { Overlay } from "./overlay.js";
 
 const RULES = `query Areas($id: ID!) { workspace(id: $id) { alertRules { id kind name enabled onEnter area { longitude latitude } } } }`;
 
+const AGAIN_MS = 10_000;
+
 /** @typedef {{ id: string, name: string, enabled: boolean, onEnter: boolean | null, area: import("./geometry.js").Place[] | null }} Rule */
 
 /** @param {import("./palette.js").Palette} palette */
@@ -42,6 +44,7 @@ export class Areas {
 
   destroy() {
     for (const end of this.#ends) end();
+    this.#asked += 1;
     this.#overlay.destroy();
   }
 
@@ -60,7 +63,8 @@ export class Areas {
       this.#rules = (workspace?.alertRules ?? []).filter((/** @type {Rule} */ rule) => rule.enabled && rule.area);
       this.#show();
     } catch (error) {
-      console.warn("The areas of the alert rules could not be fetched.", error);
+      console.info("The areas of the alert rules could not be fetched; it is tried again.", error);
+      setTimeout(() => asked === this.#asked && void this.load(), AGAIN_MS);
     }
   }
 

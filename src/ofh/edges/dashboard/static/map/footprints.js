@@ -4,8 +4,8 @@
 import { Overlay } from "./overlay.js";
 
 /** Photos at the most: what lies below others cannot be told apart any more. */
-const MOST = 200;
-const AGAIN_MS = 3_000;
+const MOST = 100;
+const AGAIN_MS = 4_000;
 const PHOTOS = `query Footprints($id: ID!, $filter: MediaFilter) { workspace(id: $id) { media(first: ${MOST}, filter: $filter) {
   edges { node { id fileName groundCoverage { geoJson } camera { longitude latitude } } } } } }`;
 
@@ -87,7 +87,8 @@ export class Footprints {
       this.#photos = (workspace?.media.edges ?? []).map((/** @type {any} */ edge) => edge.node);
       this.#show();
     } catch (error) {
-      console.warn("What photos show of the ground could not be fetched.", error);
+      console.info("What photos show of the ground could not be fetched; it is tried again.", error);
+      if (asked === this.#asked) this.#later();
     }
   }
 

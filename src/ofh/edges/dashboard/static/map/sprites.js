@@ -133,6 +133,7 @@ export class Sprites {
 
   #keep = (/** @type {Event} */ event) => event.preventDefault();
   #restore = () => {
+    this.#symbols = null; // gone with all else
     this.#batches = this.#start();
     this.onRestored();
   };

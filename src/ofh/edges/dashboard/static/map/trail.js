@@ -12,6 +12,7 @@ const FEW_POINTS = 200;
 /** So many tracks are asked for at a time, and so many in all. */
 const AT_ONCE = 4;
 const MOST_TRACKS = 200;
+const AGAIN_MS = 10_000;
 
 export class FlightTrails {
   #scene;
@@ -123,7 +124,10 @@ export class FlightTrails {
       const next = /** @type {() => Promise<void>} */ (this.#waiting.shift());
       this.#running += 1;
       next()
-        .catch((error) => console.warn("A trail could not be fetched.", error))
+        .catch((error) => {
+          console.info("A trail could not be fetched; it is tried again.", error);
+          setTimeout(() => this.#ask(load, false), AGAIN_MS); // where it is wanted no more, nothing comes of it
+        })
         .finally(() => {
           this.#running -= 1;
           const waiting = this.#waiting.shift();
