@@ -42,6 +42,7 @@ import { VIEWS, frame } from "./views/frame.js";
 /** @type {Record<string, () => Promise<{ default: new (context: Context) => View }>>} */
 const LOADERS = {
   map: () => import("./views/map.js"),
+  flights: () => import("./views/flights.js"),
   login: () => import("./views/login.js"),
   welcome: () => import("./views/welcome.js"),
   admin: () => import("./views/admin/admin.js"),

@@ -60,8 +60,9 @@ export const FRAGMENTS = `
   fragment Handset on RemoteController { id serialNumber model online position { ${POSITION} } }
   fragment Warning on Alert { id kind message raisedAt acknowledgedAt clearedAt drone { id }
     otherDrone { id } flight { id } rule { id } }`;
+export const SNAPSHOT = "drones { ...Row } remoteControllers { ...Handset } alerts { ...Warning }";
 export const SELECTION = `
-  ... on Snapshot { drones { ...Row } remoteControllers { ...Handset } alerts { ...Warning } }
+  ... on Snapshot { ${SNAPSHOT} }
   ... on PositionReported { position { droneId position { ${POSITION} } telemetry { ${TELEMETRY} } } }
   ... on BatteryReported { battery { droneId battery { capacityPercentLeft reportedAt } } }
   ... on RemoteControllerReported { position { remoteControllerId position { ${POSITION} } } }
