@@ -417,6 +417,7 @@ class Following:
             stretch = await self._patiently(self._feed.read, reached)
             events += [event for event in stretch.events if event.seq <= upto and self.follow.choice.wants(event)]
             reached = min(stretch.upto, upto)
+            await asyncio.sleep(0)  # pages at hand take no waiting, and others have a turn between them
         return conflated(events) if is_latest else events, reached
 
     # Rendering
