@@ -68,7 +68,7 @@ def serving() -> Iterator[str]:
 
 def measured(url: str, chromium: str, seconds: int, samples: int) -> list[dict[str, float]]:
     """What `drive.mjs` printed: first what the span cost, then further samples of the heap."""
-    words = [
+    words: list[str | Path] = [
         "node",
         HERE / "dashboard_page/drive.mjs",
         chromium,

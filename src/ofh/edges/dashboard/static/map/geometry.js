@@ -12,8 +12,6 @@ const RADIANS = Math.PI / 180;
 const EARTH_RADIUS_M = 6_371_008.8;
 /** Where the square of web mercator ends. */
 export const MAX_LATITUDE = 85.051129;
-/** Along the equator. */
-const EARTH_ROUND_M = 40_075_016.7;
 
 /** @param {number} longitude */
 export const mercatorX = (longitude) => longitude / 360 + 0.5;
@@ -131,6 +129,3 @@ export function shownArea(west, south, east, north, margin = 0) {
   if (east - west + 2 * across >= 360) return { west: -180, south: bottom, east: 180, north: top };
   return { west: wrapLongitude(west - across), south: bottom, east: wrapLongitude(east + across), north: top };
 }
-
-/** Pixels that a metre is on the map. @param {number} latitude @param {number} worldPx pixels of the whole round. */
-export const pixelsPerMetre = (latitude, worldPx) => worldPx / (EARTH_ROUND_M * Math.cos(latitude * RADIANS));

@@ -4,11 +4,13 @@
  * piece only as far as the symbol has come, so no line is ahead of its aircraft.
  */
 
-import { nearest, toMercator } from "./geometry.js";
+import { greatCircle, nearest, toMercator } from "./geometry.js";
 import { TRAIL_FLOATS, writePlace } from "./sprites.js";
 
 /** Points of a live line at the most; of older ones every second is left out. */
 const MOST_POINTS = 4_000;
+/** Between points further apart the shortest way is no straight line on the map. */
+const FAR_DEGREES = 1;
 
 /** @typedef {{ points: number[], strength: number, width: number, motion: import("./motion.js").Motion | null }} Line points: x, y, x, y … mercator */
 
@@ -35,10 +37,14 @@ export class Trails {
   set(key, places, { strength = 1, width = 3 } = {}) {
     /** @type {number[]} */
     const points = [];
-    for (const place of places) {
-      const { x, y } = toMercator(place);
-      points.push(points.length ? nearest(x, points[points.length - 2]) : x, y);
-    }
+    places.forEach((place, index) => {
+      const before = places[index - 1];
+      const isFar = before && Math.abs(place.latitude - before.latitude) + Math.abs(place.longitude - before.longitude) > FAR_DEGREES;
+      for (const one of isFar ? greatCircle(before, place).slice(1) : [place]) {
+        const { x, y } = toMercator(one);
+        points.push(points.length ? nearest(x, points[points.length - 2]) : x, y);
+      }
+    });
     this.#lines.set(key, { points, strength, width, motion: null });
     this.#plan();
   }
