@@ -14,6 +14,7 @@ from tortoise.exceptions import IntegrityError
 
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
+from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Table
 from ofh.store import lookups
@@ -317,7 +318,7 @@ class Workspaces:
     async def _create(self, owner_id: int, name: str) -> Workspace:
         """Within a transaction."""
         now = self._clock()
-        workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now)
+        workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now, event_us=micros(now))
         await Membership.create(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER.value, since=now)
         await give_defaults(workspace.id, now)
         return workspace

@@ -21,7 +21,8 @@ class Workspace(Model):
     event_seq = fields.BigIntField(default=0)
     """The number of its newest event (`store/journal.py`)."""
     event_us = fields.BigIntField(default=0)
-    """When that one became visible: microseconds since 1970, never before those of a lower number."""
+    """When that one became visible: microseconds since 1970, never before those of a lower number. Before the first one
+    the time of the workspace's making."""
     history_days = fields.IntField(null=True)
     """How long its history is kept; null: as the hub's setting says."""
     share_position = fields.BooleanField(default=False)
