@@ -6,6 +6,7 @@
  */
 import { html, nothing, render } from "lit-html";
 import { onTime, socket } from "./api/graphql.js";
+import { Alarm } from "./model/alarm.js";
 import { Clock } from "./model/clock.js";
 import { Fleet } from "./model/fleet.js";
 import { speak, t } from "./model/i18n.js";
@@ -45,6 +46,7 @@ const LOADERS = {
   flights: () => import("./views/flights.js"),
   login: () => import("./views/login.js"),
   welcome: () => import("./views/welcome.js"),
+  alerts: () => import("./views/alerts.js"),
   admin: () => import("./views/admin/admin.js"),
   account: () => import("./views/admin/account.js"),
 };
@@ -73,6 +75,7 @@ const context = {
     }, LIVE_MS);
   },
 };
+const alarm = new Alarm(settings, context.units);
 let isWaiting = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let liveTimer;
@@ -158,6 +161,8 @@ async function route() {
     context.fleet?.stop();
     context.fleet = workspaceId ? new Fleet({ client: socket(), workspaceId, clock }) : null;
     context.fleet?.on("link", context.update);
+    context.fleet?.on("alerts", context.update);
+    alarm.watch(context.fleet);
   }
   const key = `${next.name} ${workspaceId} ${session.user?.id}`;
   if (key === viewKey) {

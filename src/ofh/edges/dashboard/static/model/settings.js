@@ -7,7 +7,7 @@ const KEY = "ofh.dashboard";
 /** @typedef {"auto" | "light" | "dark"} Theme */
 /** @typedef {"metric" | "imperial"} Units */
 /** @typedef {"en" | "de"} Language */
-/** @typedef {{ theme: Theme, units: Units, language: Language, sound: boolean }} Values */
+/** @typedef {{ theme: Theme, units: Units, language: Language, sound: boolean, notify: boolean }} Values */
 
 /** @type {Record<string, readonly string[]>} */
 export const CHOICES = { theme: ["auto", "light", "dark"], units: ["metric", "imperial"], language: ["en", "de"] };
@@ -23,7 +23,7 @@ export class Settings extends Emitter {
     const language = navigator.languages.map((name) => name.slice(0, 2)).find((name) => CHOICES.language.includes(name));
     const units = ["en-US", "en-LR", "my"].includes(navigator.language) ? "imperial" : "metric";
     this.#values = {
-      ...{ theme: "auto", sound: false },
+      ...{ theme: "auto", sound: false, notify: false },
       ...{ language: /** @type {Language} */ (language ?? "en"), units: /** @type {Units} */ (units) },
       ...kept(),
     };
@@ -46,6 +46,11 @@ export class Settings extends Emitter {
 
   get sound() {
     return this.#values.sound;
+  }
+
+  /** Whether the browser shows new alerts by itself. */
+  get notify() {
+    return this.#values.notify;
   }
 
   /** Whether it is dark now, by choice or by the system's. */
@@ -82,8 +87,8 @@ function kept() {
   try {
     const found = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     const good = Object.entries(CHOICES).filter(([name, choices]) => choices.includes(found[name]));
-    const sound = typeof found.sound === "boolean" ? { sound: found.sound } : {};
-    return { ...Object.fromEntries(good.map(([name]) => [name, found[name]])), ...sound };
+    const ticks = ["sound", "notify"].filter((name) => typeof found[name] === "boolean").map((name) => [name, found[name]]);
+    return Object.fromEntries([...good.map(([name]) => [name, found[name]]), ...ticks]);
   } catch {
     return {};
   }

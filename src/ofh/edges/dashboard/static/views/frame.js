@@ -11,7 +11,7 @@ import { toast } from "../ui/toast.js";
 /** @typedef {import("../app.js").Context} Context */
 
 /** Views within a workspace, in the order in which the frame offers them. */
-export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }, { name: "flights", icon: "route" }, { name: "admin", icon: "gear" }]);
+export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }, { name: "flights", icon: "route" }, { name: "alerts", icon: "bell" }, { name: "admin", icon: "gear" }]);
 
 /** @param {Context} context @param {unknown} inside */
 export function frame(context, inside) {
@@ -59,15 +59,21 @@ function chooser({ session, workspace, go, route }) {
 }
 
 /** @param {Context} context */
-function tabs({ workspace, route }) {
+function tabs({ workspace, route, fleet }) {
   return html`<nav class="tabs" aria-label=${t("views")}>
     ${VIEWS.map(
       ({ name, icon: sign }) =>
         html`<a href="#/w/${workspace?.id}/${name}" aria-current=${route.name === name ? "page" : "false"}
-          >${icon(sign)}<span>${t(`view.${name}`)}</span></a
+          >${icon(sign)}<span>${t(`view.${name}`)}</span>${name === "alerts" ? unseen(fleet) : nothing}</a
         >`,
     )}
   </nav>`;
+}
+
+/** How many alerts stand that nobody has seen. @param {Context["fleet"]} fleet */
+function unseen(fleet) {
+  const n = [...(fleet?.alerts.values() ?? [])].filter(({ acknowledgedAt }) => !acknowledgedAt).length;
+  return n ? html`<b class="tab-count" title=${t("alerts.unseen", { n })}>${n}<b class="unseen"> ${t("alerts.unseen", { n })}</b></b>` : nothing;
 }
 
 /** How the line to the hub stands, always in sight; read aloud when it changes, not while it counts. @param {Context} context */

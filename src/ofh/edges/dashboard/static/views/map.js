@@ -161,7 +161,7 @@ function hasPlace(fleet) {
 }
 
 /** What MapLibre's own controls are called. */
-function words() {
+export function words() {
   return {
     "NavigationControl.ZoomIn": t("map.zoom_in"),
     "NavigationControl.ZoomOut": t("map.zoom_out"),

@@ -105,7 +105,7 @@ export class Connections {
     const found = wanted ? list.filter((connection) => texts(connection).some((text) => text?.toLowerCase().includes(wanted))) : list;
     return html`<h1>${t("admin.connections")}</h1>
       <p class="lead">${t("connections.text")}</p>
-      ${mayManage ? this.#maker(list.length === 0) : nothing} ${this.#form.line} ${this.#reading.line}
+      ${mayManage ? this.#maker() : nothing} ${this.#form.line} ${this.#reading.line}
       ${list.length === 0
         ? html`<div class="nothing"><h2>${t("connections.none")}</h2><p>${mayManage ? t("connections.none_admin") : t("connections.none_member")}</p></div>`
         : nothing}
@@ -129,8 +129,7 @@ export class Connections {
     this.#context.update();
   };
 
-  /** @param {boolean} isFirst */
-  #maker(isFirst) {
+  #maker() {
     const make = this.#form.sent(async ({ name }, form) => {
       const document = `mutation Make($workspaceId: ID!, $name: String!) { createConnection(workspaceId: $workspaceId, name: $name) { ${MADE} } }`;
       const { createConnection } = await query(document, { workspaceId: this.#context.workspace?.id, name });
@@ -139,7 +138,7 @@ export class Connections {
     });
     return html`<form class="inline" @submit=${make}>
       <label class="field"><span>${t("connections.name")}</span>
-        <input name="name" required maxlength="100" autocomplete="off" placeholder=${t("connections.example")} ?autofocus=${isFirst} /></label>
+        <input name="name" required maxlength="100" autocomplete="off" placeholder=${t("connections.example")} /></label>
       <button class="button primary" aria-busy=${this.#form.isBusy}>${icon("plus")}${t("connections.make")}</button>
     </form>`;
   }

@@ -100,7 +100,7 @@ export class Doctor {
           <span class="step-state">${t(`step_state.${state.toLowerCase()}`)}</span>
           ${at ? html`<time class="age" datetime=${at} title=${units.utc(at)}>${t("ago", { age: units.age(this.#context.clock.age(Date.parse(at))) })}</time>` : nothing}
         </p>
-        ${words ? html`<p class="step-words">${words}${detail ? html` <span class="step-detail">${detail}</span>` : nothing}</p>` : nothing}
+        ${words ? html`<p class="step-words">${words}${detail ? html` <span class="step-detail" lang="en">${detail}</span>` : nothing}</p>` : nothing}
       </div>
     </li>`;
   }

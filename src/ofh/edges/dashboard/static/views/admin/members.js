@@ -54,7 +54,7 @@ export class Members {
     return html`<h1>${t("admin.members")}</h1>
       ${roles.length ? this.#inviter(roles) : html`<p class="lead">${t("members.read_only")}</p>`} ${this.#form.line} ${this.#reading.line}
       ${this.#list === null ? html`<p class="aside">${this.#reading.isBusy ? t("loading") : ""}</p>` : this.#table(this.#list, roles)}
-      <details class="legend">
+      <details class="about-roles">
         <summary>${t("members.legend")}</summary>
         <dl class="roles">
           ${ROLES.map((role) => html`<div><dt>${t(`role.${role.toLowerCase()}`)}</dt><dd>${t(`role_may.${role.toLowerCase()}`)}</dd></div>`)}
