@@ -88,9 +88,18 @@ export class RuleForm {
   /** @param {string} name @param {string} label @param {number} value in SI units or percent */
   #number(name, label, value) {
     const unit = this.#kind === "LOW_BATTERY" ? "%" : this.#unit === 1 ? "m" : "ft";
-    const shown = Math.round((value / this.#unit) * 10) / 10;
     return html`<label class="field short"><span>${label} (${unit})</span>
-      <input name=${name} type="number" required min="0" step="any" inputmode="decimal" .value=${String(shown)} /></label>`;
+      <input name=${name} type="number" required min="0" step="any" inputmode="decimal" .value=${String(this.#shown(value))} /></label>`;
+  }
+
+  /** In the reader's unit, to a tenth. @param {number} value */
+  #shown(value) {
+    return Math.round((value / this.#unit) * 10) / 10;
+  }
+
+  /** What was typed, in SI units; what was there before, exactly, where it was left as shown. @param {string} text @param {number | null | undefined} before */
+  #valueOf(text, before) {
+    return before != null && Number(text) === this.#shown(before) ? before : Number(text) * this.#unit;
   }
 
   #sides() {
@@ -101,11 +110,10 @@ export class RuleForm {
 
   /** @param {import("../../ui/form.js").Values} values */
   async #save({ name, threshold, margin }) {
-    const number = (/** @type {string | undefined} */ text) => (text === undefined ? {} : Number(text) * this.#unit);
     const given = {
       name,
-      ...(threshold === undefined ? {} : { threshold: number(threshold) }),
-      ...(margin === undefined ? {} : { margin: number(margin) }),
+      ...(threshold === undefined ? {} : { threshold: this.#valueOf(threshold, this.#rule?.threshold) }),
+      ...(margin === undefined ? {} : { margin: this.#valueOf(margin, this.#rule?.margin) }),
       ...(this.#area ? { area: this.#area.corners, onEnter: this.#onEnter } : {}),
     };
     const types = "$name: String!, $threshold: Float, $margin: Float, $area: [AreaCornerInput!], $onEnter: Boolean";
