@@ -89,6 +89,13 @@ export class Session extends Emitter {
     return /** @type {string} */ (createWorkspace.id);
   }
 
+  /** Be out of a workspace that has just been left or deleted, before anything asks for it once more. @param {string | undefined} id */
+  async forget(id) {
+    this.workspaces = this.workspaces.filter((workspace) => workspace.id !== id);
+    location.hash = "#/";
+    await this.load();
+  }
+
   /** @param {boolean} byItself */
   #leave(byItself) {
     hangUp();

@@ -171,7 +171,7 @@ export class Connections {
   }
 
   /**
-   * In a word: live where the fleet knows. Who is online is stuck by what was seen alone, not by what the hub's settings make likely.
+   * In a word: live where the fleet knows. Who has come in is stuck by what was seen alone, not by what the hub's settings make likely.
    * @param {Device | null} controller
    * @param {Connection["doctor"]} doctor
    */
@@ -180,7 +180,8 @@ export class Connections {
     if (steps.some((step) => isBad(step.state) && step.at !== null)) return "problem";
     const isOnline = controller && (this.#context.fleet?.controllers.get(controller.id)?.online ?? controller.online);
     if (isOnline) return "online";
-    if (isBad(state)) return "problem";
+    const hasReported = steps.some(({ name, at }) => name === "FIRST_REPORT" && at !== null);
+    if (isBad(state) && !hasReported) return "problem";
     return controller ? "offline" : "new";
   }
 

@@ -167,11 +167,11 @@ export class Members {
   async #out(userId, done, isMe = false) {
     await this.#form.run(
       async () => {
-        await query("mutation Remove($workspaceId: ID!, $userId: ID!) { removeMember(workspaceId: $workspaceId, userId: $userId) }", { workspaceId: this.#id, userId });
+        const id = this.#id;
+        await query("mutation Remove($workspaceId: ID!, $userId: ID!) { removeMember(workspaceId: $workspaceId, userId: $userId) }", { workspaceId: id, userId });
         toast(done);
         if (!isMe) return void (await this.#load());
-        location.hash = "#/";
-        await this.#context.session.load();
+        await this.#context.session.forget(id);
       },
       { CONFLICT: t("members.last_owner") },
     );

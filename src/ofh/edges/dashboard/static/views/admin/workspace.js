@@ -128,10 +128,10 @@ export class WorkspacePage {
     const question = { title: t("workspace.delete_title", { name }), text: t("workspace.delete_text"), action: t("workspace.delete"), isDestructive: true, typed: name };
     if (!(await ask(question))) return;
     await this.#ending.run(async () => {
-      await query("mutation Delete($id: ID!) { deleteWorkspace(id: $id) }", { id: this.#id });
+      const id = this.#id;
+      await query("mutation Delete($id: ID!) { deleteWorkspace(id: $id) }", { id });
       toast(t("workspace.deleted", { name }));
-      location.hash = "#/";
-      await this.#context.session.load();
+      await this.#context.session.forget(id);
     });
   };
 }
