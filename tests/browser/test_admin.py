@@ -92,6 +92,7 @@ def test_a_rule_raises_an_alert_that_is_seen_and_clears_with_the_rule(page: Page
     page.do("see", "[data-stands=true]", "seen by ")
     page.do("miss", ".tab-count")
     page.do("click", "link", "Rules")
+    page.do("see", "[data-rule]", "Any battery")
     page.do("run", "document.querySelector('[role=switch][aria-label^=Any]').click()")
     page.do("run", "document.querySelector('.admin-nav a').click()")
     page.do("see", "[data-stands=false]", "seen by ")
@@ -143,6 +144,7 @@ def test_the_last_owner_stays_and_is_told_why(page: Page) -> None:
 
 def test_a_token_is_shown_once_and_revoked(running: Hub, page: Page) -> None:
     page.do("click", "link", "Account")
+    page.do("see", ".part", "Access tokens")
     page.do("run", "document.querySelector('.part input[placeholder]').value = 'Export'")
     page.do("click", "button", "Make a token")
     page.do("see", "[data-value=token]")
@@ -151,6 +153,7 @@ def test_a_token_is_shown_once_and_revoked(running: Hub, page: Page) -> None:
     assert page.do("axe") == []
     page.do("click", "button", "Done")
     page.do("click", "button", "Revoke Export")
+    page.do("see", ".dialog", "Revoke Export?")
     page.do("run", "document.querySelector('.dialog .danger').click()")
     page.do("see", ".part", "None yet.")
     assert page.do("axe") == []
