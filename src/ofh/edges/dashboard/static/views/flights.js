@@ -6,7 +6,6 @@
  */
 import { html, nothing } from "lit-html";
 import { query, socket } from "../api/graphql.js";
-import { areaOf, shownArea } from "../map/geometry.js";
 import { FlightBook } from "../model/flight_book.js";
 import { t } from "../model/i18n.js";
 import { Playback } from "../model/playback.js";
@@ -15,13 +14,14 @@ import { wordsOf } from "../ui/faults.js";
 import { icon } from "../ui/icons.js";
 import { FleetList } from "./fleet_list.js";
 import { bar } from "./flights/bar.js";
-import { FlightDetail } from "./flights/detail.js";
+import { around, FlightDetail } from "./flights/detail.js";
 import { legend } from "./flights/legend.js";
 import { FlightList } from "./flights/list.js";
 import { addressed, addressOf, momentOf, momentText } from "./flights/moments.js";
 import { flightPanel } from "./flights/panel.js";
 import { heightOf, Profiles } from "./flights/profiles.js";
 import { Window } from "./flights/window.js";
+import { words } from "./map.js";
 
 /** @typedef {import("../map/map.js").FleetMap} FleetMap */
 /** @typedef {import("../map/flight_track.js").FlightTrack} FlightTrack */
@@ -32,8 +32,6 @@ const TICK_MS = 125;
 const ADDRESS_MS = 5_000;
 /** What happened last in a flight became visible a little later. */
 const LATE_MS = 10_000;
-/** Around a track, degrees: reports in this area are sent. */
-const AROUND = 0.02;
 
 export default class FlightsView {
   #context;
@@ -312,6 +310,7 @@ export default class FlightsView {
     const { detail } = this.#detail;
     return html`<div class="live flights ${detail ? "has-panel" : ""} ${isPast || flightId ? "has-past" : ""}">
       ${isPast ? this.#past.render(this.#droneId) : this.#list.render(flightId)}
+      ${flightId ? html`<h1 class="unseen narrow">${t("flights.title")}</h1>` : nothing}
       <div class="past-room">
         <div class="map-room">
           <div class="map"></div>
@@ -393,21 +392,4 @@ export default class FlightsView {
       })}
     </section>`;
   }
-}
-
-/** The area of a track and a little around it; null of none. @param {readonly import("../model/track.js").Point[]} track @param {number} [margin] degrees */
-function around(track, margin = AROUND) {
-  const area = areaOf(track);
-  return area && shownArea(area.west - margin, area.south - margin, area.east + (area.west > area.east ? 360 : 0) + margin, area.north + margin);
-}
-
-/** What MapLibre's own controls are called. */
-function words() {
-  return {
-    "NavigationControl.ZoomIn": t("map.zoom_in"),
-    "NavigationControl.ZoomOut": t("map.zoom_out"),
-    "NavigationControl.ResetBearing": t("map.north"),
-    "Map.Title": t("map.title"),
-    "AttributionControl.ToggleAttribution": t("map.sources"),
-  };
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** One flight with its track, files and photos, as the hub has it; asked again while it is under way. */
 import { query } from "../../api/graphql.js";
+import { areaOf, shownArea } from "../../map/geometry.js";
 import { FLIGHT_FIELDS } from "../../model/flight_book.js";
 import { readTrack, TRACK_FIELDS } from "../../model/track.js";
 
@@ -17,6 +18,8 @@ const FLIGHT = `query Flight($id: ID!) { flight(id: $id) { ${FLIGHT_FIELDS} take
   track(maxPoints: 2000) { ${TRACK_FIELDS} } exports { format url }
   media(first: 12) { totalCount edges { node { id fileName capturedAt createdAt thumbnailUrl file { url } } } } } }`;
 const RENEW_MS = 10_000;
+/** Around a track, degrees: reports in this area are sent. */
+const AROUND = 0.02;
 
 export class FlightDetail {
   /** @type {string | null} */
@@ -78,4 +81,10 @@ function detailOf({ track: points, exports, media, takeOff, ...flight }) {
     hasElevation: track.some(({ elevation }) => elevation !== null),
     photos: media.edges.map((/** @type {any} */ edge) => edge.node),
   };
+}
+
+/** The area of a track and a little around it; null of none. @param {readonly Point[]} track @param {number} [margin] degrees */
+export function around(track, margin = AROUND) {
+  const area = areaOf(track);
+  return area && shownArea(area.west - margin, area.south - margin, area.east + (area.west > area.east ? 360 : 0) + margin, area.north + margin);
 }

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { GraphQLFault } from "./api/graphql.js";
+import { pastOf, Playback } from "./model/playback.js";
+
+const T = Date.parse("2026-06-01T08:00:00Z");
+const iso = (ms) => new Date(T + ms).toISOString();
+const fix = (ms, longitude = 9) => ({ longitude, latitude: 50, height: 500, reportedAt: iso(ms) });
+const row = (id, more = {}) => ({ id, name: `D${id}`, serialNumber: id, model: null, online: true, position: fix(0), battery: null, telemetry: null, currentFlight: null, ...more });
+const snapshot = (ms, drones = [row("1"), row("2")]) => ({ __typename: "Snapshot", at: iso(ms), area: null, drones, remoteControllers: [], alerts: [] });
+const reported = (droneId, ms, longitude = 9.1) => ({ __typename: "PositionReported", at: iso(ms), position: { droneId, position: fix(ms, longitude), telemetry: null } });
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A playback of ten minutes, a clock that tests move, and what the hub is asked. */
+function world({ only = null, at = 0, answer = () => ({}) } = {}) {
+  const made = { tick: 0, asked: [], begun: [], left: 0 };
+  const query = async (document, variables) => {
+    made.asked.push([/fleetAt|controlReplay/.exec(document)[0], variables]);
+    return answer(variables);
+  };
+  const subscribe = ({ variables }, sink) => {
+    made.begun.push(variables);
+    made.sink = sink;
+    return () => (made.left += 1);
+  };
+  made.playback = new Playback({ query, socket: () => ({ subscribe }), workspaceId: "1", changed: () => {}, ticks: () => made.tick });
+  made.tell = (...events) => events.forEach((replay) => made.sink.next({ data: { replay } }));
+  made.playback.open({ from: T, to: T + 600_000 }, only, T + at);
+  return made;
+}
+
+test("it plays from where it stands, its clock from the first picture on and no further than the end", () => {
+  const made = world({ at: 60_000 });
+  made.playback.play();
+  assert.deepEqual([made.begun[0].from, made.begun[0].to, made.begun[0].speed], [iso(60_000), iso(600_000), 1]);
+  assert.ok(made.begun[0].name.length <= 64);
+  made.tick = 5_000;
+  assert.equal(made.playback.now(), T + 60_000);
+  made.tell(snapshot(60_000));
+  made.tick = 7_000;
+  assert.equal(made.playback.now(), T + 62_000);
+  assert.equal(made.playback.clock.pace, 1);
+  made.tick = 9_000_000;
+  assert.equal(made.playback.now(), T + 600_000);
+  made.sink.complete();
+  assert.deepEqual([made.playback.state, made.playback.clock.pace], ["still", 0]);
+  made.playback.play();
+  assert.equal(made.begun[1].from, iso(0));
+});
+
+test("pause, speed and jumps are told with the moment, and time stands until it is shown how it stood then", async () => {
+  const made = world();
+  made.playback.play();
+  made.tell(snapshot(0));
+  made.tick = 10_000;
+  made.playback.hurry(30);
+  await settled();
+  const { name } = made.begun[0];
+  assert.deepEqual(made.asked, [["controlReplay", { name, speed: 30, position: iso(10_000) }]]);
+  made.tick = 12_000;
+  made.tell(reported("1", 11_000));
+  assert.equal(made.playback.now(), T + 10_000);
+  assert.equal(made.playback.drones.get("1").fixes.length, 1);
+  made.tell(snapshot(10_000));
+  made.tick = 13_000;
+  assert.equal(made.playback.now(), T + 40_000);
+  made.playback.pause();
+  made.tell(snapshot(40_000));
+  made.tick = 99_000;
+  assert.equal(made.playback.now(), T + 40_000);
+  made.playback.seek(T + 500_000);
+  made.playback.play();
+  await settled();
+  assert.deepEqual(made.asked.slice(1), [
+    ["controlReplay", { name, paused: true, position: iso(40_000) }],
+    ["controlReplay", { name, paused: false, position: iso(500_000) }],
+  ]);
+  made.playback.seek(T - 5);
+  assert.equal(made.playback.now(), T);
+});
+
+test("what has not begun is told nothing: it is begun anew where one wants to be", () => {
+  const made = world();
+  made.playback.play();
+  made.playback.seek(T + 300_000);
+  assert.deepEqual(made.begun.map(({ from }) => from), [iso(0), iso(300_000)]);
+  assert.equal(made.left, 1);
+  made.tell(snapshot(300_000));
+  made.playback.seek(T + 100_000); // earlier than this replay reaches
+  assert.equal(made.begun[2].from, iso(100_000));
+  assert.deepEqual(made.asked, []);
+});
+
+test("standing still it asks how all stood, one question at a time, and shows the last", async () => {
+  const made = world({ answer: ({ at }) => ({ fleetAt: { ...snapshot(0, [row(at)]), at } }) });
+  for (const ms of [1_000, 2_000, 3_000]) made.playback.seek(T + ms);
+  await settled();
+  assert.deepEqual(made.asked.map(([, { at }]) => at), [iso(1_000), iso(3_000)]);
+  assert.deepEqual([...made.playback.drones.keys()], [iso(3_000)]);
+});
+
+test("a picture of earlier lets go of what was shown, so that nothing has to move back", () => {
+  const made = world();
+  const seen = [];
+  made.playback.on("picture", () => seen.push(made.playback.drones.size));
+  made.playback.play();
+  made.tell(snapshot(0), reported("1", 500), snapshot(0));
+  assert.deepEqual(seen, [0, 2, 0, 2]);
+  assert.equal(made.playback.drones.get("1").fixes.length, 1);
+});
+
+test("of one aircraft alone nothing of others is shown", () => {
+  const made = world({ only: { droneId: "2", area: null } });
+  made.playback.play();
+  made.tell(snapshot(0), reported("1", 500), reported("2", 500), { __typename: "DroneOnline", at: iso(600), drone: row("3") });
+  assert.deepEqual([...made.playback.drones.keys()], ["2"]);
+  assert.equal(made.playback.drones.get("2").fixes.length, 2);
+});
+
+test("flights have in the past no end that they found later", () => {
+  const flight = { id: "7", startedAt: iso(0), landedAt: iso(90_000), endedAt: iso(90_000), lost: false, takeOff: null, drone: { id: "1" } };
+  const made = world();
+  made.playback.play();
+  made.tell(snapshot(0), { __typename: "FlightStarted", at: iso(0), flight });
+  assert.equal(made.playback.drones.get("1").phase, "flying");
+  made.tell({ __typename: "FlightLanded", at: iso(90_000), flight });
+  assert.equal(made.playback.drones.get("1").phase, "landed");
+  assert.equal(made.playback.drones.get("1").flightId, "7");
+  made.tell({ __typename: "FlightEnded", at: iso(90_000), flight });
+  assert.equal(made.playback.drones.get("1").flightId, null);
+  const [shown] = pastOf(snapshot(60_000, [row("1", { currentFlight: flight })]), T + 60_000).drones;
+  assert.deepEqual([shown.currentFlight.landedAt, shown.currentFlight.endedAt], [null, null]);
+});
+
+test("where the hub cannot keep up, the clock does not pretend", () => {
+  const made = world();
+  made.playback.speed = 60;
+  made.playback.play();
+  made.tell(snapshot(0), reported("1", 0));
+  made.tick = 1_000;
+  made.tell(reported("1", 58_000));
+  assert.equal(made.playback.now(), T + 60_000);
+  made.tick = 3_000;
+  made.tell(reported("1", 70_000));
+  assert.equal(made.playback.now(), T + 70_000);
+});
+
+test("what is not kept is told, and a refusal stops it where it was", () => {
+  const made = world();
+  made.playback.play();
+  made.tell({ __typename: "Gap", at: iso(0), to: "9", reason: "" }, snapshot(200_000));
+  assert.equal(made.playback.now(), T + 200_000);
+  assert.equal(made.playback.keptSince, T + 200_000);
+  made.sink.error([{ message: "Five at a time.", extensions: { code: "RATE_LIMITED" } }]);
+  assert.ok(made.playback.fault instanceof GraphQLFault);
+  assert.deepEqual([made.playback.fault.code, made.playback.state, made.playback.now()], ["RATE_LIMITED", "still", T + 200_000]);
+});
