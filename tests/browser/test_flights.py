@@ -12,7 +12,7 @@ from tests.support.npm import install
 pytestmark = [pytest.mark.browser, pytest.mark.npm]
 
 CLIENT = Path(__file__).parents[2] / "compat/clients/dashboard"
-DRONES = 6
+DRONES = 2
 PLAYS = "document.querySelector('[data-play]').dataset.play"
 PROFILES = "document.querySelector('.profiles')"
 FASTER = "document.querySelector('.replay-speed select')"
