@@ -117,7 +117,7 @@ def foot_point(pose: Pose, place: Point) -> Point:
     return local_offset(*place, pose.longitude_deg, pose.latitude_deg)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _field(column: int, row: int, seed: int) -> Field:
     random = Random(f"{seed}:field:{column}:{row}")  # noqa: S311 - nothing here is a secret
     corners = tuple(_corner(column + x, row + y, seed) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)))

@@ -176,7 +176,7 @@ def _fitting(number: str, colour: Colour, pixels: float) -> Image.Image:
     return _sprite(number, colour, halvings)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # a quarter of a megabyte each
 def _sprite(number: str, colour: Colour, halvings: int) -> Image.Image:
     if halvings:
         return _sprite(number, colour, 0).reduce(int(2**halvings))

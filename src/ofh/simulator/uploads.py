@@ -9,6 +9,7 @@ later. The controller keeps what waits over lost links and reconnects, up to `MA
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -61,15 +62,17 @@ class _Flight:
 
 
 class Darkroom:
-    """Where photos are made: one at a time, off the event loop, so that a fleet's controllers do not take all CPUs."""
+    """Where photos are made: one at a time, off the event loop, so that a fleet's controllers do not take all CPUs.
+
+    Always by the same thread: each further one would keep the memory of the largest picture that it has made.
+    """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(1)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="darkroom")
 
     async def develop(self, photo: Photo) -> bytes:
         """The file."""
-        async with self._turn:
-            return await asyncio.to_thread(photo.content)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, photo.content)
 
 
 @dataclass(kw_only=True)
