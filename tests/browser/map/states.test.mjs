@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { degreeText, graticule, stepAt } from "./map/graticule.js";
-import { ageText, labelDetail, rank, stateOf } from "./map/states.js";
-
-test("silence makes lost what was flying, and nothing else of anything else", () => {
-  assert.equal(stateOf({ phase: "flying", reportedAt: 0 }, 30_000), "flying");
-  assert.equal(stateOf({ phase: "flying", reportedAt: 0 }, 30_001), "lost");
-  for (const phase of ["landed", "lost", "offline"]) assert.equal(stateOf({ phase, reportedAt: 0 }, 1e9), phase);
-});
+import { ageText, labelDetail, rank } from "./map/states.js";
 
 test("what matters more lies above", () => {
   const plain = { isSelected: false, isAlerted: false };

@@ -1,7 +1,7 @@
 // @ts-check
 /** The workspace's own aircraft as markers: where each was seen last, its state, charge, label and alerts. */
 
-import { labelDetail, rank, staleAt, stateOf } from "./states.js";
+import { labelDetail, rank, staleAt } from "./states.js";
 
 /** @typedef {import("../model/picture.js").Picture} Fleet */
 /** @typedef {import("../model/fleet.js").Drone} Drone */
@@ -11,8 +11,8 @@ export class Aircraft {
   #fleet;
   #settings;
   #clock;
-  /** In which state each is shown. @type {Map<string, import("./states.js").StateName>} */
-  #shown = new Map();
+  /** Which are shown. @type {Set<string>} */
+  #shown = new Set();
   /** @type {Set<string>} */
   #alerted = new Set();
   /** @type {string | null} */
@@ -25,12 +25,10 @@ export class Aircraft {
     this.#fleet = fleet;
     this.#settings = settings;
     this.#clock = clock;
-    const old = setInterval(() => this.#age(), 1_000);
     this.#ends = [
       fleet.on("change", (ids) => this.#show(ids)),
       fleet.on("picture", () => this.#begin()),
       fleet.on("alerts", () => this.#alert()),
-      () => clearInterval(old),
     ];
     this.#alert();
     this.#begin();
@@ -38,7 +36,7 @@ export class Aircraft {
 
   destroy() {
     for (const end of this.#ends) end();
-    for (const id of this.#shown.keys()) this.#scene.remove(keyOf(id));
+    for (const id of this.#shown) this.#scene.remove(keyOf(id));
   }
 
   /** @param {string | null} id */
@@ -49,7 +47,7 @@ export class Aircraft {
   }
 
   #begin() {
-    for (const id of [...this.#shown.keys()]) if (!this.#fleet.drones.has(id)) this.#hide(id);
+    for (const id of [...this.#shown]) if (!this.#fleet.drones.has(id)) this.#hide(id);
     this.#show(this.#fleet.drones.keys());
   }
 
@@ -76,27 +74,14 @@ export class Aircraft {
       const drone = this.#fleet.drones.get(id);
       const fix = drone?.fixes.at(-1);
       if (drone === undefined || fix === undefined) continue;
-      const state = stateOf({ phase: drone.phase, reportedAt: fix.reportedAt }, now);
-      this.#shown.set(id, state);
-      this.#scene.put(keyOf(id), fix, this.#look(drone, fix, state, now));
+      this.#shown.add(id);
+      this.#scene.put(keyOf(id), fix, this.#look(drone, fix, now));
     }
   }
 
-  /** What only time changes. */
-  #age() {
-    const now = this.#clock.now();
-    /** @type {string[]} */
-    const changed = [];
-    for (const [id, state] of this.#shown) {
-      const drone = this.#fleet.drones.get(id);
-      const fix = drone?.fixes.at(-1);
-      if (drone && fix && stateOf({ phase: drone.phase, reportedAt: fix.reportedAt }, now) !== state) changed.push(id);
-    }
-    this.#show(changed);
-  }
-
-  /** @param {Drone} drone @param {import("../model/fleet.js").Fix} fix @param {import("./states.js").StateName} state @param {number} now @returns {import("./scene.js").Look} */
-  #look(drone, fix, state, now) {
+  /** @param {Drone} drone @param {import("../model/fleet.js").Fix} fix @param {number} now @returns {import("./scene.js").Look} */
+  #look(drone, fix, now) {
+    const state = drone.phase;
     const marks = { isSelected: drone.id === this.#selected, isAlerted: this.#alerted.has(drone.id) };
     const isOffline = state === "offline";
     const charge = drone.battery?.percent ?? null;

@@ -1,25 +1,15 @@
 // @ts-check
 /** What state an aircraft is in, how old what is known of it is, and what its label says: pure. */
 
-/** @typedef {"flying" | "landed" | "lost" | "offline"} StateName */
 /**
- * What of a drone the map looks at: how it stands by what the hub told last, and the time of its newest fix in milliseconds
- * of the hub's clock.
- * @typedef {{ phase: StateName, reportedAt: number }} Known
+ * As the hub told last. Silence alone makes nothing lost here: it may be the page's own line that is.
+ * @typedef {"flying" | "landed" | "lost" | "offline"} StateName
  */
 
-/** In flight and silent for so long: lost, as the hub has it. */
-export const LOST_MS = 30_000;
 /** Values older than this have their age beside them. */
 export const AGE_SHOWN_MS = 5_000;
 /** Older than this is grey. */
 export const STALE_MS = 15_000;
-
-/**
- * Silence turns "flying" into "lost" by itself: where nothing comes, nothing would tell of it.
- * @param {Known} known @param {number} now @returns {StateName}
- */
-export const stateOf = ({ phase, reportedAt }, now) => (phase === "flying" && now - reportedAt > LOST_MS ? "lost" : phase);
 
 /**
  * When what is so old turns grey, of `performance.now()`.
