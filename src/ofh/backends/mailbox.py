@@ -7,7 +7,7 @@ one loop.
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, TypeVar
@@ -51,6 +51,8 @@ class Mailbox(Generic[T]):
         self._missing = 0
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
+        self.taker: Callable[[T], bool] | None = None
+        """Takes an item there and then, where the reader waits for one; false: it is to be left as ever."""
         self.conflated = 0
         """Items that a newer one of the same key replaced."""
         self.dropped = 0
@@ -59,9 +61,15 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, item: T, key: Hashable = None) -> None:
-        """Leave an item; returns at once. `key` counts with LATEST only. A closed mailbox takes nothing."""
+    def put(self, item: T, key: Hashable = None, *, now: bool = False) -> None:
+        """Leave an item; returns at once. `key` counts with LATEST only. A closed mailbox takes nothing.
+
+        Args:
+            now: one of few: it may be taken there and then (`taker`).
+        """
         if self._closed:
+            return
+        if now and self.taker is not None and self._is_waited_for() and self.taker(item):
             return
         if self._policy is Policy.ALL:
             self._serial += 1
@@ -116,6 +124,9 @@ class Mailbox(Generic[T]):
                 await self._waiter
             finally:
                 self._waiter = None
+
+    def _is_waited_for(self) -> bool:
+        return not self._items and self._waiter is not None and not self._waiter.done()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -5,7 +5,7 @@ the message on the bus. An event in a body has no number of its own, the first o
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,12 +60,43 @@ class Message:
 
 def encode(events: Iterable[Event]) -> bytes:
     """A message of events that have no number."""
-    return compose(0, NEVER, EMPTY, events)
+    return compose(0, NEVER, EMPTY, list(events))
 
 
-def compose(first: int, at: datetime, body: bytes, others: Iterable[Event] = ()) -> bytes:
-    """A message of a body that was made already, and of events without a number."""
-    return b"[%d,%d,%b,%b]" % (first, micros(at), body, to_body(others))
+def compose(
+    first: int, at: datetime, body: bytes, others: Sequence[Event] = (), *, of: Sequence[FeedEvent] = ()
+) -> bytes:
+    """A message of a body that was made already, and of events without a number.
+
+    Args:
+        of: what the body was made of, so that nobody in this process need decode it.
+    """
+    data = b"[%d,%d,%b,%b]" % (first, micros(at), body, to_body(others))
+    return Encoded.of(data, first, at, of, others) if of else data
+
+
+class Encoded(bytes):
+    """The bytes of a message, which still know what they say: a bus within the process hands them on as they are."""
+
+    first: int
+    at: datetime
+    events: Sequence[FeedEvent]
+    others: Sequence[Event]
+
+    @classmethod
+    def of(
+        cls, data: bytes, first: int, at: datetime, events: Sequence[FeedEvent], others: Sequence[Event]
+    ) -> "Encoded":
+        """The bytes of these, whose numbers begin with `first`."""
+        encoded = cls(data)
+        encoded.first, encoded.at, encoded.events, encoded.others = first, at, events, others
+        return encoded
+
+    def message(self) -> Message:
+        """What they say."""
+        numbered = [replace(event, seq=seq) for seq, event in enumerate(self.events, self.first)]
+        last = self.first + len(numbered) - 1
+        return Message(first=self.first, last=last, at=self.at, numbered=numbered, others=self.others)
 
 
 def decode(data: bytes) -> Message:
@@ -74,6 +105,8 @@ def decode(data: bytes) -> Message:
     Raises:
         ValueError, TypeError, KeyError, IndexError: this is no message.
     """
+    if isinstance(data, Encoded):
+        return data.message()
     first, at, numbered, others = orjson.loads(data)
     return Message(
         first=first,

@@ -42,6 +42,8 @@ MAILBOX_CAPACITY = 20_000
 """Events (for positions: drones) that may wait for one view before it reads the database instead."""
 HOLE_S = 0.025
 """How long a message that is missing is waited for before its events are read from the database."""
+FEW = 32
+"""Events of one transaction up to which they are shown there and then; more are shown in turns."""
 RETRY_S = 1.0
 """Between two tries to read them while the database is away, or after a fault."""
 EARLY = 4 * PAGE
@@ -196,12 +198,11 @@ class WorkspaceFeed:
         self._fill()
 
     def _deliver(self, events: Sequence[Event]) -> None:
+        few = len(events) <= FEW
         for event in events:
-            boxes = self._by_key.get(event.key, ())
-            for mailbox in boxes:
-                mailbox.put(event, event.key)
-            for mailbox in self._by_kind.get(type(event), ()):
-                mailbox.put(event, event.key)
+            # Copied: whoever takes an event there and then may leave.
+            for mailbox in (*self._by_key.get(event.key, ()), *self._by_kind.get(type(event), ())):
+                mailbox.put(event, event.key, now=few)
 
     # The order
 

@@ -54,6 +54,25 @@ class Watch(Generic[T]):
         """The newest item of each device as far as `changes` has shown it."""
         return list(self.known.values())
 
+    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[list[T]], None]) -> None:
+        """Have items shown there and then instead of by `changes`, as long as nothing waits there, and nothing is to
+        be conflated: so an event costs no turn of a task.
+
+        Args:
+            is_ready: whether it can be shown now.
+        """
+        if self.interval:
+            return
+
+        def take(event: Event | Interrupted) -> bool:
+            if isinstance(event, Interrupted) or not is_ready():
+                return False
+            if (item := self._sift(event)) is not None:
+                show([item])
+            return True
+
+        self.mailbox.taker = take
+
     async def changes(self) -> AsyncIterator[list[T]]:
         """What is newer than what was shown before; ends when the feed does."""
         while True:
@@ -67,22 +86,31 @@ class Watch(Generic[T]):
                 await asyncio.sleep(self.interval.total_seconds())
 
     async def _newer(self, batch: Sequence[Event | Interrupted | Lagged]) -> list[T]:
-        candidates: list[T] = []
+        newer: list[T] = []
         for event in batch:
             if isinstance(event, Interrupted | Lagged):
-                candidates.extend(await self._patiently())
-            elif (accepted := self.accept(event)) is not None:
-                candidates.append(accepted)
-            elif self._is_newer(event):
-                self.known.pop(event.key, None)  # it was shown and has left the view
-                self.left[event.key] = event.at
-        newer: list[T] = []
-        for item in candidates:
-            if self._is_newer(item):
-                self.known[item.key] = item
-                self.left.pop(item.key, None)
+                newer += [item for item in await self._patiently() if self._note(item)]
+            elif (item := self._sift(event)) is not None:
                 newer.append(item)
         return newer
+
+    def _sift(self, event: Event) -> T | None:
+        """What an event shows that was not shown yet."""
+        accepted = self.accept(event)
+        if accepted is not None:
+            return accepted if self._note(accepted) else None
+        if self._is_newer(event):
+            self.known.pop(event.key, None)  # it was shown and has left the view
+            self.left[event.key] = event.at
+        return None
+
+    def _note(self, item: T) -> bool:
+        """Whether an item is newer than what was shown; from now on it is what was."""
+        if not self._is_newer(item):
+            return False
+        self.known[item.key] = item
+        self.left.pop(item.key, None)
+        return True
 
     def _is_newer(self, item: Item) -> bool:
         held = self.known.get(item.key)

@@ -68,7 +68,7 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
         for begin, body in zip(range(first, last + 1, PIECE), bodies, strict=True):
             piece = feed.Piece(first=begin, last=min(begin + PIECE - 1, last), at_us=at_us, body=body)
             await feed.append(database, client, workspace_id, piece)
-        news[workspace_id] = compose(first, from_micros(at_us), joined(bodies), others)
+        news[workspace_id] = compose(first, from_micros(at_us), joined(bodies), others, of=numbered)
         rows += [
             (workspace_id, seq, *_row(event))
             for seq, event in enumerate(numbered, first)

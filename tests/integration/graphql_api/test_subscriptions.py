@@ -6,7 +6,7 @@ from ofh.domain.actors import Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.event_json import encode
 from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event
-from ofh.services.feed import channel
+from ofh.services.feed import FEW, channel
 from tests.integration.graphql_api.gallery import Gallery, refusal, watch
 from tests.integration.graphql_api.world import Api, World, later, make_drone
 
@@ -209,3 +209,23 @@ async def test_the_callers_role_and_oneself_are_shown_to_each_as_they_are(
         assert [member["user"]["email"] for member in workspace["members"] if member["user"]["email"]] == [own]
         shown = {member["email"] for member in workspace["members"]} - {None}
         assert shown == ({own} if role is Role.MEMBER else {f"{name.lower()}@example.com" for name in Role})
+
+
+async def test_few_events_are_shown_at_once_and_many_in_turns_and_none_overtakes_another(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    plain = "subscription ($id: ID!) { dronePosition(droneId: $id) { position { latitude } } }"
+    readers = [
+        await watch(api, gallery, world.member, query, id=str(world.drone.id)) for query in (plain, DRONE_POSITION)
+    ]
+    for reader in readers:
+        await reader.next()
+    await gallery.stand()
+    number = 0
+    for some in (1, 2, FEW + 8, 1, 1, FEW + 1, 2):
+        told = [positioned(world, later(n + 1), n + 1) for n in range(number, number + some)]
+        number += some
+        await happen(api, world, *told)
+    for reader in readers:
+        found = [(await reader.next())["dronePosition"]["position"]["latitude"] for _ in range(number)]
+        assert found == [n + 1 for n in range(number)]

@@ -80,3 +80,24 @@ async def test_closing_wakes_the_reader() -> None:
     box.close()
     with pytest.raises(MailboxClosed):
         await reader
+
+
+async def test_what_may_be_taken_at_once_is_taken_only_while_the_reader_waits_and_nothing_else_does() -> None:
+    box: Mailbox[int] = Mailbox(Policy.ALL, 10)
+    taken: list[int] = []
+
+    def take(item: int) -> bool:
+        taken.append(item)
+        return item != 3
+
+    box.taker = take
+    box.put(1, now=True)  # nobody waits yet
+    assert await box.take() == [1]
+    reader = asyncio.create_task(box.take())
+    await asyncio.sleep(0)
+    box.put(2, now=True)
+    box.put(3, now=True)  # refused, so it is left, and what comes now comes behind it
+    box.put(4, now=True)
+    box.put(5)
+    assert taken == [2, 3]
+    assert await reader == [3, 4, 5]

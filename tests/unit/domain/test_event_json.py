@@ -124,6 +124,14 @@ def test_bodies_are_joined_and_read_in_part(events: list[FeedEvent], size: int, 
     assert from_body(body, 3, since, upto) == [event for event in numbered if since <= event.seq <= upto]
 
 
+@given(st.lists(_feed_events, min_size=1, max_size=4), st.lists(_others, max_size=2), _ids, _times)
+def test_what_is_handed_on_within_the_process_says_what_its_bytes_say(
+    events: list[FeedEvent], others: list[Event], first: int, at: datetime
+) -> None:
+    handed = compose(first, at, to_body(events), others, of=events)
+    assert decode(handed) == decode(bytes(handed))
+
+
 def test_a_kind_of_a_newer_version_keeps_its_number() -> None:
     came, went = (PresenceChanged(workspace_id=1, drone_id=2, at=START, online=online) for online in (True, False))
     body = json.dumps([json.loads(to_body([came]))[0], ["warp", 1], json.loads(to_body([went]))[0]]).encode()

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from weakref import WeakValueDictionary
 
 from ofh.domain.errors import HubError
@@ -43,6 +43,14 @@ class Watch(Protocol):
 
     def changes(self) -> AsyncIterator[list[Any]]:
         """Batches of newer items, paced by the watch itself."""
+
+
+@runtime_checkable
+class AtOnce(Protocol):
+    """A watch that can show what is new in the turn in which it comes."""
+
+    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[list[Any]], None]) -> None:
+        """Show by this call what would else come by `changes`, whenever it is ready."""
 
 
 def as_it_is(item: Any) -> Any:
@@ -167,6 +175,8 @@ class Group:
             async with self.join.open() as watch:
                 self._watch = watch
                 self._greet()
+                if isinstance(watch, AtOnce):
+                    watch.show_at_once(self._is_ready, self._deliver_now)
                 async for batch in watch.changes():
                     await self._deliver(batch)
             self._end(None)
@@ -254,6 +264,33 @@ class Group:
         finally:
             self._delivering = False
         self._greet()
+
+    def _is_ready(self) -> bool:
+        """Whether a batch could be shown in this very turn: nothing is being shown, and nobody has just come."""
+        idle = not self._delivering and self._greeting is None and not self._fresh and not self._waiting
+        return idle and self._renderer.is_plain
+
+    def _deliver_now(self, batch: list[Any]) -> None:
+        """As `_deliver`, where `_is_ready` said so."""
+        try:
+            bodies = self._render(batch)
+            if isinstance(bodies, list):
+                if not self._promote():
+                    self._send(self._members, bodies)
+            else:  # this one is not plain after all; what comes next waits for it
+                self._greeting = self._fanout.spawn(self._send_later(bodies))
+        except Exception as fault:  # noqa: BLE001 - whoever tells is not to pay for what the group cannot do
+            self._fail(fault)
+
+    async def _send_later(self, rendering: Awaitable[list[bytes]]) -> None:
+        try:
+            bodies = await rendering
+            self._greeting = None
+            if not self._promote():
+                self._send(self._members, bodies)
+            self._greet()
+        except Exception as fault:  # noqa: BLE001 - the outermost of this task
+            self._fail(fault)
 
     def _apart(self, batch: list[Any]) -> list[tuple[list[Any], list[Member]]]:
         """Members that were given a state which holds some of the batch already, by what is new to them."""

@@ -58,6 +58,11 @@ class Renderer:
         self._faults: Faults = {}
 
     @property
+    def is_plain(self) -> bool:
+        """Rendering takes a few calls of Python and no waiting, for most events at least."""
+        return self._project is not None
+
+    @property
     def is_personal(self) -> bool:
         """What it renders depends on who reads, and it renders for nobody in particular."""
         return self.reader is None and self.operation.name in self.operation.document.personal

@@ -6,7 +6,7 @@ Whatever may never have been reported is nullable.
 
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import strawberry
 
@@ -134,6 +134,7 @@ TELEMETRY = {
     "storage_total": Property.STORAGE_TOTAL,
 }
 """Field of `Telemetry` → the property that it shows."""
+_TOLD = frozenset(TELEMETRY.values())
 
 
 def position_of(fix: devices.Fix, at: datetime) -> Position:
@@ -154,11 +155,25 @@ def battery_of(battery: devices.Battery, at: datetime) -> Battery:
 
 def telemetry_of(state: DeviceState) -> Telemetry | None:
     """What else a state holds; None where it holds nothing of it."""
-    held = {field: stamped for field, name in TELEMETRY.items() if (stamped := state.get(name)) is not None}
-    if not held:
-        return None
-    values: dict[str, Any] = dict.fromkeys(TELEMETRY) | {field: stamped.value for field, stamped in held.items()}
-    return Telemetry(**values, reported_at=max(stamped.at for stamped in held.values()))
+    return None if _TOLD.isdisjoint(state.properties) else cast(Telemetry, _Told(state))
+
+
+class _Told:
+    """A state as `Telemetry`, of which only that is looked up which somebody selects: it comes with every position."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: DeviceState) -> None:
+        self._state = state
+
+    def __getattr__(self, field: str) -> Any:
+        if field == "reported_at":
+            return max(held.at for name in _TOLD if (held := self._state.get(name)) is not None)
+        name = TELEMETRY.get(field)
+        if name is None:
+            raise AttributeError(field)
+        held = self._state.get(name)
+        return None if held is None else held.value
 
 
 def last_position(state: DeviceState) -> Position | None:
