@@ -138,6 +138,9 @@ class Connections:
         """
         row = await self._managed(actor, connection_id)
         async with self._database.transaction():
+            # In the order in which the recorder takes them: the deletion, which touches both, would take drones first.
+            await RemoteController.filter(connection_id=row.id).order_by("id").select_for_update(no_key=True)
+            await Drone.filter(connection_id=row.id).order_by("id").select_for_update(no_key=True)
             if not await Connection.filter(id=row.id).delete():
                 raise gone("connection")
             await self._record(actor, Event.CONNECTION_DELETED, row)

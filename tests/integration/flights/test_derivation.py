@@ -151,7 +151,7 @@ async def test_silence_is_found_by_a_hub_that_was_started_meanwhile(database: Da
     await wait_until(later, 607)
     flight = await Flight.get()
     assert (flight.phase, flight.landed_at, after(flight.ended_at)) == ("ended", None, 2)
-    assert (await journal(workspace_id))[-1] == (4, "FLIGHT_ENDED", 2)
+    assert (await journal(workspace_id))[-1][1:] == ("FLIGHT_ENDED", 2)
 
 
 async def test_a_landed_aircraft_that_goes_offline_has_ended_its_flight(bench: FleetBench, workspace_id: int) -> None:
@@ -296,10 +296,10 @@ async def test_a_flight_that_nothing_is_known_of_any_more_ends_where_another_one
     await fly(bench, 20, 22, 30)
     flights = await Flight.all().order_by("id")
     assert [(after(flight.started_at), after(flight.ended_at)) for flight in flights] == [(0, 10), (20, None)]
-    assert (await journal(workspace_id))[1:] == [
-        (2, "FLIGHT_STARTED", 0),
-        (3, "FLIGHT_ENDED", 10),
-        (4, "FLIGHT_STARTED", 20),
+    assert [(kind, at) for _, kind, at in (await journal(workspace_id))[1:]] == [
+        ("FLIGHT_STARTED", 0),
+        ("FLIGHT_ENDED", 10),
+        ("FLIGHT_STARTED", 20),
     ]
     assert bench.counts.drops == {}
 
