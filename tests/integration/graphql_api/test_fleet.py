@@ -68,15 +68,16 @@ def seq(cursor: str, world: World) -> int:
 def moved(world: World, second: float, latitude: float, drone: Drone | None = None) -> DronePositioned:
     """A drone's report of where it is; where it was is what its row says."""
     found = drone or world.drone
+    at = later(second + 0.001)  # behind what the row says already
     fix = Fix(longitude_deg=8.5, latitude_deg=latitude, height_m=520)
     held = DeviceState.from_json(found.state)
-    state = held.merge(Report(at=later(second), values={Property.FIX: fix}))
+    state = held.merge(Report(at=at, values={Property.FIX: fix}))
     before = held.get(Property.FIX)
     found.state = state.to_json()
     return DronePositioned(
         workspace_id=found.workspace_id,
         drone_id=found.id,
-        at=later(second),
+        at=at,
         fix=fix,
         state=state,
         came_from=before.value if before is not None and isinstance(before.value, Fix) else None,
