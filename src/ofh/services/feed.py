@@ -197,8 +197,8 @@ class WorkspaceFeed:
             mailbox.put(interrupted, "interrupted")
         self._fill()
 
-    def _deliver(self, events: Sequence[Event]) -> None:
-        few = len(events) <= FEW
+    def _deliver(self, events: Sequence[Event], *, late: bool = False) -> None:
+        few = len(events) <= FEW and not late
         for event in events:
             # Copied: whoever takes an event there and then may leave.
             for mailbox in (*self._by_key.get(event.key, ()), *self._by_kind.get(type(event), ())):
@@ -236,8 +236,12 @@ class WorkspaceFeed:
             if message.last > self.head:
                 self._accept(message)
 
-    def _accept(self, message: Message) -> None:
-        """Tell the events that come next."""
+    def _accept(self, message: Message, *, late: bool = False) -> None:
+        """Tell the events that come next.
+
+        Args:
+            late: one of many that are read where they are stored.
+        """
         events = [event for event in message.numbered if event.seq > self.head]
         for event in events:
             if page_of(event.seq) != page_of(self._tail_begins):
@@ -247,7 +251,7 @@ class WorkspaceFeed:
         if page_of(self.head) != page_of(self._tail_begins):  # by events that this version does not know
             self._turn_page(self.head)
         self._wake()
-        self._deliver(events)
+        self._deliver(events, late=late)
 
     def _wake(self) -> None:
         """Have those look who wait for a higher number."""
@@ -296,14 +300,14 @@ class WorkspaceFeed:
                 await asyncio.sleep(RETRY_S)
                 continue
             for piece in pieces:
+                await asyncio.sleep(0)  # others have their turns; what is told meanwhile is told once
                 if piece.last <= self.head:
                     continue
                 if piece.first > self.head + 1:
                     self._lose(piece.first - 1)
                 numbered = from_body(piece.body, piece.first)
-                self._accept(
-                    Message(first=piece.first, last=piece.last, at=from_micros(piece.at_us), numbered=numbered)
-                )
+                message = Message(first=piece.first, last=piece.last, at=from_micros(piece.at_us), numbered=numbered)
+                self._accept(message, late=True)
             self._take_early()
             if self.head < last and not pieces:
                 self._lose(last)
@@ -316,8 +320,8 @@ class WorkspaceFeed:
 
     # Followers
 
-    async def beyond(self, seq: int) -> int:
-        """Wait until there is an event of a higher number; the number of the newest one.
+    async def beyond(self, seq: int) -> None:
+        """Wait until there is an event of a higher number.
 
         Raises:
             HubError: UNAVAILABLE, the feed has come to its end.
@@ -326,7 +330,6 @@ class WorkspaceFeed:
             if self.is_over:
                 raise over()
             await self._moved.wait()
-        return self.head
 
     async def read(self, after: int) -> Stretch:
         """The events behind a number, to the end of its page at the most; at least one number where there is one.
