@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ofh.domain.link_steps import HINTS, NEXT
 from ofh.edges.dashboard.page import FLEET_CLIENT, MODULES, STATIC, Dashboard
 from ofh.edges.graphql.client.files import PATH
 
@@ -86,3 +87,13 @@ def test_the_fleets_client_is_where_the_page_imports_it_from() -> None:
 
 def test_each_start_serves_the_same_prefix() -> None:
     assert Dashboard().prefix == Dashboard().prefix
+
+
+def test_the_doctors_words_in_english_are_those_of_the_hub() -> None:
+    """They stand in the page's messages too, beside their translations; here they are held together."""
+    words = json.loads((STATIC / "i18n/en.json").read_text("utf-8"))
+    problems = {f"problem.{problem.value.lower()}": hint for problem, hint in HINTS.items()}
+    steps = {f"step_next.{step.value.lower()}": hint for step, hint in NEXT.items()}
+    for key, hint in (problems | steps).items():
+        assert words[key] == hint.replace("`", ""), key
+    assert {key for key in words if key.startswith(("problem.", "step_next."))} == problems.keys() | steps.keys()

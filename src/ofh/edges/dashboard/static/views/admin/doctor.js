@@ -120,7 +120,7 @@ export function summary({ state, steps }) {
 /** What is wrong and what to do, or what brings the step about; in the hub's words where this page has none. @param {Step} step */
 function advice({ name, problem, hint }) {
   const key = problem ? `problem.${problem.toLowerCase()}` : `step_next.${name.toLowerCase()}`;
-  const words = problem ? t(`problem.${problem.toLowerCase()}`) : t(`step_next.${name.toLowerCase()}`);
+  const words = t(key);
   return words === key ? hint : words;
 }
 
