@@ -6,12 +6,15 @@ A resolver asks who is there first and reads its arguments second, so that a str
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import strawberry
 
 from ofh.domain import areas
 from ofh.domain.errors import bad_input
+from ofh.domain.events import EventKind
+from ofh.domain.feed import Choice
 
 T = TypeVar("T")
 
@@ -98,3 +101,13 @@ class Area:
         if self.south > self.north:
             raise bad_input(f"{field}.south", "South must not lie above north.")
         return areas.Area(west_deg=self.west, south_deg=self.south, east_deg=self.east, north_deg=self.north)
+
+
+def choice_of(kinds: Sequence[EventKind] | None, area: Area | None) -> Choice:
+    """Which events of a feed `kinds` and `area` ask for, each left out, null or given.
+
+    Raises:
+        HubError: BAD_INPUT, no area on the globe.
+    """
+    wanted = chosen(kinds, None)
+    return Choice(kinds=None if wanted is None else frozenset(wanted), area=area.checked("area") if area else None)

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.events import EventKind
-from ofh.domain.feed import Choice
 from ofh.services.steering import steering_name
 
-from .arguments import Area, chosen, given, number
+from .arguments import Area, choice_of, chosen, given, number
 from .fields import field, subscription
 from .mutations.base import mutation
 from .replaying import Play
@@ -87,10 +86,8 @@ class ReplaySubscriptions:
         ] = strawberry.UNSET,
     ) -> AsyncGenerator[FleetEvent, None]:
         actor = info.context.require_actor()
-        found, wanted, called = number(workspace_id, "workspaceId"), chosen(kinds, None), chosen(name, None)
-        choice = Choice(
-            kinds=None if wanted is None else frozenset(wanted), area=area.checked("area") if area else None
-        )
+        found, called = number(workspace_id, "workspaceId"), chosen(name, None)
+        choice = choice_of(kinds, area)
         if called is not None:
             steering_name(called)
         replays = info.context.services.replays

@@ -14,13 +14,13 @@ import strawberry
 
 from ofh.domain.errors import gone
 from ofh.domain.events import EventKind
-from ofh.domain.feed import Choice, Delivery
+from ofh.domain.feed import Delivery
 from ofh.domain.traffic import Box, Sighting
 from ofh.services.media_watch import Uploaded, analysed, uploads
 from ofh.services.pages import read_feed_cursor
 from ofh.services.steering import steering_name
 
-from .arguments import Area, chosen, number, within
+from .arguments import Area, choice_of, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
 from .following import Follow, Place
@@ -231,13 +231,11 @@ class Subscription(ReplaySubscriptions):
     ) -> AsyncGenerator[FleetEvent, None]:
         actor = info.context.require_actor()
         found = number(workspace_id, "workspaceId")
-        cursor, wanted, name = chosen(after, None), chosen(kinds, None), chosen(view, None)
+        cursor, name = chosen(after, None), chosen(view, None)
         place = Place()
         if cursor is not None:
             place = Place(seq=read_feed_cursor(cursor, found), is_claim=True, tells_caught_up=True)
-        choice = Choice(
-            kinds=None if wanted is None else frozenset(wanted), area=area.checked("area") if area else None
-        )
+        choice = choice_of(kinds, area)
         how, every = chosen(delivery, Delivery.LATEST), _interval(interval, POSITIONS_INTERVAL_MS)
         if name is not None:
             steering_name(name, "view")
