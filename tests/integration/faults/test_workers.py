@@ -82,10 +82,10 @@ async def always_ready(hub: HubProcess) -> None:
     """Ask by a new connection each time, as many clients would."""
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)  # never refused
-        writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        # A process that stops may close a connection whose request comes very late.
-        with contextlib.suppress(ConnectionError):
-            status = await reader.readline()
-            assert status in (b"HTTP/1.1 200 OK\r\n", b"")
-        writer.close()
+        with contextlib.closing(writer):  # also where the test is done in the middle of an answer
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            # A process that stops may close a connection whose request comes very late.
+            with contextlib.suppress(ConnectionError):
+                status = await reader.readline()
+                assert status in (b"HTTP/1.1 200 OK\r\n", b"")
         await asyncio.sleep(0.05)

@@ -17,15 +17,17 @@ const DAY_MS = 86_400_000;
 
 export class Tokens {
   #context;
+  #reading;
   #form;
-  /** @type {Token[]} */
-  #list = [];
+  /** `null` while it is read. @type {Token[] | null} */
+  #list = null;
 
   /** @param {import("../../app.js").Context} context */
   constructor(context) {
     this.#context = context;
     this.#form = new Form(context.units, context.update);
-    void this.#form.run(async () => {
+    this.#reading = new Form(context.units, context.update);
+    void this.#reading.run(async () => {
       const { me } = await query(`{ me { accessTokens { ${FIELDS} } } }`);
       this.#list = me?.accessTokens ?? [];
     });
@@ -35,18 +37,24 @@ export class Tokens {
     return html`<section class="part">
       <h2>${t("tokens.title")}</h2>
       <p class="lead">${t("tokens.text")}</p>
-      ${this.#list.length ? this.#table() : html`<p class="aside under">${t("tokens.none")}</p>`}
+      ${this.#reading.line} ${this.#list === null ? nothing : this.#listed(this.#list)}
+    </section>`;
+  }
+
+  /** @param {Token[]} list */
+  #listed(list) {
+    return html`${list.length ? this.#table(list) : html`<p class="aside under">${t("tokens.none")}</p>`}
       <form class="inline" @submit=${this.#form.sent(this.#make)}>
         <label class="field"><span>${t("tokens.name")}</span><input name="name" required maxlength="100" autocomplete="off" placeholder=${t("tokens.example")} /></label>
         <label class="field"><span>${t("tokens.span")}</span>
           <select name="days">${SPANS.map((days) => html`<option value=${days}>${days ? t("tokens.days", { n: days }) : t("tokens.forever")}</option>`)}</select></label>
         <button class="button" aria-busy=${this.#form.isBusy}>${t("tokens.make")}</button>
       </form>
-      ${this.#form.line}
-    </section>`;
+      ${this.#form.line}`;
   }
 
-  #table() {
+  /** @param {Token[]} list */
+  #table(list) {
     const { units } = this.#context;
     const moment = (/** @type {string | null} */ time, /** @type {string} */ none) => (time ? html`<time datetime=${time} title=${units.utc(time)}>${units.moment(time)}</time>` : none);
     return html`<table class="table">
@@ -55,7 +63,7 @@ export class Tokens {
       </thead>
       <tbody>
         ${repeat(
-          this.#list,
+          list,
           ({ id }) => id,
           (token) => html`<tr>
             <td><strong>${token.name}</strong></td>
@@ -73,7 +81,7 @@ export class Tokens {
     const document = `mutation Make($name: String!, $expiresAt: DateTime) { createAccessToken(name: $name, expiresAt: $expiresAt) { accessToken { ${FIELDS} } token } }`;
     const expiresAt = Number(days) ? new Date(this.#context.clock.now() + Number(days) * DAY_MS).toISOString() : null;
     const { createAccessToken } = await query(document, { name, expiresAt });
-    this.#list = [...this.#list, createAccessToken.accessToken];
+    this.#list = [...(this.#list ?? []), createAccessToken.accessToken];
     form.reset();
     show(String(name), createAccessToken.token);
   };
@@ -83,7 +91,7 @@ export class Tokens {
     if (!(await ask({ title: t("tokens.revoke_title", { name }), text: t("tokens.revoke_text"), action: t("tokens.revoke"), isDestructive: true }))) return;
     await this.#form.run(async () => {
       await query("mutation Revoke($id: ID!) { revokeAccessToken(id: $id) }", { id });
-      this.#list = this.#list.filter((token) => token.id !== id);
+      this.#list = (this.#list ?? []).filter((token) => token.id !== id);
     });
   }
 }
