@@ -263,7 +263,7 @@ class Hub:
             processes=settings.workers,
             more={COVERAGE: self.coverages},
         )
-        self.alerts = Alerts(self.database, self.people.access, self.people.control, clock=now)
+        self.alerts = Alerts(self.database, self.bus, self.people.access, self.people.control, self.metrics, clock=now)
         self.alert_rules = AlertRules(
             self.database,
             self.bus,

@@ -103,7 +103,13 @@ class FleetBench:
         self.audit = Audit(clock=lambda: self.now)
         self.control = Control(self.bus)
         self.alerts = Alerts(
-            database, Access(self.audit), self.control, clock=lambda: self.now, monotonic=lambda: self.ticks
+            database,
+            self.bus,
+            Access(self.audit),
+            self.control,
+            self.counts,
+            clock=lambda: self.now,
+            monotonic=lambda: self.ticks,
         )
         self.derivation = Derivation(database, self.bus, self.alerts, self.counts, lambda: self.now)
         self.recorder = Recorder(database, self.bus, self.derivation, self.counts)

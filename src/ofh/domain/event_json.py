@@ -19,6 +19,7 @@ from .events import (
     ControllerPresenceChanged,
     CoverageChanged,
     DronePositioned,
+    DroneRenamed,
     Event,
     EventKind,
     FeedEvent,
@@ -173,6 +174,8 @@ def _to_json(event: Event) -> list[Any]:
             return ["row", event.workspace_id, micros(event.at), event.row_id, event.table]
         case PresenceChanged():
             return ["presence", event.workspace_id, micros(event.at), event.drone_id, event.online]
+        case DroneRenamed():
+            return ["renamed", event.workspace_id, micros(event.at), event.drone_id, None]
         case FlightChanged():
             return ["flight", event.workspace_id, micros(event.at), event.drone_id, [event.flight_id, event.kind]]
         case AlertChanged():
@@ -252,6 +255,7 @@ _READ: dict[str, Callable[[dict[str, Any], Any, Any, int], Event | None]] = {
     "link_step": lambda common, subject, body, seq: LinkStepChanged(**common, connection_id=subject),
     "row": lambda common, subject, body, seq: RowChanged(**common, table=Table(body), row_id=subject),
     "presence": lambda common, subject, body, seq: PresenceChanged(**common, drone_id=subject, online=body, seq=seq),
+    "renamed": lambda common, subject, body, seq: DroneRenamed(**common, drone_id=subject, seq=seq),
     "flight": _flight,
     "alert": _alert,
     "media": lambda common, subject, body, seq: MediaUploaded(

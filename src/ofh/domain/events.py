@@ -24,10 +24,12 @@ class EventKind(StrEnum):
     REMOTE_CONTROLLER_OFFLINE = "REMOTE_CONTROLLER_OFFLINE"
     DRONE_ONLINE = "DRONE_ONLINE"
     DRONE_OFFLINE = "DRONE_OFFLINE"
+    DRONE_RENAMED = "DRONE_RENAMED"
     FLIGHT_STARTED = "FLIGHT_STARTED"
     FLIGHT_LANDED = "FLIGHT_LANDED"
     FLIGHT_ENDED = "FLIGHT_ENDED"
     ALERT_RAISED = "ALERT_RAISED"
+    ALERT_ACKNOWLEDGED = "ALERT_ACKNOWLEDGED"
     ALERT_CLEARED = "ALERT_CLEARED"
     MEDIA_UPLOADED = "MEDIA_UPLOADED"
     MEDIA_ANALYSED = "MEDIA_ANALYSED"
@@ -127,6 +129,27 @@ class PresenceChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DroneRenamed:
+    """A member gave a drone another name."""
+
+    workspace_id: int
+    drone_id: int
+    at: datetime
+    """By the hub's clock."""
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.DRONE_RENAMED
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("renamed", self.drone_id, self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlightChanged:
     """A flight started, landed or ended."""
 
@@ -146,7 +169,7 @@ class FlightChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChanged:
-    """An alert was raised or cleared by itself."""
+    """An alert was raised, acknowledged by a member or cleared by itself."""
 
     workspace_id: int
     drone_id: int
@@ -337,7 +360,9 @@ class RowChanged:
         return ("row", table, row_id)
 
 
-KeptEvent = PresenceChanged | FlightChanged | AlertChanged | MediaUploaded | MediaAnalysed | CoverageChanged
+KeptEvent = (
+    PresenceChanged | DroneRenamed | FlightChanged | AlertChanged | MediaUploaded | MediaAnalysed | CoverageChanged
+)
 """What stands in the workspace's journal."""
 FeedEvent = DronePositioned | BatteryReported | ControllerPositioned | ControllerPresenceChanged | KeptEvent
 """What stands in the workspace's feed: numbered, and kept as long as the feed is."""

@@ -69,7 +69,7 @@ class PastState:
                 case "alert":
                     if body[1] == EventKind.ALERT_RAISED:
                         self.alerts[body[0]] = subject
-                    else:
+                    elif body[1] == EventKind.ALERT_CLEARED:
                         self.alerts.pop(body[0], None)
 
     def take_body(self, body: bytes, begin: int, end: int) -> None:

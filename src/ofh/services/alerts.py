@@ -1,4 +1,4 @@
-"""Raises alerts, clears them, shows them, and lets members acknowledge them.
+"""Raises alerts, clears them, shows them, and lets members acknowledge them, which others are told.
 
 Judging is part of whatever changes a drone: the recorder, a topology and the sweepers call `judge` in their own
 transaction, so an alert is stored with the report that called for it, or not at all. What stands is in the database
@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from tortoise.expressions import Q
 
+from ofh.backends.ports import Bus
 from ofh.domain.actors import Action, Actor
 from ofh.domain.alerts import (
     AlertKind,
@@ -32,17 +33,20 @@ from ofh.domain.alerts import (
 )
 from ofh.domain.devices import micros
 from ofh.domain.errors import HubError, gone
-from ofh.domain.events import AlertChanged, EventKind
+from ofh.domain.events import AlertChanged, Event, EventKind
 from ofh.domain.flights import Phase
 from ofh.domain.neighbours import Grid, boxes_around
 from ofh.domain.outlines import Outline
 from ofh.store import alerts as store
+from ofh.store import bulk, journal
 from ofh.store.alerts import NewAlert, OpenAlert
 from ofh.store.database import Database
 from ofh.store.models import Alert, AlertRule
 
 from .access import Access
+from .announcing import publish
 from .control import Control
+from .counters import Counters
 from .pages import Page, behind, page_of, page_size, read_cursor
 
 RULES_AGE = timedelta(seconds=30)
@@ -79,14 +83,18 @@ class Alerts:
     def __init__(
         self,
         database: Database,
+        bus: Bus,
         access: Access,
         control: Control,
+        counters: Counters,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._bus = bus
         self._access = access
+        self._counters = counters
         self._clock = clock
         self._monotonic = monotonic
         self._rules: dict[int, tuple[Rule, ...]] = {}
@@ -166,7 +174,7 @@ class Alerts:
         return page_of(found, size, key, lambda row: (micros(row.raised_at), row.id), count)
 
     async def acknowledge(self, actor: Actor, alert_id: int) -> Alert:
-        """Note that a member has seen an alert; who was first, stays.
+        """Note that a member has seen an alert, and tell it; who was first, stays.
 
         Raises:
             HubError: GONE, FORBIDDEN.
@@ -175,12 +183,28 @@ class Alerts:
         if row is None:
             raise gone("alert")
         await self._access.require(actor, Action.ACKNOWLEDGE_ALERTS, row.workspace_id, what="alert")
-        await Alert.filter(id=row.id, acknowledged_at__isnull=True).update(
-            acknowledged_at=self._clock(), acknowledged_by_id=actor.user_id or None
-        )
-        acknowledged = await Alert.get_or_none(id=row.id)
-        if acknowledged is None:
-            raise gone("alert")
+        now = self._clock()
+        news: journal.News = {}
+        async with self._database.transaction() as client:
+            # As whoever judges: the drone, its alerts, the journal. So nobody waits in a circle.
+            await bulk.lock_devices(self._database, client, "drones", [row.drone_id])
+            is_first = await Alert.filter(id=row.id, acknowledged_at__isnull=True).update(
+                acknowledged_at=now, acknowledged_by_id=actor.user_id or None
+            )
+            acknowledged = await Alert.get_or_none(id=row.id)
+            if acknowledged is None:
+                raise gone("alert")
+            if is_first:
+                told = AlertChanged(
+                    workspace_id=row.workspace_id,
+                    drone_id=row.drone_id,
+                    alert_id=row.id,
+                    kind=EventKind.ALERT_ACKNOWLEDGED,
+                    at=now,
+                )
+                events: dict[int, list[Event]] = {row.workspace_id: [told]}
+                news = await journal.append(self._database, client, events, now)
+        await publish(self._bus, news, self._counters)
         return acknowledged
 
     def _told(self, message: Mapping[str, Any]) -> None:

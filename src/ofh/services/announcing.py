@@ -30,7 +30,7 @@ async def publish(bus: Bus, news: Mapping[int, bytes], counters: Counters) -> No
 
 
 class RowNews:
-    """Tells that rows of a workspace are not what they were; for what has no event of its own.
+    """Tells that rows of a workspace are not what they were.
 
     Args:
         clock: the hub's time, UTC.
@@ -40,6 +40,10 @@ class RowNews:
         self._bus = bus
         self._counters = counters
         self._clock = clock
+
+    async def publish(self, news: Mapping[int, bytes]) -> None:
+        """Tell what the journal has numbered, and that is committed."""
+        await publish(self._bus, news, self._counters)
 
     async def changed(self, workspace_id: int, *rows: tuple[Table, int]) -> None:
         """These rows were changed or deleted, and that is committed."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import bad_input, gone
-from ofh.domain.events import Table
+from ofh.domain.events import DroneRenamed, Event, RowChanged, Table
 from ofh.domain.tracks import PathPoint, TrackPoint
-from ofh.store import history
+from ofh.store import bulk, history, journal
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController
 from ofh.store.outlines import Span, outlines
@@ -56,7 +56,7 @@ class Fleet:
         return await Drone.get_or_none(workspace_id=workspace_id, serial_number=serial_number)
 
     async def rename_drone(self, actor: Actor, drone_id: int, name: str) -> Drone:
-        """Give a drone the name that people call it by.
+        """Give a drone the name that people call it by, and tell it.
 
         Raises:
             HubError: GONE, FORBIDDEN, BAD_INPUT.
@@ -66,10 +66,22 @@ class Fleet:
         if row is None:
             raise gone("drone")
         await self._access.require(actor, Action.NAME_DRONES, row.workspace_id, what="drone")
-        row.name = checked
-        await row.save(update_fields=["name"])
+        now = self._clock()
+        news: journal.News = {}
+        async with self._database.transaction() as client:
+            held = await bulk.lock_devices(self._database, client, "drones", [row.id])
+            if not held:
+                raise gone("drone")
+            row.name = checked
+            if held[row.id].name != checked:
+                await row.save(update_fields=["name"])
+                events: list[Event] = [
+                    DroneRenamed(workspace_id=row.workspace_id, drone_id=row.id, at=now),
+                    RowChanged(workspace_id=row.workspace_id, table=Table.DRONE, row_id=row.id, at=now),
+                ]
+                news = await journal.append(self._database, client, {row.workspace_id: events}, now)
         if self._news is not None:
-            await self._news.changed(row.workspace_id, (Table.DRONE, row.id))
+            await self._news.publish(news)
         return row
 
     async def serials(self, drone_ids: Iterable[int]) -> dict[int, str]:

@@ -14,6 +14,7 @@ from ofh.domain.event_json import compose, encode, joined, to_body
 from ofh.domain.events import (
     AlertChanged,
     CoverageChanged,
+    DroneRenamed,
     Event,
     FeedEvent,
     FlightChanged,
@@ -55,7 +56,7 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
             database,
             client,
             "UPDATE workspaces SET event_seq = event_seq + $2, event_us = CASE WHEN event_us > $3 THEN event_us ELSE $3"
-            " END WHERE id = $1 RETURNING event_seq, event_us",
+            " END WHERE id = $1 AND deleted_at IS NULL RETURNING event_seq, event_us",
             workspace_id,
             len(numbered),
             micros(now),
@@ -86,7 +87,7 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
 
 def _row(event: KeptEvent) -> tuple[Any, ...]:
     match event:
-        case PresenceChanged():
+        case PresenceChanged() | DroneRenamed():
             return event.kind.value, event.at, event.drone_id, None, None, None
         case FlightChanged():
             return event.kind.value, event.at, event.drone_id, event.flight_id, None, None

@@ -37,7 +37,15 @@ class Site:
         self.control = Control(None)
         self.audit = Audit(clock=lambda: self.now)
         access = Access(self.audit)
-        self.alerts = Alerts(database, access, self.control, clock=lambda: self.now, monotonic=lambda: self.monotonic)
+        self.alerts = Alerts(
+            database,
+            self.bus,
+            access,
+            self.control,
+            Counts(),
+            clock=lambda: self.now,
+            monotonic=lambda: self.monotonic,
+        )
         self.rules = AlertRules(database, self.bus, access, self.audit, self.control, Counts(), clock=lambda: self.now)
 
     def another(self) -> "Site":

@@ -11,7 +11,7 @@ from ofh.domain.errors import Code, HubError
 from ofh.services.alert_rules import give_defaults
 from ofh.services.alerts import AlertFilter
 from ofh.services.pages import write_cursor
-from ofh.store.models import Alert
+from ofh.store.models import Alert, StoredEvent
 from tests.integration.alerts.site import Site, alerts_of, subject
 from tests.support.fleet import START, seconds
 
@@ -124,6 +124,7 @@ async def test_of_those_who_acknowledge_at_once_one_is_first(site: Site, workspa
     [alert] = await alerts_of(workspace_id)
     rows = await asyncio.gather(*(site.alerts.acknowledge(person, alert.id) for person in people))
     assert len({row.acknowledged_by_id for row in rows}) == 1
+    assert await StoredEvent.filter(kind="ALERT_ACKNOWLEDGED", alert_id=alert.id).count() == 1
 
 
 async def test_an_alert_that_has_cleared_can_still_be_acknowledged(site: Site, workspace_id: int) -> None:

@@ -19,6 +19,7 @@ from ofh.services.access import Access
 from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
+from ofh.services.announcing import RowNews
 from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.codes import Codes
@@ -94,7 +95,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         clock=now,
     )
     feed = Feed(bus, database)
-    fleet = Fleet(database, access, now)
+    fleet = Fleet(database, access, now, RowNews(bus, Counts(), now))
     objects = LocalStore(tmp_path / "objects", now)
     await objects.start()
     reception = Reception(tmp_path / "incoming")
@@ -173,7 +174,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         archives=Archives(access, media, objects, sessions.still_valid, exports.turn, now),
         files=Files(database, access, audit, objects, reception, discarding, jobs, now),
         journal=Journal(access),
-        alerts=Alerts(database, access, control, clock=now),
+        alerts=Alerts(database, bus, access, control, Counts(), clock=now),
         alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),
         export_links=ExportLinks("https://hub.example"),
         file_links=FileLinks("https://hub.example"),

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from ofh.domain.actors import Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
 from ofh.edges.graphql import following
@@ -28,7 +29,7 @@ from ofh.store import journal
 from ofh.store.models import Drone
 from tests.integration.graphql_api.gallery import PATIENCE_S, Gallery, Reader, opened, refusal, watch
 from tests.integration.graphql_api.test_media import make_media
-from tests.integration.graphql_api.world import Api, World, later, make_drone, make_workspace
+from tests.integration.graphql_api.world import NOW, Api, World, later, make_drone, make_workspace
 
 FLEET = """subscription ($id: ID!, $after: String, $delivery: Delivery, $interval: Int, $kinds: [FleetEventKind!],
     $area: Area, $view: String) {
@@ -121,6 +122,47 @@ async def happen(
 
 def latitudes(found: Sequence[Any]) -> list[float]:
     return [item["position"]["position"]["latitude"] for item in found]
+
+
+async def test_what_members_do_is_told_once_and_stays_in_the_past(api: Api, world: World, gallery: Gallery) -> None:
+    shown = """__typename ... on DroneRenamed { drone { id name } }
+        ... on AlertAcknowledged { alert { id acknowledgedAt acknowledgedBy { name } clearedAt } }"""
+    live = "subscription ($id: ID!) { fleet(workspaceId: $id, area: {west: 1, south: 1, east: 2, north: 2}) { %s } }"
+    reader = await watch(api, gallery, world.people[Role.VIEWER], live % shown, id=str(world.workspace.id))
+    assert await event(reader) == {"__typename": "Snapshot"}
+    drone, alert = str(world.drone.id), str(world.alert.id)
+    told = [
+        {"__typename": "DroneRenamed", "drone": {"id": drone, "name": "Kestrel"}},
+        {
+            "__typename": "AlertAcknowledged",
+            "alert": {
+                "id": alert,
+                "acknowledgedAt": NOW.isoformat(),
+                "acknowledgedBy": {"name": "Owner"},
+                "clearedAt": None,
+            },
+        },
+    ]
+    document = """mutation ($drone: ID!, $alert: ID!) {
+        renameDrone(id: $drone, name: "Kestrel") { id } acknowledgeAlert(id: $alert) { id } }"""
+    for actor in (world.owner, world.member):  # who comes second changes nothing
+        assert (await api.ask(actor, document, drone=drone, alert=alert)).errors == []
+    assert await events(reader, 2) == told
+    await api.ask(world.owner, 'mutation ($id: ID!) { renameDrone(id: $id, name: "Merlin") { id } }', id=drone)
+    renamed = {"__typename": "DroneRenamed", "drone": {"id": drone, "name": "Merlin"}}
+    assert await event(reader) == renamed
+
+    past = """subscription ($id: ID!, $from: DateTime!, $to: DateTime!) {
+        replay(workspaceId: $id, from: $from, to: $to, speed: 0) { %s } }"""
+    again = await watch(
+        api,
+        gallery,
+        world.member,
+        past % shown,
+        **{"id": str(world.workspace.id), "from": later(-1).isoformat(), "to": later(1).isoformat()},
+    )
+    found = [(await again.next())["replay"] for _ in range(4)]
+    assert found == [{"__typename": "Snapshot"}, renamed, told[1], renamed]  # whose names are as they are now
 
 
 async def test_a_snapshot_comes_first_and_then_all_that_follows(api: Api, world: World, gallery: Gallery) -> None:

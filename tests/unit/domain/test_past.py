@@ -27,7 +27,7 @@ _items = st.one_of(
         st.just(1),
         st.integers(0, 9),
         _ids,
-        st.tuples(_ids, st.sampled_from(["ALERT_RAISED", "ALERT_CLEARED"])).map(list),
+        st.tuples(_ids, st.sampled_from(["ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"])).map(list),
     ),
     st.tuples(st.just("controller"), st.just(1), st.integers(0, 9), _ids, st.just([[9.0, 50.0, None], None])),
     st.tuples(st.sampled_from(["media", "of_tomorrow"]), st.just(1), st.integers(0, 9), _ids, st.none()),
@@ -71,6 +71,8 @@ def test_the_newest_of_each_kind_counts_and_an_end_ends() -> None:
         [
             ["flight", 1, 15, 7, [70, "FLIGHT_LANDED"]],
             ["position", 1, 15, 7, [{"fix": [15, later], "battery": [12, [80.0, 600.0]]}, fix]],
+            ["alert", 1, 14, 7, [91, "ALERT_ACKNOWLEDGED"]],
+            ["renamed", 1, 14, 7, None],
             ["alert", 1, 15, 7, [90, "ALERT_CLEARED"]],
             ["controller_presence", 1, 15, 5, False],
         ]

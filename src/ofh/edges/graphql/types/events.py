@@ -38,10 +38,12 @@ describe(
         EventKind.REMOTE_CONTROLLER_OFFLINE: "A remote controller went offline.",
         EventKind.DRONE_ONLINE: "A drone came online.",
         EventKind.DRONE_OFFLINE: "A drone went offline.",
+        EventKind.DRONE_RENAMED: "A member gave a drone another name.",
         EventKind.FLIGHT_STARTED: "A drone took off.",
         EventKind.FLIGHT_LANDED: "A drone landed; its flight goes on if it takes off again within a minute.",
         EventKind.FLIGHT_ENDED: "A flight ended.",
         EventKind.ALERT_RAISED: "There is something to look at.",
+        EventKind.ALERT_ACKNOWLEDGED: "A member was the first to say that they had seen an alert.",
         EventKind.ALERT_CLEARED: "What an alert was raised for has passed.",
         EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
         EventKind.COVERAGE_CHANGED: "What one of them shows of the ground is known, or is not what it was.",
@@ -159,6 +161,13 @@ class DroneOffline(FleetEvent):
         return await _drone(info, self)
 
 
+@strawberry.type(description="A member gave a drone another name.")
+class DroneRenamed(FleetEvent):
+    @field("The drone, as it is now.")
+    async def drone(self, info: Info) -> Drone:
+        return await _drone(info, self)
+
+
 @strawberry.type(description="A drone took off.")
 class FlightStarted(FleetEvent):
     @field("The flight, as it is now.")
@@ -182,6 +191,13 @@ class FlightEnded(FleetEvent):
 
 @strawberry.type(description="An alert was raised.")
 class AlertRaised(FleetEvent):
+    @field("The alert, as it is now.")
+    async def alert(self, info: Info) -> Alert:
+        return await _alert(info, self)
+
+
+@strawberry.type(description="A member said that they had seen an alert, before anybody else had. It stands as before.")
+class AlertAcknowledged(FleetEvent):
     @field("The alert, as it is now.")
     async def alert(self, info: Info) -> Alert:
         return await _alert(info, self)
@@ -279,10 +295,12 @@ KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.REMOTE_CONTROLLER_OFFLINE: RemoteControllerOffline,
     EventKind.DRONE_ONLINE: DroneOnline,
     EventKind.DRONE_OFFLINE: DroneOffline,
+    EventKind.DRONE_RENAMED: DroneRenamed,
     EventKind.FLIGHT_STARTED: FlightStarted,
     EventKind.FLIGHT_LANDED: FlightLanded,
     EventKind.FLIGHT_ENDED: FlightEnded,
     EventKind.ALERT_RAISED: AlertRaised,
+    EventKind.ALERT_ACKNOWLEDGED: AlertAcknowledged,
     EventKind.ALERT_CLEARED: AlertCleared,
     EventKind.MEDIA_UPLOADED: MediaUploaded,
     EventKind.MEDIA_ANALYSED: MediaAnalysed,
