@@ -40,13 +40,18 @@ def uploads_in(folder: Path, port: int) -> Any:
     """The service as the hub makes it."""
     from ofh.backends.objects_local import LocalStore
     from ofh.metrics import Metrics
+    from ofh.services.grants import BUCKET, REGION, Endpoint, Grants
     from ofh.services.incoming import Reception
-    from ofh.services.uploads import BUCKET, REGION, Endpoint, Uploads
+    from ofh.services.uploads import Uploads
+
+    async def expect(_key: str) -> None:
+        """Nobody looks for what was put and not told of."""
 
     store = LocalStore(folder / "objects", clock)
     endpoint = Endpoint(url=f"http://127.0.0.1:{port}", bucket=BUCKET, region=REGION, provider="minio")
     reception = Reception(folder / "incoming")
-    return store, Uploads(store, reception, Metrics(), key=KEY, endpoint=endpoint, roles=None, clock=clock)
+    grants = Grants(key=KEY, endpoint=endpoint, roles=None, clock=clock)
+    return store, grants, Uploads(store, reception, Metrics(), expect=expect)
 
 
 def serve(folder: Path, ready: Any) -> None:
@@ -64,10 +69,11 @@ def serve(folder: Path, ready: Any) -> None:
         """Limits are not what is measured."""
 
     async def run() -> None:
-        store, uploads = uploads_in(folder, 0)
+        store, grants, uploads = uploads_in(folder, 0)
         await store.start()
         endpoint = S3Endpoint(
             uploads,
+            grants,
             address_of=lambda _scope: "",
             stranger=nobody_waits,
             known=nobody_waits,
@@ -223,7 +229,7 @@ def main() -> None:
             ("signed chunks of 64 KiB", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
         ):
             with endpoint(folder / secrets.token_hex(4)) as (pid, port):
-                _, made = uploads_in(folder / "grants", port)
+                _, made, _ = uploads_in(folder / "grants", port)
                 client = Client(port, asyncio.run(made.grant(WORKSPACE, 1)))
                 client.put("first", 1, payload)
                 cpu, memory = used(pid)

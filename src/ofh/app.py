@@ -168,6 +168,7 @@ class HubApp:
         )
         storage = S3Endpoint(
             hub.uploads,
+            hub.grants,
             address_of=_address_of,
             stranger=lambda address: self._throttle(None, address, 1),
             known=lambda access_key_id: people.limits.file_request(f"upload:{access_key_id}"),
@@ -479,7 +480,12 @@ class HubApp:
             lambda: float(hub.uploads.is_almost_full),
             is_shared=True,
         )
-        metrics.counts("ofh_upload_events", "What uploads have counted.", "event", hub.uploads.counts)
+        metrics.counts(
+            "ofh_upload_events",
+            "What uploads have counted.",
+            "event",
+            lambda: {**hub.uploads.counts(), "grants": hub.grants.given},
+        )
 
     async def _keep_counting(self) -> None:
         """Where several processes share the metrics, each brings its own up to date; another one may be asked."""

@@ -24,6 +24,7 @@ from ofh.services.coverage import Coverages, Surface
 from ofh.services.doctor import Doctor, DoctorRules
 from ofh.services.feed import Feed, FeedRules
 from ofh.services.fleet import Fleet
+from ofh.services.grants import BUCKET, REGION, Endpoint
 from ofh.services.handed import Handed
 from ofh.services.jobs import JobQueue
 from ofh.services.mail import LogMail, Mail, SmtpMail
@@ -31,7 +32,7 @@ from ofh.services.media import MediaItems
 from ofh.services.ratelimits import Counters as RateCounters
 from ofh.services.ratelimits import MemoryCounters, Rate, RedisCounters, Rules
 from ofh.services.retention import Retention, RetentionRules
-from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadRules
+from ofh.services.uploads import UploadRules
 from ofh.settings import Settings, StorageUrl
 from ofh.store.database import Database
 

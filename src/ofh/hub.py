@@ -72,6 +72,7 @@ from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
 from ofh.services.handover import Handover
+from ofh.services.grants import Grants
 from ofh.services.incoming import Reception
 from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
@@ -188,17 +189,19 @@ class Hub:
             self.database, self.objects, now, untold=timedelta(days=settings.upload_untold_days)
         )
         self.uploads = Uploads(
-            self.objects,
-            self.reception,
-            self.metrics,
+        self.grants = Grants(
             key=signing_key(settings, "uploads"),
             endpoint=upload_endpoint(settings, public_url),
             roles=upload_roles(settings),
-            expect=self.discarding.expect,
             clock=now,
+        )
+        self.grantees = Grantees(self.grants, time.monotonic)
+            self.objects,
+            self.reception,
+            self.metrics,
+            expect=self.discarding.expect,
             rules=upload_rules(settings),
         )
-        self.grantees = Grantees(self.uploads, time.monotonic)
         self.fleet = Fleet(self.database, self.people.access, now, news)
         self.flights = Flights(self.database, self.people.access, self.fleet)
         self.exports = Exports(
@@ -248,7 +251,7 @@ class Hub:
             self.people.audit,
             self.metrics,
             now,
-            holds=self.uploads.holds,
+            holds=self.grants.holds,
         )
         self.workshop = Workshop(
             settings,

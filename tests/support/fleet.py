@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from ofh.backends.bus_memory import MemoryBus
-from ofh.backends.objects_local import LocalStore
 from ofh.backends.ports import BrokerAccount, Handler, Message, SessionHandler
 from ofh.dji.topology import decode_topology
 from ofh.domain.devices import Battery, Fix, Property, Value
@@ -28,13 +26,12 @@ from ofh.services.derivation import Derivation
 from ofh.services.doctor import Doctor
 from ofh.services.feed import Feed, channel
 from ofh.services.grantees import Grantees
+from ofh.services.grants import BUCKET, REGION, Endpoint, Grants
 from ofh.services.handed import Handed
-from ofh.services.incoming import Reception
 from ofh.services.presence import Presence
 from ofh.services.recorder import Recorder
 from ofh.services.telemetry import Telemetry
 from ofh.services.topologies import Topologies
-from ofh.services.uploads import BUCKET, REGION, Endpoint, Uploads
 from ofh.store.database import Database
 from ofh.store.history import HistoryRow
 from ofh.store.models import Connection, Drone, Workspace
@@ -142,18 +139,13 @@ class FleetBench:
             self.counts,
         )
         self.presence = Presence(database, self.bus, self.derivation, self.counts, lambda: self.now)
-        nowhere = Path("/dev/null/nowhere")
-        uploads = Uploads(  # for grants alone
-            LocalStore(nowhere, lambda: self.now),
-            Reception(nowhere),
-            self.counts,
+        grants = Grants(
             key=b"k" * 32,
             endpoint=Endpoint(url="https://hub.example.org", bucket=BUCKET, region=REGION, provider="minio"),
             roles=None,
-            expect=lambda _: asyncio.sleep(0),
             clock=lambda: self.now,
         )
-        self.grantees = Grantees(uploads, lambda: self.ticks)
+        self.grantees = Grantees(grants, lambda: self.ticks)
         self.commands = Commands(self.broker, self.control, self.counts, lambda: self.now)
         self.consumer = Consumer(
             self.broker,

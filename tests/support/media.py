@@ -29,6 +29,7 @@ from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
+from ofh.services.grants import BUCKET, REGION, Endpoint, Grants
 from ofh.services.incoming import Reception
 from ofh.services.jobs import JobQueue
 from ofh.services.link import Links, Pilot, Purpose
@@ -36,7 +37,7 @@ from ofh.services.mail import Letters, LogMail
 from ofh.services.media import MediaItems
 from ofh.services.pilot_media import Outcome, PilotMedia
 from ofh.services.ratelimits import MemoryCounters, RateLimits
-from ofh.services.uploads import BUCKET, REGION, Endpoint, Uploads
+from ofh.services.uploads import Uploads
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import Connection, Drone, File, Flight, LinkToken, Membership, User, Workspace
@@ -139,20 +140,17 @@ class MediaBench:
         """What photos are looked at on; of coverages made from now on by `new_coverages`."""
         self.coverages = self.new_coverages()
         self.flights = Flights(database, self.access, self.fleet)
-        self.uploads = Uploads(
-            self.store,
-            self.reception,
-            self.counts,
+        self.grants = Grants(
             key=b"k" * 32,
             endpoint=Endpoint(url="https://hub.example.org", bucket=BUCKET, region=REGION, provider="minio"),
             roles=None,
-            expect=self.discarding.expect,
             clock=self.clock,
         )
+        self.uploads = Uploads(self.store, self.reception, self.counts, expect=self.discarding.expect)
         self.pilots = self.pilots_with(self.store, self.discarding)
         self.control = Control(self.bus)
         self.seconds = 0.0
-        self.grantees = Grantees(self.uploads, lambda: self.seconds)
+        self.grantees = Grantees(self.grants, lambda: self.seconds)
         self.control.subscribe(self.grantees.told)
         self.codes = Codes(database, clock=self.clock)
         self.limits = RateLimits(MemoryCounters())
@@ -201,7 +199,7 @@ class MediaBench:
             self.audit,
             self.counts,
             self.clock,
-            holds=self.uploads.holds,
+            holds=self.grants.holds,
         )
 
     def tick(self, **span: float) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 
 
 def shown(grant: UploadGrant) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from typing import Any
 from ofh.domain.errors import Code, HubError
 from ofh.store.models import Connection
 
-from .uploads import Bearer, Reason, UploadGrant, UploadRefused, Uploads
+from .grants import Bearer, Grants, UploadGrant
+from .upload_refusals import Reason, UploadRefused
 
 FRESH_S = 5.0
 """How long an answer serves unasked: a change of which no word came, as of one by the command line, counts then."""
@@ -38,8 +39,8 @@ class Grantees:
         monotonic: seconds that only ever grow.
     """
 
-    def __init__(self, uploads: Uploads, monotonic: Callable[[], float]) -> None:
-        self._uploads = uploads
+    def __init__(self, grants: Grants, monotonic: Callable[[], float]) -> None:
+        self._grants = grants
         self._monotonic = monotonic
         self._answers: OrderedDict[int, _Answer] = OrderedDict()
         self._changes = 0
@@ -55,7 +56,7 @@ class Grantees:
         row = await Connection.get_or_none(id=connection_id).select_related("workspace")
         if row is None:
             raise HubError(Code.UNAUTHENTICATED, "This connection has been deleted.")
-        return await self._uploads.grant(str(row.workspace.uuid), row.workspace_id, row.id, _mark(row))
+        return await self._grants.grant(str(row.workspace.uuid), row.workspace_id, row.id, _mark(row))
 
     async def require(self, bearer: Bearer) -> None:
         """Refuse a bearer whose connection, or its secret, is not what it was.

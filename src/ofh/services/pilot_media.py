@@ -100,7 +100,7 @@ class PilotMedia:
 
     Args:
         clock: the hub's time, UTC.
-        holds: key, workspace's uuid and id → whether the workspace was given credentials for it (`Uploads.holds`).
+        holds: key, workspace's uuid and id → whether the workspace was given credentials for it (`Grants.holds`).
         sweep: how often it looks for what waits.
     """
 

@@ -1,88 +1,29 @@
-"""Uploads of controllers: credentials for one prefix of one workspace, and what may be done with them.
+"""Uploads of controllers: what may be done under a grant (`Grants`), and the bookkeeping of what is under way."""
 
-A grant is stateless: its claims stand in the session token under a MAC, and the secret follows from the token, so any
-process of the hub verifies it, for its whole term and after every restart. The key behind both comes from the hub's
-secret. Whether the one that it was given to still stands is looked up beside it (`Grantees`). A grant's prefix shows by
-itself which workspace it was given to, so that a new uuid of the workspace takes no photo from it. Where the store
-issues credentials itself (STS) and the settings say so, grants are the store's, and the controller talks to the store.
-"""
-
-import base64
-import hashlib
-import hmac
-import secrets
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
-import orjson
 import structlog
 
-from ofh.backends.ports import ObjectInfo, ObjectStore, PartInfo, StoreFull, StoreRoles, UploadInfo
+from ofh.backends.ports import ObjectInfo, ObjectStore, PartInfo, StoreFull, UploadInfo
 from ofh.domain.errors import Code, HubError
-from ofh.domain.objects import issued_to, lies_under
+from ofh.domain.objects import lies_under
 
 from .counters import Counters
+from .grants import Bearer
 from .incoming import Decode, Incoming, Received, Reception
+from .upload_refusals import Reason, UploadRefused
 
 log = structlog.get_logger(__name__)
 
-BUCKET = "ofh-media"
-"""Of our own endpoint: the first element of its paths. Fixed, since grants outlive changes of settings."""
-REGION = "us-east-1"
-TERM = timedelta(hours=12)
-EARLY_S = 300
-"""How much less than the true term is told, so that a device renews in time (dji-pilot-2.md, 3.4)."""
 LEFT_OVER = timedelta(days=1)
 MIB = 1024 * 1024
 ALMOST_FULL = 0.9
 MAX_PARTS = 10_000
 UPLOADS_REMEMBERED = 256
-PREFIX_BYTES = 10
-PREFIX_LETTERS = 16
-"""Of which a grant's own part of its prefix has twice so many: what is random, and whose it is."""
-_ID_PREFIX = "ASIA"
-
-
-class Reason(StrEnum):
-    """Why an upload was refused, as exactly as its protocol wants to know."""
-
-    NO_SUCH_KEY_ID = "no_such_key_id"
-    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a name
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105
-    NOT_ALLOWED = "not_allowed"
-    NO_SUCH_UPLOAD = "no_such_upload"
-    INVALID_PART = "invalid_part"
-    INVALID_PART_ORDER = "invalid_part_order"
-    INVALID_ARGUMENT = "invalid_argument"
-    PART_TOO_SMALL = "part_too_small"
-    TOO_LARGE = "too_large"
-    TOO_MANY = "too_many"
-    EXISTS = "exists"
-
-
-_CODES = {
-    Reason.NO_SUCH_KEY_ID: Code.UNAUTHENTICATED,
-    Reason.TOKEN_INVALID: Code.UNAUTHENTICATED,
-    Reason.TOKEN_EXPIRED: Code.UNAUTHENTICATED,
-    Reason.NOT_ALLOWED: Code.FORBIDDEN,
-    Reason.NO_SUCH_UPLOAD: Code.GONE,
-    Reason.TOO_LARGE: Code.TOO_LARGE,
-    Reason.TOO_MANY: Code.RATE_LIMITED,
-    Reason.EXISTS: Code.CONFLICT,
-}
-
-
-class UploadRefused(HubError):
-    """A refusal with its exact reason."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(_CODES.get(reason, Code.BAD_INPUT), message)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,62 +46,12 @@ class UploadRules:
     """Uploads in parts that a workspace may have begun and neither completed nor dropped. The store lists no more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where controllers upload to, as they reach it."""
-
-    url: str
-    """Scheme, host and port alone."""
-    bucket: str
-    region: str
-    provider: str
-    """In DJI's words: `aws`, or `minio` for everything else that speaks S3."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadGrant:
-    """Credentials for one prefix, and where to use them: what `sts` of dji-pilot-2.md, 3.4, tells."""
-
-    endpoint: Endpoint
-    object_key_prefix: str
-    """Without a slash at either end."""
-    access_key_id: str
-    access_key_secret: str
-    security_token: str
-    expire_s: int
-    """Seconds from now, somewhat less than the truth."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bearer:
-    """Whoever holds the credentials of one grant of our own."""
-
-    access_key_id: str
-    secret: str = field(repr=False)
-    prefix: str
-    workspace_id: int
-    connection_id: int
-    """Which one the grant was given to; 0: nobody's in particular."""
-    mark: str
-    """Of the connection's secret at that time."""
-    expires_at: datetime
-
-    @property
-    def session(self) -> str:
-        """Whose uploads at once are counted together: those of one controller, however many grants it asks for."""
-        return f"connection:{self.connection_id}" if self.connection_id else self.prefix
-
-
 class Uploads:
-    """Grants, and uploads under them.
+    """Uploads under grants.
 
     Args:
-        key: that tokens and secrets are made with, of this purpose alone.
         reception: where bodies come in.
-        endpoint: told with grants; of the store where `roles` are given, else our own.
-        roles: of the store; None: grants are our own.
         expect: told of each object before it is there; nobody has said yet that it is up.
-        clock: aware UTC time.
     """
 
     def __init__(
@@ -169,22 +60,14 @@ class Uploads:
         reception: Reception,
         counters: Counters,
         *,
-        key: bytes,
-        endpoint: Endpoint,
-        roles: StoreRoles | None,
         expect: Callable[[str], Awaitable[None]],
-        clock: Callable[[], datetime],
         rules: UploadRules | None = None,
     ) -> None:
         self.rules = rules or UploadRules()
         self._store = store
         self._reception = reception
         self._counters = counters
-        self._key = key
-        self._endpoint = endpoint
-        self._roles = roles
         self._expect = expect
-        self._clock = clock
         self._busy: dict[str, int] = {}
         """Object → bodies for it under way."""
         self._of_session: Counter[str] = Counter()
@@ -193,102 +76,6 @@ class Uploads:
         """Upload → number and size of its parts, as far as this process knows."""
         self._counts: dict[str, int] = {}
         self._used = 0.0
-
-    # Grants
-
-    async def grant(
-        self, workspace_uuid: str, workspace_id: int, connection_id: int = 0, mark: str = ""
-    ) -> UploadGrant:
-        """Credentials that can write below a new prefix of the workspace, for twelve hours, and nothing else.
-
-        Args:
-            workspace_uuid: the first element of the prefix.
-            connection_id: whose controller it is for, so that it ends with the connection, and what becomes of its
-                uploads can be told there.
-            mark: what stands for the connection's present secret (`Grantees`).
-        Raises:
-            HubError: UNAVAILABLE, the store issues the credentials and does not answer.
-        """
-        chosen = f"{workspace_uuid}/{_letters(secrets.token_bytes(PREFIX_BYTES))}"
-        prefix = chosen + self._proof(chosen, workspace_id)
-        self._count("grants")
-        now = self._clock()
-        if self._roles is not None:
-            made = await self._roles.issue(prefix, TERM)
-            term_s = min((made.expires_at - now).total_seconds(), TERM.total_seconds())
-            return UploadGrant(
-                endpoint=self._endpoint,
-                object_key_prefix=prefix,
-                access_key_id=made.access_key_id,
-                access_key_secret=made.secret,
-                security_token=made.token,
-                expire_s=max(1, int(term_s) - EARLY_S),
-            )
-        key_id = _ID_PREFIX + _letters(secrets.token_bytes(10)).upper()
-        expires = int((now + TERM).timestamp())
-        whose = {"w": workspace_id, "c": connection_id, "m": mark}
-        claims = {"a": key_id, "b": BUCKET, "p": prefix, **whose, "e": expires, "o": "w"}
-        token = self._token(orjson.dumps(claims))
-        return UploadGrant(
-            endpoint=self._endpoint,
-            object_key_prefix=prefix,
-            access_key_id=key_id,
-            access_key_secret=self._secret(token),
-            security_token=token,
-            expire_s=int(TERM.total_seconds()) - EARLY_S,
-        )
-
-    def verify(self, access_key_id: str, token: str | None) -> Bearer:
-        """Who a token of ours belongs to. That the sender has the secret is still to be shown.
-
-        Raises:
-            UploadRefused: NO_SUCH_KEY_ID, TOKEN_INVALID, TOKEN_EXPIRED.
-        """
-        if token is None:
-            raise UploadRefused(
-                Reason.NO_SUCH_KEY_ID, "These are no credentials of this hub, or the session token was left out."
-            )
-        claims = self._claims(token)
-        if claims is None:
-            raise UploadRefused(Reason.TOKEN_INVALID, "The session token is not one of this hub.")
-        if claims["a"] != access_key_id:
-            raise UploadRefused(Reason.NO_SUCH_KEY_ID, "The session token belongs to another access key id.")
-        expires_at = datetime.fromtimestamp(claims["e"], UTC)
-        if claims["b"] != BUCKET or claims["o"] != "w":
-            raise UploadRefused(Reason.TOKEN_INVALID, "The session token is for something else.")
-        if expires_at <= self._clock():
-            raise UploadRefused(Reason.TOKEN_EXPIRED, "The credentials have expired; ask the hub for new ones.")
-        return Bearer(
-            access_key_id=access_key_id,
-            secret=self._secret(token),
-            prefix=claims["p"],
-            workspace_id=claims["w"],
-            connection_id=claims["c"],
-            mark=claims["m"],
-            expires_at=expires_at,
-        )
-
-    def given_to(self, token: str | None) -> int:
-        """The connection that a token was given to, also where it has expired; 0 where it is none of ours."""
-        claims = self._claims(token or "")
-        found: int = 0 if claims is None else claims.get("c", 0)
-        return found
-
-    # What callbacks ask
-
-    def holds(self, key: str, workspace_uuid: str, workspace_id: int) -> bool:
-        """Whether a key that a controller names can have come from a grant to this workspace.
-
-        It then lies below the workspace's uuid and a grant's own element; or below a prefix that was granted to the
-        workspace when it had another uuid, as with a controller that had its credentials before. Keys of others, and
-        what is no key at all, are False. Whether there is an object, `stat` tells.
-        """
-        if issued_to(key, workspace_uuid):
-            return True
-        former, _, rest = key.partition("/")
-        chosen, proof = rest[:PREFIX_LETTERS], rest.partition("/")[0][PREFIX_LETTERS:]
-        expected = self._proof(f"{former}/{chosen}", workspace_id).encode()
-        return hmac.compare_digest(expected, proof.encode("utf-8", "replace")) and issued_to(key, former)
 
     async def stat(self, key: str) -> ObjectInfo | None:
         """The uploaded object; None where there is none (yet).
@@ -483,26 +270,6 @@ class Uploads:
 
     # Inside
 
-    def _token(self, claims: bytes) -> str:
-        return f"{_base64(claims)}.{_base64(hmac.digest(self._key, b'token' + claims, hashlib.sha256))}"
-
-    def _claims(self, token: str) -> dict[str, Any] | None:
-        """What a token of ours says; None where it is none."""
-        payload = _unbase64(token.partition(".")[0])
-        if payload is None or not hmac.compare_digest(self._token(payload).encode(), token.encode("utf-8", "replace")):
-            return None
-        found: dict[str, Any] = orjson.loads(payload)
-        return found
-
-    def _proof(self, chosen: str, workspace_id: int) -> str:
-        """The end of a prefix, which shows whom it was granted to."""
-        said = f"prefix{workspace_id}/{chosen}".encode("utf-8", "replace")
-        return _letters(hmac.digest(self._key, said, hashlib.sha256)[:PREFIX_BYTES])
-
-    def _secret(self, token: str) -> str:
-        made = hmac.digest(self._key, b"secret" + token.encode(), hashlib.sha256)
-        return _base64(made)[:40]
-
     def _received(
         self, limit: int, digests: Iterable[str], decode: Decode | None
     ) -> AbstractAsyncContextManager[Incoming]:
@@ -608,20 +375,3 @@ def _invalid_part() -> UploadRefused:
     return UploadRefused(
         Reason.INVALID_PART, "One or more of the specified parts could not be found, or its ETag is another."
     )
-
-
-def _letters(data: bytes) -> str:
-    return base64.b32encode(data).decode().rstrip("=").lower()
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _unbase64(text: str) -> bytes | None:
-    if len(text) > 1_000 or not text.isascii():
-        return None
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except ValueError:
-        return None

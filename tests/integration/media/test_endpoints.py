@@ -126,7 +126,7 @@ async def test_credentials_have_the_members_and_types_of_the_captured_answer(doo
     prefix = found["object_key_prefix"]
     assert prefix.startswith("87ffce7c-da28-49cf-9134-8db9fd87ccd1/")
     assert not prefix.endswith("/")
-    bearer = door.bench.uploads.verify(found["credentials"]["access_key_id"], found["credentials"]["security_token"])
+    bearer = door.bench.grants.verify(found["credentials"]["access_key_id"], found["credentials"]["security_token"])
     assert (bearer.prefix, bearer.secret) == (prefix, found["credentials"]["access_key_secret"])
 
 
@@ -143,7 +143,7 @@ async def test_credentials_that_cannot_be_made_are_a_code_and_never_a_401(
     async def away(*_: object) -> None:
         raise HubError(Code.UNAVAILABLE, "The object store is away.")
 
-    monkeypatch.setattr(door.bench.uploads, "grant", away)
+    monkeypatch.setattr(door.bench.grants, "grant", away)
     answer = await send(door, capture("http-sts-not-configured"))
     assert answer.status_code == 200
     assert is_as(answer.json(), capture("http-sts-not-configured")["response"]["body"])

@@ -7,7 +7,8 @@ import pytest
 from ofh.domain.actors import Role
 from ofh.domain.errors import Code, HubError
 from ofh.services import grantees
-from ofh.services.uploads import Bearer, Reason, UploadRefused
+from ofh.services.grants import Bearer
+from ofh.services.upload_refusals import Reason, UploadRefused
 from ofh.store.models import Connection
 from tests.support.media import MediaBench, Place
 
@@ -16,7 +17,7 @@ from tests.support.media import MediaBench, Place
 async def bearer(bench: MediaBench, place: Place) -> Bearer:
     """Whoever holds a grant of the place's connection, which has just been looked up."""
     grant = await bench.grantees.grant(place.connection.id)
-    found = bench.uploads.verify(grant.access_key_id, grant.security_token)
+    found = bench.grants.verify(grant.access_key_id, grant.security_token)
     await bench.grantees.require(found)
     return found
 

@@ -73,7 +73,7 @@ async def test_a_photo_is_kept_with_all_that_the_controller_says(bench: MediaBen
 async def test_what_was_put_under_credentials_of_a_former_uuid_is_taken(bench: MediaBench, place: Place) -> None:
     """After `reset-workspace-uuid` Pilot may still use the credentials that it has, and says so under the new uuid."""
     elsewhere = await bench.place("South")
-    prefix = (await bench.uploads.grant(str(place.row.uuid), place.id, place.connection.id)).object_key_prefix
+    prefix = (await bench.grants.grant(str(place.row.uuid), place.id, place.connection.id)).object_key_prefix
     place.row.uuid = uuid4()
     await place.row.save()
     body = callback(object_key=f"{prefix}/DJI_0001.JPG")

@@ -5,8 +5,8 @@ import pytest
 from ofh.dji.media import decode_uploaded
 from ofh.domain.errors import Code, HubError
 from ofh.services.discarding import CLAIM
+from ofh.services.grants import UploadGrant
 from ofh.services.pilot_media import Outcome
-from ofh.services.uploads import UploadGrant
 from ofh.store.models import DiscardedObject, File
 from tests.support.media import JPEG, MediaBench, Place, callback
 
@@ -14,7 +14,7 @@ NAME = "DJI_20240614101112_0007_W.JPG"
 
 
 async def grant(bench: MediaBench, place: Place) -> UploadGrant:
-    return await bench.uploads.grant(str(place.row.uuid), place.id, place.connection.id)
+    return await bench.grants.grant(str(place.row.uuid), place.id, place.connection.id)
 
 
 async def put(bench: MediaBench, key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ofh.backends.objects_s3 import S3Place, S3Store
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 from tests.integration.s3.place import Place, running
 from tests.support.npm import install, one_at_a_time
 from tests.support.s3 import REGION, S3Server

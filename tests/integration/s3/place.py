@@ -21,19 +21,11 @@ from ofh.backends.ports import ObjectStore
 from ofh.edges.guard import Guard
 from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.metrics import Metrics
+from ofh.services.grants import BUCKET, REGION, Bearer, Endpoint, Grants, UploadGrant
 from ofh.services.incoming import Reception
 from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, Rules
-from ofh.services.uploads import (
-    BUCKET,
-    REGION,
-    Bearer,
-    Endpoint,
-    Reason,
-    UploadGrant,
-    UploadRefused,
-    UploadRules,
-    Uploads,
-)
+from ofh.services.upload_refusals import Reason, UploadRefused
+from ofh.services.uploads import UploadRules, Uploads
 from tests.support.media import nothing_expected
 
 WORKSPACE = "87ffce7c-da28-49cf-9134-8db9fd87ccd1"
@@ -46,6 +38,7 @@ class Place:
 
     port: int
     folder: Path
+    grants: Grants
     uploads: Uploads
     store: ObjectStore
     loop: asyncio.AbstractEventLoop
@@ -63,7 +56,7 @@ class Place:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def grant(self, workspace: str = WORKSPACE) -> UploadGrant:
-        grant: UploadGrant = self.do(self.uploads.grant(workspace, 7))
+        grant: UploadGrant = self.do(self.grants.grant(workspace, 7))
         return grant
 
     async def stands(self, bearer: Bearer) -> None:
@@ -130,21 +123,18 @@ def running(
 
     kept = store or LocalStore(folder / "objects", clock)
     reception = Reception(folder / "incoming", reserve_bytes=reserve_bytes)
-    uploads = Uploads(
-        kept,
-        reception,
-        Metrics(),
+    grants = Grants(
         key=b"k" * 32,
         endpoint=Endpoint(url=f"http://127.0.0.1:{port}", bucket=BUCKET, region=REGION, provider="minio"),
         roles=None,
-        expect=nothing_expected,
         clock=clock,
-        rules=rules,
     )
-    place = Place(port, folder, uploads, kept, loop)
+    uploads = Uploads(kept, reception, Metrics(), expect=nothing_expected, rules=rules)
+    place = Place(port, folder, grants, uploads, kept, loop)
     limits = RateLimits(MemoryCounters(), rules=Rules(anonymous=anonymous or Rate(per_second=10_000, burst=10_000)))
     endpoint = S3Endpoint(
         uploads,
+        grants,
         address_of=lambda scope: str((scope.get("client") or ("",))[0]),
         stranger=limits.anonymous,
         known=limits.file_request,

@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 from tests.integration.s3.place import Place
 
 UNSIGNED = "UNSIGNED-PAYLOAD"

@@ -19,7 +19,7 @@ from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 from tests.integration.s3.place import MIB, Place, client
 
 PHOTO = os.urandom(300_000)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
 
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 from tests.integration.s3.place import MIB, Place, client, running
 from tests.integration.s3.raw import Raw, chunked, path_of, signed
 from tests.support.hubs import PATIENCE_S

@@ -13,15 +13,11 @@ import boto3  # type: ignore[import-untyped]
 import httpx2
 from botocore.config import Config  # type: ignore[import-untyped]
 
-from ofh.backends.objects_local import LocalStore
 from ofh.choices import object_store
 from ofh.keys import signing_key
-from ofh.metrics import Metrics
-from ofh.services.incoming import Reception
-from ofh.services.uploads import BUCKET, REGION, Endpoint, UploadGrant, Uploads
+from ofh.services.grants import BUCKET, REGION, Endpoint, Grants, UploadGrant
 from ofh.settings import load
 from tests.support.hubs import PATIENCE_S, HubProcess, Way, base_environment, hub_process
-from tests.support.media import nothing_expected
 from tests.support.s3 import S3Server
 
 MIB = 1024 * 1024
@@ -42,17 +38,13 @@ async def hub(folder: Path, **settings: str) -> Any:
 async def granted(started: HubProcess) -> UploadGrant:
     """A grant made by another process that has the hub's secret, as a second hub process would."""
     folder = started.way.data
-    uploads = Uploads(
-        LocalStore(folder / "unused", clock),
-        Reception(folder / "unused"),
-        Metrics(),
+    grants = Grants(
         key=signing_key(load(data=folder), "uploads"),
         endpoint=Endpoint(url=started.url, bucket=BUCKET, region=REGION, provider="minio"),
         roles=None,
-        expect=nothing_expected,
         clock=clock,
     )
-    return await uploads.grant(WORKSPACE, 1)
+    return await grants.grant(WORKSPACE, 1)
 
 
 def client(started: HubProcess, grant: UploadGrant) -> Any:

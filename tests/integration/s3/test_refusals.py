@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
+from ofh.services.grants import UploadGrant
 from ofh.services.ratelimits import Rate
-from ofh.services.uploads import UploadGrant, UploadRules
+from ofh.services.uploads import UploadRules
 from tests.integration.s3.place import MIB, WORKSPACE, Place, running
 from tests.integration.s3.raw import LATER, Answer, Raw, chunked, path_of, signed
 
@@ -535,11 +536,11 @@ def test_too_many_at_once_are_told_to_slow_down(tmp_path: Path) -> None:
 
 def test_one_controller_uploads_four_objects_at_once_and_others_still_can(tmp_path: Path) -> None:
     with running(tmp_path / "data") as place, ExitStack() as held:
-        first = place.do(place.uploads.grant(WORKSPACE, 7, 11))
-        again = place.do(place.uploads.grant(WORKSPACE, 7, 11))
-        other = place.do(place.uploads.grant(WORKSPACE, 7, 12))
+        first = place.do(place.grants.grant(WORKSPACE, 7, 11))
+        again = place.do(place.grants.grant(WORKSPACE, 7, 11))
+        other = place.do(place.grants.grant(WORKSPACE, 7, 12))
         for name in ("a", "b", "c", "d"):
-            bearer = place.uploads.verify(first.access_key_id, first.security_token)
+            bearer = place.grants.verify(first.access_key_id, first.security_token)
             held.enter_context(place.uploads._slot(key_in(first, name), bearer.session))
         for grant in (first, again):  # another grant is no way around it
             busy = put(place, grant).send()

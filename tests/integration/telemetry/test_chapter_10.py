@@ -14,7 +14,7 @@ from ofh.backends.ports import Session, SessionChange
 from ofh.dji.properties import decode_aircraft
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import PresenceChanged
-from ofh.services.uploads import UploadGrant
+from ofh.services.grants import UploadGrant
 from ofh.store.database import Database
 from ofh.store.models import Drone, RemoteController, Workspace
 from tests.captures.reader import capture, names

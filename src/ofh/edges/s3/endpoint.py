@@ -1,7 +1,7 @@
 """`/ofh-media/…`: what S3 clients need to upload under a grant of the hub, and nothing else (dji-pilot-2.md, 3.4).
 
 A request goes through these gates: who says to have sent this (`signature.claim_of`)? Is that a grant of ours
-(`Uploads.verify`)? Did they really (`signature.check`)? Does their connection still stand (`Grantees`)? Is the key
+(`Grants.verify`)? Did they really (`signature.check`)? Does their connection still stand (`Grantees`)? Is the key
 below their prefix? Only then does a body come in.
 No reading, no deleting, no listing of objects.
 """
@@ -22,8 +22,9 @@ from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.domain.objects import MAX_KEY_BYTES, key_fault
 from ofh.edges.errors import report
 from ofh.edges.patience import Patience
+from ofh.services.grants import BUCKET, REGION, Bearer, Grants
 from ofh.services.incoming import Received
-from ofh.services.uploads import BUCKET, MAX_PARTS, REGION, Bearer, Uploads
+from ofh.services.uploads import MAX_PARTS, Uploads
 
 from . import body, signature, xml
 from .refusals import S3Refusal, as_s3, denied
@@ -93,6 +94,7 @@ class S3Endpoint:
     def __init__(
         self,
         uploads: Uploads,
+        grants: Grants,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
         stranger: Callable[[str], Awaitable[None]],
@@ -103,6 +105,7 @@ class S3Endpoint:
         note: Callable[[int, LinkStepName, LinkProblem | None, str], None] = lambda *_: None,
     ) -> None:
         self._uploads = uploads
+        self._grants = grants
         self._stands = stands
         self._note = note
         self._address_of = address_of
@@ -176,14 +179,14 @@ class S3Endpoint:
         try:
             claim = signature.claim_of(request)
             signature.check_time(claim, now)
-            bearer = self._uploads.verify(claim.access_key_id, claim.token)
+            bearer = self._grants.verify(claim.access_key_id, claim.token)
             seal = signature.check(request, claim, bearer.secret, now)
         except (S3Refusal, HubError) as error:
             refusal = as_s3(error) if isinstance(error, HubError) else error
             if claim is not None and refusal.code == "RequestTimeTooSkewed":
                 off_s = int((claim.signed_at - now).total_seconds())
                 log.warning("a controller's clock is off, its upload is refused", by_s=off_s, address=address)
-            given_to = 0 if claim is None else self._uploads.given_to(claim.token)
+            given_to = 0 if claim is None else self._grants.given_to(claim.token)
             if given_to:
                 problem = _PROBLEMS.get(refusal.code, LinkProblem.BAD_SIGNATURE)
                 self._note(given_to, LinkStepName.FIRST_OBJECT, problem, refusal.code)

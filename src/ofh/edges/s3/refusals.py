@@ -6,7 +6,7 @@ Source: the list of error codes in the API reference of Amazon S3.
 from dataclasses import dataclass
 
 from ofh.domain.errors import Code, HubError
-from ofh.services.uploads import Reason, UploadRefused
+from ofh.services.upload_refusals import Reason, UploadRefused
 
 
 class S3Refusal(Exception):
