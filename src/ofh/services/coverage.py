@@ -123,11 +123,11 @@ class Coverages:
         why = "; ".join(f"{name}: {line}" for name, line in found.items())
         raise HubError(Code.NO_COVERAGE, f"What this shows of the ground cannot be known ({why}).", fields=found)
 
-    async def of_ids(self, media_ids: Sequence[int]) -> dict[int, str | None]:
-        """The same of several that the caller has found to be seen; None where it cannot be known."""
+    async def of_ids(self, media_ids: Sequence[int]) -> dict[int, str | Mapping[str, str] | None]:
+        """The same of several that the caller has found to be seen, or what is missing; None of what is not there."""
         rows = await Media.filter(id__in=list(media_ids)).select_related("file")
         found = await self.of_rows(rows)
-        return {number: answer if isinstance(answer := found.get(number), str) else None for number in media_ids}
+        return {number: found.get(number) for number in media_ids}
 
     async def of_rows(self, rows: Sequence[Media]) -> dict[int, str | Mapping[str, str]]:
         """Of media items with their files: the JSON, or what is missing."""

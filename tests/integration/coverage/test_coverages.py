@@ -165,7 +165,7 @@ async def test_what_cannot_be_known_says_what_is_missing(survey: Survey, what: s
     assert error.fields.keys() & missing, error.fields
     assert all(name in error.message for name in error.fields)
     assert all(isinstance(line, str) and line for line in error.fields.values())
-    assert (await survey.bench.coverages.of_ids([row.id])) == {row.id: None}
+    assert (await survey.bench.coverages.of_ids([row.id])) == {row.id: error.fields}
     assert await Coverage.all().count() == (0 if what == "not read" else 1)
 
 

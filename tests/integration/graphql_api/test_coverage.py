@@ -70,12 +70,21 @@ async def test_a_photo_shows_its_ground(api: Api, world: World) -> None:
     assert shown["geoJson"]["coordinates"] == [[[x, y] for x, y in rectangle(0, 0, 100, 100)]]
 
 
-async def test_what_is_not_known_is_null_and_no_error(api: Api, world: World) -> None:
-    new, silent = await make_media(world.drone), await make_media(world.drone, 1)
+async def test_what_is_not_known_is_null_with_what_is_missing_and_no_error(api: Api, world: World) -> None:
+    new, silent, shown = [await make_media(world.drone, number) for number in range(3)]
     await File.filter(id=silent.file_id).update(analysed_at=NOW)
-    for row in (new, silent):
-        answer = await api.ask(world.member, GROUND, id=str(row.id))
-        assert (answer.errors, answer.data) == ([], {"media": {"groundCoverage": None}})
+    await show(shown)
+    why = "query ($id: ID!) { media(id: $id) { groundCoverage { area: geoJson } coverageMissing { name reason } } }"
+    missing = {}
+    for row in (new, silent, shown):
+        answer = await api.ask(world.member, why, id=str(row.id))
+        assert answer.errors == []
+        found = answer.data["media"]
+        missing[row.id] = {line["name"] for line in found["coverageMissing"] if line["reason"]}
+        assert (found["groundCoverage"] is None) == bool(missing[row.id])
+    assert missing[new.id] == {"metadata"}
+    assert {"position", "lens"} <= missing[silent.id]
+    assert missing[shown.id] == set()
 
 
 async def test_many_photos_take_the_statements_of_one(api: Api, world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -53,6 +53,7 @@ DEAR: Mapping[str, int] = {
     "Query.fleetAt": 200,
     "Subscription.replay": 200,
     "Media.groundCoverage": 10,
+    "Media.coverageMissing": 10,
     "Flight.coverage": 50,
     "Flight.mediaArchive": 50,
     "Workspace.coverage": 200,

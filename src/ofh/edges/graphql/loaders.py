@@ -5,7 +5,7 @@ lives for one operation (for one event in a shared subscription): it remembers w
 would show old rows. It knows nothing of the reader: whether a row may be shown is `visibility.py`'s matter.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -80,10 +80,10 @@ async def _stream_offers(keys: list[int]) -> list[list[Offer]]:
     return [found[key] for key in keys]
 
 
-def _answers(services: "Services") -> Callable[[list[int]], Awaitable[list[str | None]]]:
-    """What media items show of the ground, as JSON; None where it cannot be known. Computed where nobody has yet."""
+def _answers(services: "Services") -> Callable[[list[int]], Awaitable[list[str | Mapping[str, str] | None]]]:
+    """What media items show of the ground, as JSON, or what is missing to know it. Computed where nobody has yet."""
 
-    async def load(keys: list[int]) -> list[str | None]:
+    async def load(keys: list[int]) -> list[str | Mapping[str, str] | None]:
         found = await services.coverages.of_ids(keys)
         return [found[key] for key in keys]
 

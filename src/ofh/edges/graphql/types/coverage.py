@@ -122,6 +122,15 @@ def _pair(point: dict[str, Any]) -> list[float]:
     return [point["position"]["longitude"], point["position"]["latitude"]]
 
 
+@strawberry.type(description="What would have to be known of a photo or a video to say which ground it shows.")
+class MissingFact:
+    name: str = strawberry.field(
+        description="Which quantity: `metadata` (the file has not been looked into yet), `file`, `position`, "
+        "`relative_altitude`, `height`, `gimbal_yaw`, `gimbal_pitch`, `gimbal_roll`, `direction` or `lens`."
+    )
+    reason: str = strawberry.field(description="What is wrong with it, in words for people.")
+
+
 @strawberry.type(
     description="The ground that photos and videos show together. It grows as they come: `COVERAGE_CHANGED` among the "
     "events tells when."

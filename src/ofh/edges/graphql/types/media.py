@@ -1,5 +1,6 @@
 """Files of a workspace, and the photos and videos among them that drones took."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from ofh.services.media import MediaFilter as Wanted
 from ofh.store import models
 
 from .accounts import User
-from .coverage import GroundCoverage
+from .coverage import GroundCoverage, MissingFact
 from .pages import OfPage
 
 if TYPE_CHECKING:
@@ -262,11 +263,17 @@ class Media(OfWorkspace):
 
     @field(
         "The ground that it shows, of a video its first frame; null where that cannot be known, or not yet: nothing is "
-        "guessed. `GET /api/media/ground-coverage/{id}` says why."
+        "guessed. `coverageMissing` says why."
     )
     async def ground_coverage(self, info: Info) -> GroundCoverage | None:
         answer = await info.context.loaders.coverage_of_media.load(self.row.id)
-        return None if answer is None else GroundCoverage(answer=answer)
+        return GroundCoverage(answer=answer) if isinstance(answer, str) else None
+
+    @field("What is missing to know which ground it shows, a line for each thing; empty where that is known.")
+    async def coverage_missing(self, info: Info) -> list[MissingFact]:
+        answer = await info.context.loaders.coverage_of_media.load(self.row.id)
+        lines = answer if isinstance(answer, Mapping) else {}
+        return [MissingFact(name=name, reason=reason) for name, reason in lines.items()]
 
 
 @strawberry.type(description="A media item at its place in a list.")
