@@ -71,8 +71,8 @@ from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.grantees import Grantees
-from ofh.services.handover import Handover
 from ofh.services.grants import Grants
+from ofh.services.handover import Handover
 from ofh.services.incoming import Reception
 from ofh.services.jobs import JobQueue
 from ofh.services.journal import Journal
@@ -188,7 +188,6 @@ class Hub:
         self.discarding = Discarding(
             self.database, self.objects, now, untold=timedelta(days=settings.upload_untold_days)
         )
-        self.uploads = Uploads(
         self.grants = Grants(
             key=signing_key(settings, "uploads"),
             endpoint=upload_endpoint(settings, public_url),
@@ -196,6 +195,7 @@ class Hub:
             clock=now,
         )
         self.grantees = Grantees(self.grants, time.monotonic)
+        self.uploads = Uploads(
             self.objects,
             self.reception,
             self.metrics,
