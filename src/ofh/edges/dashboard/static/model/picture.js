@@ -44,7 +44,9 @@ import { Emitter } from "./emitter.js";
 /** `since` and `until` are of `Date.now()`. @typedef {import("ofh/fleet.js").State & { since: number }} Link */
 /**
  * `change`: ids of drones of which something is new. `picture`: all is new. `media`: a drone's photo came or was read.
- * @typedef {{ change: Set<string>, picture: null, controllers: null, alerts: null, media: string, link: Link }} News
+ * `coverage`: what a photo shows of the ground is known, or is otherwise.
+ * @typedef {{ change: Set<string>, picture: null, controllers: null, alerts: null, media: string,
+ *   coverage: { mediaId: string, droneId: string, flightId: string | null }, link: Link }} News
  */
 
 const CHARGES = 720;
@@ -76,7 +78,8 @@ export const SELECTION = `
   ... on AlertRaised { alert { ...Warning } }
   ... on AlertCleared { alert { ...Warning } }
   ... on MediaUploaded { media { drone { id } } }
-  ... on MediaAnalysed { media { drone { id } } }`;
+  ... on MediaAnalysed { media { drone { id } } }
+  ... on CoverageChanged { media { id drone { id } flight { id } } }`;
 
 /** @extends {Emitter<News>} */
 export class Picture extends Emitter {
@@ -145,6 +148,10 @@ export class Picture extends Emitter {
       case "MediaUploaded":
       case "MediaAnalysed":
         return this.emit("media", event.media.drone.id);
+      case "CoverageChanged": {
+        const { id, drone, flight } = event.media;
+        return this.emit("coverage", { mediaId: id, droneId: drone.id, flightId: flight?.id ?? null });
+      }
     }
   }
 
