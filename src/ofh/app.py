@@ -51,6 +51,7 @@ from ofh.edges.rest import routes as rest
 from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.hub import Hub
+from ofh.services.audit_record import AuditRecord
 from ofh.services.link import Pilot
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,7 @@ class HubApp:
                 journal=hub.journal,
                 alerts=hub.alerts,
                 alert_rules=hub.alert_rules,
+                audit_record=AuditRecord(people.access),
                 map_elements=hub.map_elements,
                 feed=hub.feed,
                 past=hub.past,

@@ -33,10 +33,9 @@ from .codes import Codes, Purpose
 from .connections import dismiss
 from .control import Control
 from .mail import Letter, Letters, Mail, Writer
-from .names import UNSET, UnsetType, check_email, check_id, check_name, is_id
+from .names import UNSET, UnsetType, check_email, check_name, is_id
 from .ratelimits import RateLimits
 
-MAX_PAGE = 200
 MAX_HISTORY_DAYS = 36_500
 
 
@@ -296,24 +295,6 @@ class Workspaces:
                 await self._audit.by(actor, Event.ROLE_CHANGED, workspace_id=workspace.id, object=change)
         await self._control.publish("membership", workspace_id=workspace_id, user_id=user_id)
         return row
-
-    async def audit_entries(
-        self, actor: Actor, workspace_id: int, *, first: int = 50, before_id: int | None = None
-    ) -> list[AuditEntry]:
-        """A page of the workspace's audit record, newest first.
-
-        Args:
-            before_id: the id of the last entry of the page before.
-        Raises:
-            HubError: BAD_INPUT, GONE, FORBIDDEN.
-        """
-        if not 0 <= first <= MAX_PAGE:
-            raise bad_input("first", f"A page has at most {MAX_PAGE} entries.")
-        await self._access.require(actor, Action.READ_AUDIT, workspace_id)
-        entries = AuditEntry.filter(workspace_id=workspace_id)
-        if before_id is not None:
-            entries = entries.filter(id__lt=check_id(before_id, "entry"))
-        return await entries.order_by("-id").limit(first) if first else []
 
     async def _create(self, owner_id: int, name: str) -> Workspace:
         """Within a transaction."""

@@ -11,6 +11,7 @@ from ofh.domain.errors import Code, HubError
 from ofh.services.access import Access
 from ofh.services.accounts import Accounts
 from ofh.services.audit import Audit
+from ofh.services.audit_record import AuditRecord
 from ofh.services.codes import Codes
 from ofh.services.connections import Connections
 from ofh.services.control import Control
@@ -106,6 +107,7 @@ class House:
         self.broker = RecordingBroker()
         self.audit = Audit(clock=clock)
         self.access = Access(self.audit)
+        self.audit_record = AuditRecord(self.access)
         self.control = Control(None)
         self.codes = Codes(database, clock=clock)
         self.passwords = Passwords(memory_kib=64, at_once=self.at_once)

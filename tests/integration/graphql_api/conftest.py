@@ -22,6 +22,7 @@ from ofh.services.alerts import Alerts
 from ofh.services.announcing import RowNews
 from ofh.services.archives import Archives
 from ofh.services.audit import Audit
+from ofh.services.audit_record import AuditRecord
 from ofh.services.codes import Codes
 from ofh.services.commands import Commands
 from ofh.services.connections import Connections
@@ -175,6 +176,7 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
         files=Files(database, access, audit, objects, reception, discarding, jobs, now),
         journal=Journal(access),
         alerts=Alerts(database, bus, access, control, Counts(), clock=now),
+        audit_record=AuditRecord(access),
         alert_rules=AlertRules(database, bus, access, audit, control, Counts(), clock=now),
         export_links=ExportLinks("https://hub.example"),
         file_links=FileLinks("https://hub.example"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ofh.services.alert_rules import AlertRules
     from ofh.services.alerts import Alerts
     from ofh.services.archives import Archives
+    from ofh.services.audit_record import AuditRecord
     from ofh.services.connections import Connections
     from ofh.services.coverage import Coverages
     from ofh.services.covered_ground import CoveredGround
@@ -68,6 +69,7 @@ class Services:
     journal: "Journal"
     alerts: "Alerts"
     alert_rules: "AlertRules"
+    audit_record: "AuditRecord"
     map_elements: "MapElements"
     feed: "Feed"
     past: "Past"

@@ -21,6 +21,7 @@ from ofh.store import models
 
 from .accounts import User
 from .alerts import AlertConnection, AlertFilter, AlertRule
+from .audit import AuditEntryConnection, AuditFilter
 from .coverage import CoveredGround, MediaArchive
 from .doctor import ConnectionDoctor
 from .events import FleetEventConnection
@@ -289,6 +290,28 @@ class Workspace(OfWorkspace):
     async def alert_rules(self, info: Info) -> list[AlertRule]:
         rows = await info.context.loaders.alert_rules_of_workspace.load(self.row.id)
         return [AlertRule(row=row, sight=self.sight) for row in rows]
+
+    @field(
+        "Who did what in it and when, the newest first; kept for `OFH_AUDIT_DAYS`. For owners alone, else `FORBIDDEN`."
+    )
+    async def audit_record(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        filter: Annotated[
+            AuditFilter | None, strawberry.argument(description="Which entries; all of them if left out.")
+        ] = strawberry.UNSET,
+    ) -> AuditEntryConnection:
+        actor = info.context.require_actor()
+        page = await info.context.services.audit_record.of_workspace(
+            actor,
+            self.row.id,
+            filter.checked() if filter else None,
+            first=chosen(first, None),
+            after=chosen(after, None),
+        )
+        return AuditEntryConnection(page=page, list_of=self.row.id, sight=self.sight)
 
     @field("What happened in it, in the order in which it became visible, the oldest first.")
     async def events(
