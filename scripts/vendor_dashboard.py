@@ -35,6 +35,8 @@ FILES: Mapping[str, tuple[str, str]] = {
     "maplibre-gl/maplibre-gl-worker.mjs": ("maplibre-gl", "dist/maplibre-gl-worker.mjs"),
     "maplibre-gl/maplibre-gl.css": ("maplibre-gl", "dist/maplibre-gl.css"),
     "maplibre-gl/LICENSE.txt": ("maplibre-gl", "LICENSE.txt"),
+    "hls.js/hls.light.min.mjs": ("hls.js", "dist/hls.light.min.mjs"),
+    "hls.js/LICENSE": ("hls.js", "LICENSE"),
     "qrcode-generator/qrcode.mjs": ("qrcode-generator", "dist/qrcode.mjs"),
 }
 """Name here: package, name in it. All are unchanged."""
@@ -43,6 +45,7 @@ LICENCES = {
     "lit-html": "BSD-3-Clause",
     "graphql-ws": "MIT",
     "maplibre-gl": "BSD-3-Clause",
+    "hls.js": "Apache-2.0",
     "qrcode-generator": "MIT",
     "world-atlas": "ISC; the data are Natural Earth's, public domain",
 }

@@ -185,7 +185,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route(CLIENT_PATH, ClientFile()),
-            *Dashboard("/graphql" if ide else None, self._map_source(), f"{hub.public_url}/pilot/").routes(),
+            *self._dashboard(has_ide=ide).routes(),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
@@ -305,9 +305,14 @@ class HubApp:
             else:
                 await limits.request(f"link:{pilot.connection_id}")
 
-    def _map_source(self) -> MapSource:
+    def _dashboard(self, *, has_ide: bool) -> Dashboard:
         settings = self._hub.settings
-        return MapSource(style_url=settings.map_style_url, pmtiles=settings.map_pmtiles, origins=settings.map_origins)
+        return Dashboard(
+            "/graphql" if has_ide else None,
+            MapSource(style_url=settings.map_style_url, pmtiles=settings.map_pmtiles, origins=settings.map_origins),
+            f"{self._hub.public_url}/pilot/",
+            settings.stream_view_url,
+        )
 
     def _media_server_routes(self) -> list[BaseRoute]:
         secret = self._hub.settings.media_server_secret

@@ -612,7 +612,8 @@ class Settings(BaseSettings):
             raise ValueError("names no port between 0 and 65535") from None
         if info.field_name in _NEED_HOST and not parts.hostname:
             raise ValueError("names no host")
-        if info.field_name == "map_style_url" and not _MAP_ORIGIN.fullmatch(f"{parts.scheme}://{parts.netloc}"):
+        is_named = info.field_name in ("map_style_url", "stream_view_url")
+        if is_named and not _MAP_ORIGIN.fullmatch(f"{parts.scheme}://{parts.netloc}"):
             raise ValueError("names a host that a content security policy cannot name; use scheme://host[:port]/…")
         if info.field_name == "public_url" and (parts.path.strip("/") or parts.query or parts.fragment):
             raise ValueError("must be scheme, host and port alone: controllers append their paths to it")

@@ -94,6 +94,14 @@ def payload_of(key: str) -> str | None:
     return payload_name(int(type_), int(sub_type))
 
 
+def payload_at(place: str) -> str | None:
+    """What people call the payload at a place below an aircraft, `53-0-0` and what follows a `/`; None where it stands
+    in no table. The third number is its mount.
+    """
+    type_, _, rest = place.partition("/")[0].partition("-")
+    return payload_of(f"{PAYLOAD}-{type_}-{rest.partition('-')[0]}")
+
+
 def is_controller_type(type_: int) -> bool:
     """Whether a gateway of this type is a known remote controller, whatever domain it names."""
     return type_ in _CONTROLLER_TYPES

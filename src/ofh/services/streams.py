@@ -115,6 +115,11 @@ class Streams:
 
     # Starting and ending
 
+    @property
+    def has_media_server(self) -> bool:
+        """Whether there is somewhere to publish."""
+        return self._rtmp_url is not None
+
     async def start(self, actor: Actor, drone_id: int, camera: str, *, quality: int = 0) -> Streamable:
         """Let a drone's camera stream to the media server.
 

@@ -10,7 +10,9 @@ from tests.integration.graphql_api.test_queries import MALFORMED, MISSING
 from tests.integration.graphql_api.test_statements import statements
 from tests.integration.graphql_api.world import NOW, Api, World, make_drone
 
-STREAMS = "query ($id: ID!) { drone(id: $id) { streams { camera canStart isLive liveSince whepUrl hlsUrl } } }"
+STREAMS = (
+    "query ($id: ID!) { drone(id: $id) { streams { camera cameraName canStart isLive liveSince whepUrl hlsUrl } } }"
+)
 ALL = "query ($id: ID!) { workspace(id: $id) { drones { streams { camera canStart } } } }"
 START = """mutation ($id: ID!, $camera: String!, $quality: Int) {
     startStream(droneId: $id, camera: $camera, quality: $quality) { camera isLive } }"""
@@ -57,6 +59,7 @@ async def test_cameras_can_be_started_and_what_is_live_can_be_watched(api: Api, 
     assert answer.data["drone"]["streams"] == [
         {
             "camera": CAMERA,
+            "cameraName": "Matrice 30T camera",
             "canStart": True,
             "isLive": True,
             "liveSince": "2026-05-01T12:00:00+00:00",
@@ -65,6 +68,7 @@ async def test_cameras_can_be_started_and_what_is_live_can_be_watched(api: Api, 
         },
         {
             "camera": "39-0-7/normal-0",
+            "cameraName": "FPV camera",
             "canStart": True,
             "isLive": False,
             "liveSince": None,
@@ -84,6 +88,15 @@ async def test_many_drones_take_the_statements_of_one(api: Api, world: World, ca
     for number in range(30):
         await make_drone(world.workspace, world.connection, f"MORE{number}")
     assert await statements(api, world, caplog, ALL, id=str(world.workspace.id)) == few
+
+
+async def test_without_a_media_server_nothing_can_be_started(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await can_stream(world)
+    monkeypatch.setattr(api.services.streams, "_rtmp_url", None)
+    answer = await api.ask(world.member, ALL, id=str(world.workspace.id))
+    assert {item["canStart"] for drone in answer.data["workspace"]["drones"] for item in drone["streams"]} == {False}
 
 
 @pytest.mark.parametrize("document", [START, STOP])

@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
-from .map_source import MapSource
+from .map_source import MapSource, origin_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,6 +40,7 @@ MODULES: Mapping[str, str] = {
     "lit-html/": "vendor/lit-html/",
     "graphql-ws": "vendor/graphql-ws/client.js",
     "maplibre-gl": "vendor/maplibre-gl/maplibre-gl.mjs",
+    "hls.js": "vendor/hls.js/hls.light.min.mjs",
     "qrcode-generator": "vendor/qrcode-generator/qrcode.mjs",
 }
 """What modules import by a name, and where it is."""
@@ -47,18 +48,22 @@ FLEET_CLIENT = "/graphql/client/fleet.js"
 """The hub's own client of `fleet`, which is imported as `ofh/fleet.js`."""
 
 
-def policy(import_map: str, origins: Sequence[str] = ()) -> str:
+def policy(import_map: str, origins: Sequence[str] = (), video_origin: str | None = None) -> str:
     """The page's content security policy: nothing comes from elsewhere, no script or style stands in the page.
 
-    But for a map of others, whose origins are named. All of a map is fetched, pictures too.
+    But for a map of others, whose origins are named, and live video, by the media server's. All of a map is fetched,
+    pictures too; of video what is asked of the server (WHEP) and its pieces (HLS), or the whole where browsers play HLS
+    by themselves. What comes by WebRTC is not held by a policy.
 
     Styles that scripts set by the object model are not held by it; attributes are, so no template has a `style`.
     """
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
-    fetched = " ".join(("'self'", *origins))
+    video = () if video_origin is None else (video_origin,)
+    fetched = " ".join(dict.fromkeys(("'self'", *origins, *video)))
+    played = " ".join(("'self' blob:", *video))
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{digest}'; style-src 'self'; img-src 'self' data: blob:; "
-        f"media-src 'self' blob:; connect-src {fetched}; worker-src 'self'; manifest-src 'self'; "
+        f"media-src {played}; connect-src {fetched}; worker-src 'self'; manifest-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
@@ -70,10 +75,15 @@ class Dashboard:
         graphql_page: where a browser finds the IDE; None where it is switched off.
         map_source: what lies below the map, if it is not what comes with the dashboard.
         pilot_page: what is typed into DJI Pilot 2; None: the same origin's `/pilot/`.
+        video_url: where live video is watched; None: nowhere.
     """
 
     def __init__(
-        self, graphql_page: str | None = None, map_source: MapSource | None = None, pilot_page: str | None = None
+        self,
+        graphql_page: str | None = None,
+        map_source: MapSource | None = None,
+        pilot_page: str | None = None,
+        video_url: str | None = None,
     ) -> None:
         self.files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
         digest = hashlib.sha256()
@@ -84,7 +94,8 @@ class Dashboard:
         imports = {name: self.prefix + place for name, place in MODULES.items()} | {"ofh/fleet.js": FLEET_CLIENT}
         import_map = json.dumps({"imports": imports}, separators=(",", ":"))
         map_source = map_source or MapSource()
-        self.policy = policy(import_map, map_source.policy_sources)
+        video_origin = None if video_url is None else origin_of(video_url)
+        self.policy = policy(import_map, map_source.policy_sources, video_origin)
         self._map_routes = map_source.routes()
         html = self.files.pop(INDEX).read_text("utf-8")
         html = html.replace("{map}", escape(json.dumps(dict(map_source.data))))

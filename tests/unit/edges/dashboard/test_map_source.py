@@ -1,4 +1,4 @@
-"""What the dashboard is told of a map that the operator has set, and what its policy says of it."""
+"""What the dashboard is told of a map and of video that the operator has set, and what its policy says of it."""
 
 from pathlib import Path
 
@@ -31,6 +31,14 @@ def test_the_policy_names_where_the_map_comes_from_and_no_more() -> None:
     )
 
 
+def test_the_policy_names_where_video_comes_from_and_no_more() -> None:
+    policy = Dashboard(None, MapSource(style_url="https://a.example/s"), None, "https://video.example:8443/live").policy
+    assert "connect-src 'self' https://a.example https://video.example:8443;" in policy
+    assert "media-src 'self' blob: https://video.example:8443;" in policy
+    assert policy.count("video.example") == 2
+    assert "media-src 'self' blob:;" in Dashboard().policy
+
+
 def test_the_hub_serves_an_archive_of_its_machine_in_ranges(tmp_path: Path) -> None:
     archive = tmp_path / "region.pmtiles"
     archive.write_bytes(bytes(range(256)))
@@ -55,11 +63,12 @@ def test_the_hub_serves_an_archive_of_its_machine_in_ranges(tmp_path: Path) -> N
         ),
         ({"map_style_url": "https://a.example/s", "map_origins": ("*",)}, "OFH_MAP_ORIGINS"),
         ({"map_origins": ("https://b.example",)}, "OFH_MAP_ORIGINS"),
+        ({"stream_view_url": "https://a.example; script-src */live"}, "OFH_STREAM_VIEW_URL"),
         ({"map_pmtiles": "/nowhere/region.pmtiles"}, "OFH_MAP_PMTILES"),
         ({"map_pmtiles": "https://a.example 'unsafe-eval'/x.pmtiles"}, "OFH_MAP_PMTILES"),
         ({"map_pmtiles": "https://a.example/x", "map_style_url": "https://a.example/s"}, "OFH_MAP_PMTILES"),
     ],
 )
-def test_a_map_that_cannot_be_is_refused_by_its_setting(given: dict[str, object], named: str) -> None:
+def test_a_map_or_a_media_server_that_cannot_be_is_refused_by_its_setting(given: dict[str, object], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load(**given)

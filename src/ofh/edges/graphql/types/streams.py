@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from ofh.dji import products
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.visibility import Info, OfWorkspace
 from ofh.services.streams import Streamable, name_of
@@ -24,9 +25,16 @@ class Stream(OfWorkspace):
     def camera(self) -> str:
         return self.found.camera
 
-    @field("Whether it can be started at present: its controller is online and says so.")
-    def can_start(self) -> bool:
-        return self.found.offer is not None
+    @field("What people call the camera, such as 'Matrice 30T camera'; null if it stands in no table of the hub's.")
+    def camera_name(self) -> str | None:
+        return products.payload_at(self.found.camera)
+
+    @field(
+        "Whether it can be started at present: the hub has a media server, and the drone's controller is online and "
+        "says so."
+    )
+    def can_start(self, info: Info) -> bool:
+        return self.found.offer is not None and info.context.services.streams.has_media_server
 
     @field("Whether it is being published, as far as the media server and the controller have told.")
     def is_live(self) -> bool:
