@@ -59,6 +59,7 @@ from ofh.services.archives import Archives
 from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
+from ofh.services.clearing import Clearing
 from ofh.services.commands import Commands
 from ofh.services.coverage import COVERAGE
 from ofh.services.covered_ground import CoveredGround
@@ -277,6 +278,7 @@ class Hub:
             clock=now,
         )
         self.retention = retention_of(settings, self.database)
+        self.clearing = Clearing(self.database, now)
         self.feed_keeping = FeedKeeping(self.database, now, every_s=settings.feed_pack_s)
         self.feed = Feed(self.bus, self.database, feed_rules_of(settings))
         self.steering = Steering(self.people.control)
@@ -441,6 +443,7 @@ class Hub:
             stack.callback(self.people.control.subscribe(self.commands.told))
             stack.callback(self.people.control.subscribe(self.traffic.told))
             stack.callback(self.people.control.subscribe(self.grantees.told))
+            stack.callback(self.people.control.subscribe(self.clearing.told))
             self._run(stack, "control", self.people.control.run)
 
             self._run(stack, "discarded objects", self.discarding.run)
@@ -476,6 +479,7 @@ class Hub:
             self._run(stack, "numbers of jobs", self.jobs.keep_looking)
             self._run(stack, "housekeeping", self._housekeep)
             self._run(stack, "feed keeping", self.feed_keeping.run)
+            self._run(stack, "deleted workspaces", self.clearing.run)
             self._run(stack, "storage", self._keep_storage)
             self._stack = stack.pop_all()
 

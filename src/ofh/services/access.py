@@ -33,7 +33,7 @@ class Access:
         if not is_id(workspace_id):
             return None
         if actor.credential == "cli":
-            return Role.OWNER if await Workspace.filter(id=workspace_id).exists() else None
+            return Role.OWNER if await Workspace.living().filter(id=workspace_id).exists() else None
         held = await lookups.membership_of(actor.user_id, workspace_id)
         return None if held is None else Role(held.role)
 
@@ -82,7 +82,7 @@ class Access:
     async def workspace_ids(self, actor: Actor) -> list[int]:
         """The workspaces that the actor may see, in the order of their ids."""
         if actor.credential == "cli":
-            ids = await Workspace.all().order_by("id").values_list("id", flat=True)
+            ids = await Workspace.living().order_by("id").values_list("id", flat=True)
         else:
             ids = (
                 await Membership.filter(user_id=actor.user_id)

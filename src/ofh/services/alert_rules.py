@@ -96,7 +96,7 @@ class AlertRules:
         await self._access.require(actor, Action.MANAGE_WORKSPACE, workspace_id)
         async with self._database.transaction():
             # Whoever makes a rule holds the workspace's row: so none is counted too late.
-            if await Workspace.filter(id=workspace_id).select_for_update(no_key=True).get_or_none() is None:
+            if await Workspace.living().filter(id=workspace_id).select_for_update(no_key=True).get_or_none() is None:
                 raise gone("workspace")
             if await AlertRule.filter(workspace_id=workspace_id).count() >= MAX_RULES:
                 raise HubError(Code.CONFLICT, f"A workspace has at most {MAX_RULES} alert rules. Delete one first.")

@@ -167,7 +167,7 @@ class Archives:
             raise HubError(
                 Code.TOO_LARGE, f"An archive has at most {self._most} files, and these are {len(found)}. Choose fewer."
             )
-        workspace = await Workspace.get_or_none(id=workspace_id)
+        workspace = await Workspace.living().get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
         with self._turn(actor):

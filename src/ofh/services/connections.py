@@ -115,7 +115,7 @@ class Connections:
         secret = new_token()
         async with self._database.transaction():
             # Holding the row keeps the workspace from being deleted in between.
-            if await Workspace.filter(id=workspace_id).select_for_update().get_or_none() is None:
+            if await Workspace.living().filter(id=workspace_id).select_for_update().get_or_none() is None:
                 raise gone("workspace")
             row = await Connection.create(
                 public_id=f"c-{secrets.token_urlsafe(PUBLIC_ID_BYTES)}",

@@ -81,7 +81,7 @@ class FeedKeeping:
     async def pack(self) -> int:
         """Pack what is old enough in every workspace, and write the past states that are due; how many packs."""
         now_us = micros(self._clock())
-        rows = await Workspace.all().order_by("id").only("id", "event_seq")
+        rows = await Workspace.living().order_by("id").only("id", "event_seq")
         self._looked = {row.id: self._looked.get(row.id, _Looked()) for row in rows}
         packs = 0
         for row in rows:

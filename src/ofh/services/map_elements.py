@@ -238,7 +238,7 @@ class MapElements:
             found = await MapGroup.filter(workspace_id=workspace_id, type=GroupType.SHARED).first()
             if found is not None:
                 return found
-            if not await Workspace.filter(id=workspace_id).exists():
+            if not await Workspace.living().filter(id=workspace_id).exists():
                 raise gone("workspace")
             return await MapGroup.create(
                 id=uuid4(),

@@ -64,7 +64,7 @@ async def _watch(
         HubError: UNAVAILABLE, the bus or the database is away; GONE, there is no such workspace.
     """
     async with feed.events(workspace_id, kinds=[of]) as mailbox:
-        workspace = await Workspace.get_or_none(id=workspace_id)
+        workspace = await Workspace.living().get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
         yield MediaWatch(mailbox, workspace_id, drone_id, workspace.event_seq, of)

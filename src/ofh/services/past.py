@@ -87,7 +87,7 @@ class Past:
         """
         state = await self.state_at(workspace_id, seq)
         async with self._database.reading():
-            if not await Workspace.filter(id=workspace_id).exists():
+            if not await Workspace.living().filter(id=workspace_id).exists():
                 raise gone("workspace")
             drones = await Drone.filter(workspace_id=workspace_id).order_by("id")
             controllers = await RemoteController.filter(workspace_id=workspace_id).order_by("id")

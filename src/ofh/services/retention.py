@@ -112,7 +112,7 @@ class Retention:
         """
         now = self._clock()
         done = Pruning()
-        rows = await Workspace.all().order_by("id")
+        rows = await Workspace.living().order_by("id")
         ages = {row.id: DAY * row.history_days if row.history_days else self._rules.history for row in rows}
         oldest = max(ages.values(), default=self._rules.history)
         done.partitions, since = await self._drop_weeks(now - oldest, is_trial=is_trial)

@@ -54,7 +54,7 @@ async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
         HubError: GONE, there is no such workspace; UNAVAILABLE.
     """
     async with database.reading():
-        workspace = await Workspace.get_or_none(id=workspace_id)
+        workspace = await Workspace.living().get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
         drones = await Drone.filter(workspace_id=workspace_id).order_by("id")

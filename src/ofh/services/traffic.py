@@ -216,7 +216,7 @@ class Traffic:
         """Follow the workspaces that share."""
         while True:
             self._look.clear()
-            found = await Workspace.filter(share_position=True).values_list("id", flat=True)
+            found = await Workspace.living().filter(share_position=True).values_list("id", flat=True)
             wanted = {int(id) for id in found}  # type: ignore[call-overload]
             for id in wanted - self._followed.keys():
                 self._followed[id] = asyncio.create_task(_again(lambda id=id: self._follow(id)))  # type: ignore[misc]

@@ -20,9 +20,6 @@ from ofh.domain.events import Table
 from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
-from ofh.store.feed_keeping import delete_feed
-from ofh.store.history import delete_history
-from ofh.store.media import discard_all
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
@@ -78,13 +75,13 @@ class Workspaces:
     async def list_for(self, actor: Actor) -> list[tuple[Workspace, Role]]:
         """The actor's workspaces and their role in each, oldest first; all of them for the operator."""
         if actor.credential == "cli":
-            return [(workspace, Role.OWNER) for workspace in await Workspace.all().order_by("id")]
+            return [(workspace, Role.OWNER) for workspace in await Workspace.living().order_by("id")]
         return [(workspace, Role(role)) for workspace, role in await lookups.workspaces_of(actor.user_id)]
 
     async def get(self, actor: Actor, workspace_id: int) -> tuple[Workspace, Role] | None:
         """A workspace and the actor's role in it; None where there is none that the actor may see."""
         role = await self._access.role(actor, workspace_id)
-        workspace = None if role is None else await Workspace.get_or_none(id=workspace_id)
+        workspace = None if role is None else await Workspace.living().get_or_none(id=workspace_id)
         return None if role is None or workspace is None else (workspace, role)
 
     async def create(self, actor: Actor, name: str) -> Workspace:
@@ -203,15 +200,17 @@ class Workspaces:
     async def delete(self, actor: Actor, workspace_id: int) -> None:
         """Delete a workspace with all that belongs to it.
 
+        From then on nobody sees it, and its controllers are strangers; what it had goes by and by (`clearing.py`).
+
         Raises:
             HubError: GONE, FORBIDDEN.
         """
         async with self._holding(actor, Action.DELETE_WORKSPACE, workspace_id, with_devices=True) as workspace:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
-            await delete_history(self._database, self._database.connection, workspace.id)
-            await delete_feed(self._database, self._database.connection, workspace.id)
-            await discard_all(self._database, self._database.connection, workspace.id, self._clock())
-            await workspace.delete()
+            await Membership.filter(workspace_id=workspace.id).delete()
+            await Connection.filter(workspace_id=workspace.id).delete()
+            workspace.deleted_at = self._clock()
+            await workspace.save(update_fields=["deleted_at"])
             await self._audit.by(
                 actor, Event.WORKSPACE_DELETED, workspace_id=workspace_id, object=f"workspace:{workspace_id}"
             )
@@ -346,7 +345,7 @@ class Workspaces:
                     if with_devices:
                         await self._access.require(actor, action, workspace_id, record=False)
                         await hold_devices_of(self._database, client, workspace_id)
-                    workspace = await Workspace.filter(id=workspace_id).select_for_update().get_or_none()
+                    workspace = await Workspace.living().filter(id=workspace_id).select_for_update().get_or_none()
                 if workspace is None:
                     raise gone("workspace")
                 await self._access.require(actor, action, workspace_id, record=False)

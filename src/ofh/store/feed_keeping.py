@@ -49,7 +49,7 @@ async def take_turn(database: Database, client: Any, workspace_id: int) -> bool:
     """
     await lock_names(database, client, [_LOCK])
     lock = " FOR KEY SHARE" if database.dialect == "postgresql" else ""
-    sql = f"SELECT 1 AS one FROM workspaces WHERE id = $1{lock}"  # noqa: S608, ours
+    sql = f"SELECT 1 AS one FROM workspaces WHERE id = $1 AND deleted_at IS NULL{lock}"  # noqa: S608, ours
     return bool(await fetch(database, client, sql, workspace_id))
 
 
@@ -220,15 +220,20 @@ async def drop_some(database: Database, client: Any, workspace_id: int, upto: in
 
 
 async def delete_feed(database: Database, client: Any, workspace_id: int) -> None:
-    """Delete the feed of a workspace in the transaction that deletes it, in steps: a statement has a time limit."""
+    """Delete what is left of the feed of a workspace, in the transaction that deletes its row."""
     while await drop_some(database, client, workspace_id, 2**62):
         pass
-    while await execute(
+    while await drop_some_states(database, client, workspace_id):
+        pass
+
+
+async def drop_some_states(database: Database, client: Any, workspace_id: int) -> int:
+    """Delete some of the oldest past states; how many, 0 once there are none."""
+    return await execute(
         database,
         client,
         "DELETE FROM feed_states WHERE workspace_id = $1 AND seq IN"
         " (SELECT seq FROM feed_states WHERE workspace_id = $1 ORDER BY seq LIMIT $2)",
         workspace_id,
         FEW,
-    ):
-        pass
+    )

@@ -12,6 +12,7 @@ from ofh.domain.actors import Action, Actor, Role
 from ofh.domain.errors import Code, HubError
 from ofh.services.access import OPERATOR
 from ofh.services.audit import Event
+from ofh.services.clearing import Clearing
 from ofh.store.models import Binding, Connection, Drone, Membership, User, Workspace
 from tests.integration.accounts.house import PASSWORD, House, code_of
 from tests.support.history import history_of, history_row, store
@@ -440,6 +441,11 @@ async def test_a_deleted_workspace_takes_its_history_along_and_no_other(house: H
         await store(house.database, [history_row(moment, drone_id=drone.id) for moment in at])
         drones.append(drone)
     await house.workspaces.delete(ada, drones[0].workspace_id)
+    assert [row.id for row, _ in await house.workspaces.list_for(OPERATOR)] == [drones[1].workspace_id]
+    assert await house.access.workspace_ids(OPERATOR) == [drones[1].workspace_id]
+    assert await Membership.filter(workspace_id=drones[0].workspace_id).count() == 0
+    assert len(await history_of(house.database)) == 8
+    assert await Clearing(house.database, house.clock, pause_s=0).clear() == 1
     assert {row.drone_id for row in await history_of(house.database)} == {drones[1].id}
     assert len(await history_of(house.database)) == 4
 

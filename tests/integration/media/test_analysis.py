@@ -15,6 +15,7 @@ from ofh.domain.events import MediaAnalysed, MediaUploaded
 from ofh.domain.objects import issued_to
 from ofh.services import analysis
 from ofh.services.analysis import ANALYSIS, Analysis
+from ofh.services.clearing import Clearing
 from ofh.services.jobs import JobRunner
 from ofh.store.models import DiscardedObject, File, Job, Media, StoredEvent
 from tests.support.media import SHOT, MediaBench, Place, callback
@@ -213,6 +214,7 @@ async def test_a_deleted_workspace_takes_its_thumbnails_along(
     await looking.look()
 
     await bench.workspaces.delete(place.people[Role.OWNER], place.id)
+    await Clearing(bench.database, lambda: bench.now, pause_s=0).clear()
     await bench.discarding.sweep()
 
     assert bench.store.keys() == []

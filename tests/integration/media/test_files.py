@@ -8,6 +8,7 @@ import pytest
 from ofh.backends.ports import StoreFull
 from ofh.domain.actors import Action, Role, allows
 from ofh.domain.errors import Code, HubError
+from ofh.services.clearing import Clearing
 from ofh.services.files import FileRules
 from ofh.store.database import Database
 from ofh.store.models import AuditEntry, DiscardedObject, File, Fingerprint, Media, StoredEvent, Workspace
@@ -275,6 +276,7 @@ async def test_a_workspace_takes_its_objects_along(bench: MediaBench, place: Pla
     elsewhere = await bench.place("South")
     kept = await bench.upload(elsewhere)
     await bench.workspaces.delete(place.people[Role.OWNER], place.id)
+    assert await Clearing(bench.database, lambda: bench.now, pause_s=0).clear() == 1
     assert await bench.discarding.sweep() == 3
     assert bench.store.keys() == [kept.object_key]
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 if TYPE_CHECKING:
     from .accounts import User
@@ -27,9 +28,16 @@ class Workspace(Model):
     """How long its history is kept; null: as the hub's setting says."""
     share_position = fields.BooleanField(default=False)
     """Whether every user of the hub sees where its aircraft are, as traffic."""
+    deleted_at = fields.DatetimeField(null=True)
+    """When it was deleted: nobody sees it any more, and what it had goes by and by (`services/clearing.py`)."""
 
     class Meta:
         table = "workspaces"
+
+    @classmethod
+    def living(cls) -> "QuerySet[Workspace]":
+        """Those that have not been deleted."""
+        return cls.filter(deleted_at=None)
 
 
 class Membership(Model):
