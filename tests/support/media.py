@@ -35,7 +35,8 @@ from ofh.services.jobs import JobQueue
 from ofh.services.link import Links, Pilot, Purpose
 from ofh.services.mail import Letters, LogMail
 from ofh.services.media import MediaItems
-from ofh.services.pilot_media import Outcome, PilotMedia
+from ofh.services.media_intake import Outcome
+from ofh.services.pilot_media import PilotMedia
 from ofh.services.ratelimits import MemoryCounters, RateLimits
 from ofh.services.uploads import Uploads
 from ofh.services.workspaces import Workspaces

@@ -10,7 +10,7 @@ import pytest
 from ofh.dji.media import decode_file_named, decode_group_uploaded
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import MediaUploaded
-from ofh.services.pilot_media import Outcome
+from ofh.services.media_intake import Outcome
 from ofh.store.models import (
     AuditEntry,
     Drone,

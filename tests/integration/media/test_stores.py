@@ -11,7 +11,7 @@ from ofh.backends.ports import ObjectStore
 from ofh.dji.media import decode_uploaded
 from ofh.services.discarding import Discarding
 from ofh.services.files import Files
-from ofh.services.pilot_media import Outcome
+from ofh.services.media_intake import Outcome
 from ofh.store.models import DiscardedObject, File, Media
 from tests.support.media import JPEG, MediaBench, Place, callback
 from tests.support.s3 import REGION, S3Server

@@ -6,7 +6,7 @@ from ofh.dji.media import decode_uploaded
 from ofh.domain.errors import Code, HubError
 from ofh.services.discarding import CLAIM
 from ofh.services.grants import UploadGrant
-from ofh.services.pilot_media import Outcome
+from ofh.services.media_intake import Outcome
 from ofh.store.models import DiscardedObject, File
 from tests.support.media import JPEG, MediaBench, Place, callback
 

@@ -105,7 +105,7 @@ async def test_a_broken_line_is_made_good_from_the_journal(
         first = await come(bench, place, 1)
         assert await seen.next() == [first]
         with monkeypatch.context() as changed:
-            changed.setattr("ofh.services.pilot_media.publish", lost)
+            changed.setattr("ofh.services.media_intake.publish", lost)
             missed = [await come(bench, place, number) for number in (2, 3)]
         await bench.bus.publish(channel(place.id), b"not readable")
         assert await seen.next(2) == missed

@@ -20,7 +20,8 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.edges.grants import shown
 from ofh.services.grantees import Grantees
-from ofh.services.pilot_media import ACKNOWLEDGED, Outcome, PilotMedia
+from ofh.services.media_intake import Outcome
+from ofh.services.pilot_media import ACKNOWLEDGED, PilotMedia
 
 from .endpoint import Answer, Ask, PilotEndpoints
 
