@@ -105,7 +105,7 @@ export default class MapView {
 
   #keyed = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || event.defaultPrevented || this.#selected === null) return;
-    if (document.querySelector("dialog[open], [popover]:popover-open")) return;
+    if (document.querySelector("dialog[open], [popover]:popover-open, :fullscreen")) return;
     const id = this.#selected;
     this.#choose(null);
     requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector(`[data-drone="${CSS.escape(id)}"]`))?.focus());

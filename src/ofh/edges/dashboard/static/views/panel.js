@@ -9,6 +9,7 @@ import { icon, stateGlyph } from "../ui/icons.js";
 import { plot } from "../ui/plot.js";
 import { toast } from "../ui/toast.js";
 import { AGE_SHOWN_MS, STALE_MS } from "./fleet_list.js";
+import { Video } from "./video.js";
 
 /** @typedef {import("../model/fleet.js").Drone} Drone */
 /** @typedef {import("../model/fleet.js").Fleet} Fleet */
@@ -24,6 +25,7 @@ const TRACK = 1_500;
 export class Panel {
   #context;
   #close;
+  #video;
   #id = "";
   /** Of the flight that it is on. @type {{ id: string, startedAt: string, distance: number | null, maxElevation: number | null } | null} */
   #flight = null;
@@ -45,6 +47,7 @@ export class Panel {
   constructor(context, close) {
     this.#context = context;
     this.#close = close;
+    this.#video = new Video(context);
     const fleet = /** @type {Fleet} */ (context.fleet);
     this.#ends = [
       fleet.on("change", (ids) => ids.has(this.#id) && this.#grow()),
@@ -54,6 +57,7 @@ export class Panel {
 
   destroy() {
     clearTimeout(this.#timer);
+    this.#video.destroy();
     for (const end of this.#ends) end();
   }
 
@@ -63,6 +67,7 @@ export class Panel {
     this.#id = id ?? "";
     [this.#flight, this.#climb, this.#drained, this.#media, this.#problem, this.#at] = [null, [], [], null, "", null];
     clearTimeout(this.#timer);
+    this.#video.show(id);
     if (id) void this.#load();
   }
 
@@ -123,7 +128,8 @@ export class Panel {
         ${this.#closer()}
       </header>
       <div class="panel-body" tabindex="0" role="group" aria-label=${t("panel.values")}>
-        ${this.#state(drone)} ${alerts.length ? this.#alerts(alerts) : nothing} ${this.#now(drone)} ${this.#plots(drone)}
+        ${this.#state(drone)} ${alerts.length ? this.#alerts(alerts) : nothing} ${this.#video.render()} ${this.#now(drone)}
+        ${this.#plots(drone)}
         ${this.#rest(drone)} ${this.#photos()} ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
       </div>
     </aside>`;
