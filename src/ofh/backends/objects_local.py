@@ -33,6 +33,7 @@ import structlog
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.objects import key_fault
 
+from . import disk
 from .ports import MAX_CHUNK_BYTES, ObjectInfo, PartInfo, Space, StoreFull, UploadInfo
 
 T = TypeVar("T")
@@ -204,7 +205,7 @@ class LocalStore:
 
     def _described(self, place: Path, key: str | None = None) -> _Stored | None:
         try:
-            with open(_description(place), "rb", opener=_no_links) as file:
+            with open(_description(place), "rb", opener=disk.no_links) as file:
                 text = file.read()
         except FileNotFoundError:
             return None
@@ -218,10 +219,10 @@ class LocalStore:
     def _put(self, key: str, source: Path, content_type: str, md5: bytes | None) -> ObjectInfo:
         place, id = self._place(key), secrets.token_hex(16)
         size = source.stat().st_size
-        etag = (md5 or _md5(source)).hex()
-        _make(place.parent)
-        _move(source, _beside(place, id))
-        _sync(place.parent)
+        etag = (md5 or disk.md5(source)).hex()
+        disk.make(place.parent)
+        disk.move(source, _beside(place, id))
+        disk.sync(place.parent)
         return self._describe(place, key, content_type, etag, id, (("", size),))
 
     def _describe(
@@ -233,12 +234,12 @@ class LocalStore:
         except _Damaged:
             before = None
         at = self._clock()
-        _write(
+        disk.write(
             _description(place),
             {"key": key, "type": content_type, "etag": etag, "at": at.isoformat(), "id": id, "pieces": pieces},
         )
         if before is not None and before.id != id:
-            _remove(_beside(place, before.id))
+            disk.remove(_beside(place, before.id))
         size = sum(size for _, size in pieces)
         return ObjectInfo(key=key, size_bytes=size, content_type=content_type, etag=etag, modified_at=at)
 
@@ -252,9 +253,9 @@ class LocalStore:
             if stored is None:
                 return
         _description(place).unlink(missing_ok=True)
-        _sync(place.parent)
+        disk.sync(place.parent)
         if stored is not None:  # else `tidy` finds what no description names
-            _remove(_beside(place, stored.id))
+            disk.remove(_beside(place, stored.id))
 
     def _upload(self, key: str, upload_id: str) -> Path:
         """The folder of an upload under way.
@@ -271,7 +272,7 @@ class LocalStore:
         if _UPLOAD_ID.fullmatch(upload_id) is None:
             return None
         try:
-            with open(self._within(self._uploads) / upload_id / "about.json", "rb", opener=_no_links) as file:
+            with open(self._within(self._uploads) / upload_id / "about.json", "rb", opener=disk.no_links) as file:
                 about: dict[str, Any] = orjson.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -281,22 +282,22 @@ class LocalStore:
         self._place(key)
         id = secrets.token_hex(16)
         uploads = self._within(self._uploads)
-        _make(uploads)
+        disk.make(uploads)
         made = uploads / f".{id}"  # under another name first: an upload without a description would be no one's
         made.mkdir(mode=0o700)
-        _write(made / "about.json", {"key": key, "type": content_type, "at": self._clock().isoformat()})
+        disk.write(made / "about.json", {"key": key, "type": content_type, "at": self._clock().isoformat()})
         made.rename(uploads / id)
-        _sync(uploads)
+        disk.sync(uploads)
         return id
 
     def _put_part(self, key: str, upload_id: str, number: int, source: Path, md5: bytes | None) -> PartInfo:
         folder = self._upload(key, upload_id)
         size = source.stat().st_size
-        etag = (md5 or _md5(source)).hex()
+        etag = (md5 or disk.md5(source)).hex()
         name = f"{number:05}-{etag}-{size}"
         try:
-            _move(source, folder / name)
-            _sync(folder)
+            disk.move(source, folder / name)
+            disk.sync(folder)
             for other in list(os.scandir(folder)):
                 if other.name.startswith(f"{number:05}-") and other.name != name:
                     with suppress(FileNotFoundError):
@@ -332,14 +333,14 @@ class LocalStore:
             return self._completed(place, key, upload_id, parts, etag)
         self._pieces(folder, parts)  # before anything is moved
         about = self._about(upload_id)
-        _make(place.parent)
+        disk.make(place.parent)
         target = _beside(place, upload_id)
         try:
             folder.rename(target)
         except FileNotFoundError:
             return self._completed(place, key, upload_id, parts, etag)  # somebody else is at it
-        _sync(place.parent)
-        _sync(self._uploads)
+        disk.sync(place.parent)
+        disk.sync(self._uploads)
         return self._finish(place, key, upload_id, parts, etag, str(about["type"]) if about else "")
 
     def _finish(
@@ -370,7 +371,7 @@ class LocalStore:
         if _UPLOAD_ID.fullmatch(upload_id) is None or (stored is not None and stored.id == upload_id):
             raise gone("upload")
         try:
-            with open(_beside(place, upload_id) / "about.json", "rb", opener=_no_links) as file:
+            with open(_beside(place, upload_id) / "about.json", "rb", opener=disk.no_links) as file:
                 about = orjson.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
             stored = self._described(place, key)  # the first one may have ended just now
@@ -399,7 +400,7 @@ class LocalStore:
         for entry in list(os.scandir(self._uploads)):
             with suppress(FileNotFoundError):  # another process tidies as well
                 if entry.stat(follow_symlinks=False).st_mtime < before:
-                    _remove(Path(entry.path))
+                    disk.remove(Path(entry.path))
                     removed += 1
         for folder in list(os.scandir(self._root)):
             if len(folder.name) != 2 or not folder.is_dir(follow_symlinks=False):
@@ -409,7 +410,7 @@ class LocalStore:
                     continue
                 with suppress(FileNotFoundError):
                     if entry.stat(follow_symlinks=False).st_ctime < before and not self._is_in_use(Path(entry.path)):
-                        _remove(Path(entry.path))
+                        disk.remove(Path(entry.path))
                         removed += 1
         return removed
 
@@ -489,69 +490,3 @@ def _parts_in(folder: Path) -> Iterator[PartInfo]:
         with suppress(FileNotFoundError):  # one that came again took its place just now
             at = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
             yield PartInfo(number=int(match[1]), etag=match[2], size_bytes=int(match[3]), modified_at=at)
-
-
-def _md5(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
-
-
-def _make(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        _sync(folder.parent)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Sync a file and give it another name, also on another file system."""
-    with source.open("rb") as file:
-        os.fsync(file.fileno())
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        copy = target.with_name(f".{target.name}")
-        shutil.copyfile(source, copy)
-        with copy.open("rb") as file:
-            os.fsync(file.fileno())
-        copy.rename(target)
-        source.unlink()
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a small file that is there whole or not at all, and sync it and its folder."""
-    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(made, "xb", opener=_private) as file:
-            file.write(orjson.dumps(content))
-            file.flush()
-            os.fsync(file.fileno())
-        made.rename(path)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _no_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
