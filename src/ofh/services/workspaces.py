@@ -14,12 +14,12 @@ from tortoise.exceptions import IntegrityError
 
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
-from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Table
 from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
+from ofh.store.journal import time_of_feed
 from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
 
 from .access import Access, forbidden
@@ -298,7 +298,8 @@ class Workspaces:
     async def _create(self, owner_id: int, name: str) -> Workspace:
         """Within a transaction."""
         now = self._clock()
-        workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now, event_us=micros(now))
+        at_us = await time_of_feed(self._database, self._database.connection, now)
+        workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now, event_us=at_us)
         await Membership.create(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER.value, since=now)
         await give_defaults(workspace.id, now)
         return workspace

@@ -57,6 +57,17 @@ class Database:
         self.history_weeks: frozenset[date] = frozenset()
         """PostgreSQL: the weeks whose partition of the history this process knows of (`weeks.py`)."""
 
+        self._told: dict[str, float] = {}
+        """When something was said in the log, by the loop's clock."""
+
+    def is_time_to_tell(self, what: str, every_s: float) -> bool:
+        """Whether something is to be said in the log again; from now on it has been."""
+        now = asyncio.get_running_loop().time()
+        if now < self._told.get(what, -every_s) + every_s:
+            return False
+        self._told[what] = now
+        return True
+
     @property
     def path(self) -> Path:
         """The file of a SQLite database."""

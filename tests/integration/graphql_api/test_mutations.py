@@ -273,7 +273,12 @@ async def test_a_deleted_workspace_is_gone_with_all_of_it(api: Api, world: World
     act = ACTS["deleteWorkspace"]
     answer = await api.ask(world.owner, act.document, **act.variables(world))
     assert answer.data == {"deleteWorkspace": True}
-    assert await Drone.filter(workspace_id=world.workspace.id).count() == 0
+    ids = {"w": str(world.workspace.id), "d": str(world.drone.id), "c": str(world.connection.id)}
+    look = (
+        "query ($w: ID!, $d: ID!, $c: ID!) { workspace(id: $w) { id } drone(id: $d) { id } connection(id: $c) { id } }"
+    )
+    answer = await api.ask(world.owner, look, **ids)
+    assert answer.data == {"workspace": None, "drone": None, "connection": None}
     assert (await api.ask(world.owner, act.document, **act.variables(world))).codes == ["GONE"]
 
 

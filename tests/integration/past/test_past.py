@@ -68,6 +68,17 @@ async def test_neither_the_future_nor_what_is_gone_can_be_seen(site: Site) -> No
     assert await site.past.at(site.member, site.workspace_id, end) is not None
 
 
+async def test_a_process_whose_clock_is_behind_shows_what_others_have_told(site: Site) -> None:
+    await site.fly(8)
+    newest = max(seen.at for seen in site.stood.values())
+    site.bench.now = START
+    found = await site.past.at(site.member, site.workspace_id, newest)
+    assert found is not None
+    assert found.seq == await site.head()
+    with pytest.raises(HubError):
+        await site.past.at(site.member, site.workspace_id, newest + seconds(1))
+
+
 async def test_who_is_no_member_sees_nothing(site: Site) -> None:
     await site.fly(4)
     for at in (START, site.bench.now + timedelta(days=1)):
