@@ -7,45 +7,54 @@ import { Overlay } from "./overlay.js";
 const MOST = 100;
 const AGAIN_MS = 4_000;
 const PHOTOS = `query Footprints($id: ID!, $filter: MediaFilter) { workspace(id: $id) { media(first: ${MOST}, filter: $filter) {
-  edges { node { id fileName groundCoverage { geoJson } camera { longitude latitude } } } } } }`;
+  edges { node { id fileName capturedAt createdAt thumbnailUrl file { url } groundCoverage { geoJson } camera { longitude latitude } } } } } }`;
 
 /** @typedef {{ droneId?: string, flightId?: string }} Which */
+/** @typedef {{ id: string, fileName: string, capturedAt: string | null, createdAt: string, thumbnailUrl: string | null, file: { url: string },
+ *   groundCoverage: { geoJson: GeoJSON.Polygon | null } | null, camera: { longitude: number, latitude: number } | null }} Photo */
 
+/** One value for the one that stands out, another for those that are there to be found only, and one for all others. @type {(chosen: number, quiet: number, other: number) => any} */
+const byStanding = (chosen, quiet, other) => ["case", ["boolean", ["feature-state", "chosen"], false], chosen, ["get", "isQuiet"], quiet, other];
 /** @param {import("./palette.js").Palette} palette */
 const layers = (palette) => /** @type {any[]} */ ([
   { id: "footprints-fill", type: "fill", filter: ["==", ["geometry-type"], "Polygon"], paint: {
-    "fill-color": palette.footprint, "fill-opacity": ["case", ["get", "chosen"], 0.28, 0.07] } },
+    "fill-color": palette.footprint, "fill-opacity": byStanding(0.34, 0, 0.07) } },
   { id: "footprints-line", type: "line", filter: ["==", ["geometry-type"], "Polygon"], paint: {
-    "line-color": palette.footprint, "line-opacity": ["case", ["get", "chosen"], 1, 0.5], "line-width": ["case", ["get", "chosen"], 2.4, 1] } },
+    "line-color": palette.footprint, "line-opacity": byStanding(1, 0, 0.5), "line-width": byStanding(2.6, 0, 1) } },
   { id: "footprints-camera", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: {
-    "circle-color": palette.footprint, "circle-radius": ["case", ["get", "chosen"], 4.5, 2], "circle-stroke-color": palette.rim, "circle-stroke-width": 1 } },
+    "circle-color": palette.footprint, "circle-radius": byStanding(5.5, 3, 2.5), "circle-stroke-color": palette.rim, "circle-stroke-width": 1 } },
 ]);
 
 export class Footprints {
+  #map;
   #overlay;
   #fleet;
   #query;
   /** @type {Which | null} */
   #which = null;
+  #isQuiet = false;
   /** @type {string | null} */
   #chosen = null;
-  /** @type {any[]} */
+  /** @type {Photo[]} */
   #photos = [];
   #asked = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #end;
+  #ends;
 
   /** @param {{ map: import("maplibre-gl").Map, palette: import("./palette.js").Palette, fleet: import("../model/picture.js").Picture, query?: import("./map.js").Query }} needs */
   constructor({ map, palette, fleet, query }) {
+    this.#map = map;
     this.#overlay = new Overlay(map, "footprints", palette, layers);
     this.#fleet = fleet;
     this.#query = query;
-    this.#end = fleet.on("media", () => this.#later());
+    this.#ends = [fleet.on("media", () => this.#later()), fleet.on("coverage", () => this.#later())];
+    map.on("style.load", this.#mark);
   }
 
   destroy() {
-    this.#end();
+    for (const end of this.#ends) end();
+    this.#map.off("style.load", this.#mark);
     clearTimeout(this.#timer);
     this.#asked += 1;
     this.#overlay.destroy();
@@ -56,18 +65,31 @@ export class Footprints {
     this.#overlay.setPalette(palette);
   }
 
-  /** Which are shown; null: none. @param {Which | null} which */
-  choose(which) {
-    this.#which = which;
-    this.#photos = [];
+  /** Which are shown; null: none. @param {Which | null} which @param {boolean} isQuiet whether their ground is only seen where one points at it */
+  choose(which, isQuiet) {
+    if (JSON.stringify(which) === JSON.stringify(this.#which) && isQuiet === this.#isQuiet) return;
+    [this.#which, this.#isQuiet, this.#photos] = [which, isQuiet, []];
     this.#show();
     void this.#load();
   }
 
+  /** There may be more of them. */
+  renew() {
+    this.#later();
+  }
+
   /** Of these one stands out. @param {string | null} mediaId */
   highlight(mediaId) {
+    if (mediaId === this.#chosen) return;
     this.#chosen = mediaId;
-    this.#show();
+    this.#mark();
+  }
+
+  /** The photos that show a place, or were taken there: the newest first. @param {import("maplibre-gl").PointLike} point CSS pixels @returns {Photo[]} */
+  at(point) {
+    if (this.#photos.length === 0 || !this.#map.getLayer("footprints-fill")) return [];
+    const ids = new Set(this.#map.queryRenderedFeatures(point, { layers: ["footprints-fill", "footprints-camera"] }).map(({ properties }) => properties.id));
+    return this.#photos.filter(({ id }) => ids.has(id));
   }
 
   #later() {
@@ -95,11 +117,18 @@ export class Footprints {
   #show() {
     /** @type {GeoJSON.Feature[]} */
     const features = [];
-    for (const { id, fileName, groundCoverage, camera } of this.#photos) {
-      const properties = { id, fileName, chosen: id === this.#chosen };
-      if (groundCoverage?.geoJson) features.push({ type: "Feature", properties, geometry: groundCoverage.geoJson });
-      if (camera) features.push({ type: "Feature", properties, geometry: { type: "Point", coordinates: [camera.longitude, camera.latitude] } });
+    for (const { id, groundCoverage, camera } of this.#photos) {
+      const properties = { id, isQuiet: this.#isQuiet };
+      if (groundCoverage?.geoJson) features.push({ type: "Feature", id: Number(id), properties, geometry: groundCoverage.geoJson });
+      if (camera) features.push({ type: "Feature", id: Number(id), properties, geometry: { type: "Point", coordinates: [camera.longitude, camera.latitude] } });
     }
     this.#overlay.show(features);
   }
+
+  /** The one that stands out does so without all being drawn anew. */
+  #mark = () => {
+    if (!this.#map.getSource("footprints")) return;
+    this.#map.removeFeatureState({ source: "footprints" });
+    if (this.#chosen !== null) this.#map.setFeatureState({ source: "footprints", id: Number(this.#chosen) }, { chosen: true });
+  };
 }

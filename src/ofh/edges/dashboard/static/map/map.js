@@ -9,6 +9,7 @@ import { Aircraft } from "./aircraft.js";
 import { Areas } from "./areas.js";
 import { styleOf } from "./base_map.js";
 import { Controllers } from "./controllers.js";
+import { Covered } from "./covered.js";
 import { Footprints } from "./footprints.js";
 import { Graticule } from "./graticule.js";
 import { PALETTES } from "./palette.js";
@@ -21,6 +22,7 @@ import { Viewport } from "./viewport.js";
 
 /** @typedef {import("./palette.js").Theme} Theme */
 /** @typedef {import("../model/picture.js").Picture} Fleet */
+/** @typedef {import("./footprints.js").Photo} Photo */
 /** What the reader has chosen. @typedef {{ units: string, language: string, isDark: boolean, on?: (kind: "change", listener: () => void) => () => void }} Wishes */
 /** Milliseconds; `pace` is how fast it goes where that is not as in life, 0 where it stands. @typedef {{ now(): number, readonly pace?: number }} MapClock */
 /** @typedef {(document: string, variables?: Record<string, unknown>) => Promise<any>} Query */
@@ -31,6 +33,8 @@ import { Viewport } from "./viewport.js";
  * @property {MapClock} clock the hub's time
  * @property {(id: string | null) => void} onSelect somebody chose a drone on the map, or none
  * @property {() => void} [onUnfollowed] somebody moved the map away from the drone that it followed
+ * @property {(photos: Photo[], at: import("maplibre-gl").LngLat) => void} [onPhotos] somebody chose a place that photos show; none: another place
+ * @property {(photos: Photo[], at: import("maplibre-gl").LngLat) => void} [onPointed] somebody points at one, with a mouse; none: not any more
  * @property {Query} [query] of api/graphql.js; without it there are no tracks of before, no areas and no footprints
  * @property {() => import("graphql-ws").Client} [socket] of api/graphql.js; without it there is no traffic
  * @property {import("./base_map.js").MapSource} [source] what the hub's operator has set
@@ -71,6 +75,8 @@ export class FleetMap {
   #ends;
   #scale;
   #pointed = 0;
+  /** The photo that is pointed at. @type {string | undefined} */
+  #photoId;
 
   /** @param {HTMLElement} element @param {Options} options */
   constructor(element, options) {
@@ -91,6 +97,7 @@ export class FleetMap {
     const needs = { scene: this.scene, map: this.map, palette, fleet, settings, clock, query };
     this.#graticule = source.style === null && source.pmtiles === null ? new Graticule(this.map, palette) : null;
     this.#parts = {
+      covered: new Covered(needs),
       areas: new Areas(needs),
       footprints: new Footprints(needs),
       takeOffs: new TakeOffs(needs),
@@ -103,8 +110,9 @@ export class FleetMap {
       this.#isFollowing = false;
       options.onUnfollowed?.();
     };
-    this.map.on("click", (event) => this.#choose(this.scene.at(event.point)));
-    this.map.on("mousemove", (event) => this.#point(event.point));
+    this.map.on("click", (event) => this.#clicked(event));
+    this.map.on("mousemove", (event) => this.#point(event));
+    this.map.on("mouseout", (event) => this.#photosPointed([], event.lngLat));
     this.map.on("error", ({ error }) => console.warn("The map is not whole.", error?.message ?? error));
     this.#ends = [settings.on?.("change", () => this.#settle())];
     void this.#style();
@@ -173,10 +181,28 @@ export class FleetMap {
     if (this.#bounds) this.#traffic.watch(this.#bounds(Traffic.margin));
   }
 
-  /** Whose photos' ground is shown: `{}` all of the workspace's, null none. @param {import("./footprints.js").Which | null} which @param {string | null} [mediaId] one that stands out */
-  showFootprints(which, mediaId = null) {
-    this.#parts.footprints.choose(which);
+  /**
+   * Whose photos' ground is shown: `{}` all of the workspace's, null none.
+   * @param {import("./footprints.js").Which | null} which
+   * @param {boolean} [isQuiet] whether only where one points at it
+   */
+  showFootprints(which, isQuiet = false) {
+    this.#parts.footprints.choose(which, isQuiet);
+  }
+
+  /** There may be more photos than are shown. */
+  renewFootprints() {
+    this.#parts.footprints.renew();
+  }
+
+  /** Of the photos whose ground is shown one stands out. @param {string | null} mediaId */
+  highlight(mediaId) {
     this.#parts.footprints.highlight(mediaId);
+  }
+
+  /** The ground that many photos show together; null: none. @param {import("./outlines.js").Ground | null} ground */
+  showCovered(ground) {
+    this.#parts.covered.show(ground);
   }
 
   /** The areas of alert rules have been changed here. */
@@ -198,22 +224,40 @@ export class FleetMap {
     if (this.#isSteered) fleet.moveViewport(bounds(LARGE_MARGIN));
   }
 
-  /** @param {string | null} id */
-  #choose(id) {
+  /** An aircraft first, then what photos show. @param {import("maplibre-gl").MapMouseEvent} event */
+  #clicked({ point, lngLat }) {
+    const id = this.scene.at(point);
+    const photos = id === null ? this.#photosAt(point) : [];
+    this.#options.onPhotos?.(photos, lngLat);
+    if (photos.length) return;
     this.select(id);
     this.#options.onSelect(id);
   }
 
-  /** @param {import("maplibre-gl").Point} point */
-  #point(point) {
+  /** @param {import("maplibre-gl").MapMouseEvent} event */
+  #point({ point, lngLat }) {
     if (this.#pointed !== 0) return;
     this.#pointed = requestAnimationFrame(() => {
       this.#pointed = 0;
       if (this.map.isMoving() && !this.#isFollowing) return;
       const id = this.scene.at(point);
       this.scene.hover(id);
-      this.map.getCanvas().classList.toggle("is-pointing", id !== null);
+      const photos = id === null ? this.#photosAt(point) : [];
+      this.#photosPointed(photos, lngLat);
+      this.map.getCanvas().classList.toggle("is-pointing", id !== null || photos.length > 0);
     });
+  }
+
+  /** Of those whom somebody wants to be told of. @param {import("maplibre-gl").Point} point */
+  #photosAt(point) {
+    return this.#options.onPhotos ? this.#parts.footprints.at(point) : [];
+  }
+
+  /** @param {Photo[]} photos @param {import("maplibre-gl").LngLat} at */
+  #photosPointed(photos, at) {
+    if (photos[0]?.id === this.#photoId) return;
+    this.#photoId = photos[0]?.id;
+    this.#options.onPointed?.(photos, at);
   }
 
   /** What the reader has chosen is otherwise. */
@@ -224,7 +268,7 @@ export class FleetMap {
     if (theme === this.#theme) return;
     this.#theme = theme;
     this.scene.setTheme(theme);
-    for (const part of [this.#graticule, this.#parts.areas, this.#parts.footprints]) part?.setPalette(PALETTES[theme]);
+    for (const part of [this.#graticule, this.#parts.covered, this.#parts.areas, this.#parts.footprints]) part?.setPalette(PALETTES[theme]);
     void this.#style();
   }
 

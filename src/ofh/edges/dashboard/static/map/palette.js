@@ -13,7 +13,7 @@ export const PALETTES = Object.freeze({
     alert: "#d32020", selected: "#12202e", stale: "#8b929a", labelBack: "rgba(255,255,255,.88)", labelText: "#12202e",
     labelDetail: "#44505c",
     sea: "#d6e3ec", land: "#f5f3ee", border: "#b9b2a4", coast: "#a3b7c4", grid: "#c3cdd4", placeText: "#6f6a5f",
-    placeHalo: "#f5f3ee", gridText: "#7d8a94", area: "#6b4fb3", areaAlert: "#d32020", footprint: "#a8620a",
+    placeHalo: "#f5f3ee", gridText: "#7d8a94", area: "#6b4fb3", areaAlert: "#d32020", footprint: "#a8620a", covered: "#0f62d0",
     road: "#ffffff", roadEdge: "#d9d4c8", wood: "#e3ebd9", water: "#c2d8e6", building: "#e6e1d7",
   }),
   dark: Object.freeze({
@@ -22,7 +22,7 @@ export const PALETTES = Object.freeze({
     alert: "#ff5a52", selected: "#ffffff", stale: "#7d8792", labelBack: "rgba(14,21,28,.86)", labelText: "#f1f5f8",
     labelDetail: "#b8c3cd",
     sea: "#0f1b26", land: "#1b2630", border: "#465462", coast: "#34495a", grid: "#202d38", placeText: "#8d9aa6",
-    placeHalo: "#1b2630", gridText: "#6b7b88", area: "#a794e8", areaAlert: "#ff5a52", footprint: "#e0a24c",
+    placeHalo: "#1b2630", gridText: "#6b7b88", area: "#a794e8", areaAlert: "#ff5a52", footprint: "#e0a24c", covered: "#64b0ff",
     road: "#33414d", roadEdge: "#232f39", wood: "#1f2f2c", water: "#122230", building: "#26323c",
   }),
 });

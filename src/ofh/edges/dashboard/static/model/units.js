@@ -7,6 +7,8 @@ export const NOTHING = "–";
 
 const METRES_PER_FOOT = 0.3048;
 const METRES_PER_MILE = 1609.344;
+const SQUARE_METRES_PER_ACRE = 4046.8564224;
+const ACRES_PER_SQUARE_MILE = 640;
 
 export class Units {
   /** @type {Map<string, Intl.NumberFormat>} */
@@ -44,6 +46,20 @@ export class Units {
     if (metres == null) return NOTHING;
     if (this.#isMetric) return metres < 1_000 ? `${this.number(metres)} m` : `${this.number(metres / 1_000, 1)} km`;
     return metres < 300 ? `${this.number(metres / METRES_PER_FOOT)} ft` : `${this.number(metres / METRES_PER_MILE, 1)} mi`;
+  }
+
+  /** Of ground. @param {number | null | undefined} squareMetres */
+  area(squareMetres) {
+    if (squareMetres == null) return NOTHING;
+    if (this.#isMetric) return squareMetres < 10_000 ? `${this.number(squareMetres)} m²` : this.#large(squareMetres / 1e6, "km²");
+    const acres = squareMetres / SQUARE_METRES_PER_ACRE;
+    if (acres < 0.5) return `${this.number(squareMetres / METRES_PER_FOOT ** 2)} ft²`;
+    return acres < ACRES_PER_SQUARE_MILE ? this.#large(acres, "ac") : this.#large(acres / ACRES_PER_SQUARE_MILE, "mi²");
+  }
+
+  /** With about three digits. @param {number} value @param {string} unit */
+  #large(value, unit) {
+    return `${this.number(value, value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0)} ${unit}`;
   }
 
   /** @param {number | null | undefined} metresPerSecond */

@@ -40,6 +40,7 @@ const LINES = {
 
 /** @param {IconName} name */
 export function icon(name) {
+  ground: "M3 16l5-3 5 3 5-3 3 2v4l-3-1-5 3-5-3-5 2zM12 3.500L6.5 12M12 3.500l5.5 8.500",
   return svg`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${LINES[name]}></path></svg>`;
 }
 

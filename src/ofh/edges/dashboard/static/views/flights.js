@@ -14,6 +14,7 @@ import { wordsOf } from "../ui/faults.js";
 import { icon } from "../ui/icons.js";
 import { FleetList } from "./fleet_list.js";
 import { bar } from "./flights/bar.js";
+import { Coverage } from "./flights/coverage.js";
 import { around, FlightDetail } from "./flights/detail.js";
 import { legend } from "./flights/legend.js";
 import { FlightList } from "./flights/list.js";
@@ -56,6 +57,8 @@ export default class FlightsView {
   #pointed = null;
   /** Whether others are shown beside the flight. */
   #withOthers = false;
+  /** Once it is on, of the next flight too. */
+  #coverage;
   /** Chosen in the picture of the past. @type {string | null} */
   #droneId = null;
   /** @type {(() => void)[]} */
@@ -80,6 +83,7 @@ export default class FlightsView {
     );
     this.#profiles = new Profiles(context.units, this.#point, (at) => this.#seek(at));
     this.#window = new Window(workspaceId, context.update);
+    this.#coverage = new Coverage(context, { findsPhotos: true });
     this.#place = this.#read();
     // A flight that began or ended is in the list as soon as it is told.
     const flights = new Map([...fleet.drones].map(([id, { flightId }]) => [id, flightId]));
@@ -104,16 +108,18 @@ export default class FlightsView {
   async mounted(main) {
     const room = /** @type {HTMLElement} */ (main.querySelector(".map"));
     try {
-      const [{ createMap }, { FlightTrack }] = await Promise.all([import("../map/map.js"), import("../map/flight_track.js")]);
+      const [{ createMap }, { FlightTrack }, { Popup }] = await Promise.all([import("../map/map.js"), import("../map/flight_track.js"), import("maplibre-gl")]);
       if (this.#isOver) return;
       this.#map = createMap(room, {
         fleet: this.#playback,
         settings: this.#context.settings,
         clock: this.#playback.clock,
         onSelect: (id) => this.#choose(id),
+        ...this.#coverage.listeners,
         ...{ query, words: words(), source: JSON.parse(document.documentElement.dataset.map ?? "{}") },
       });
       this.#track = new FlightTrack(this.#map.map, this.#theme, this.#point);
+      this.#coverage.attach(this.#map, Popup);
     } catch (error) {
       console.info("There is no map.", error);
       this.#hasMap = false;
@@ -128,6 +134,7 @@ export default class FlightsView {
     removeEventListener("keydown", this.#keyed);
     for (const end of this.#ends) end();
     this.#detail.destroy();
+    this.#coverage.destroy();
     this.#playback.stop();
     this.#track?.destroy();
     this.#map?.destroy();
@@ -158,6 +165,7 @@ export default class FlightsView {
     [this.#pointed, this.#withOthers, this.#droneId] = [null, false, null];
     this.#playback.stop();
     this.#detail.show(flightId);
+    this.#cover();
     this.#map?.showTrails(isPast ? "selected" : "none");
     this.#map?.select(null);
     this.#draw();
@@ -194,6 +202,7 @@ export default class FlightsView {
     this.#context.update();
     if (!detail) return;
     this.#draw();
+    this.#cover();
     if (!isFirst) return this.#playback.extend(this.#span(detail).to);
     this.#openFlight(this.#place.at);
     requestAnimationFrame(() => this.#fit());
@@ -220,6 +229,12 @@ export default class FlightsView {
     const { detail } = this.#detail;
     const value = this.#value;
     this.#track?.show(detail?.track ?? [], value, this.#range, Boolean(detail?.flight.landedAt ?? detail?.flight.endedAt));
+  }
+
+  /** The ground that the flight's photos show together, once it is known whose flight it is. */
+  #cover() {
+    const flight = this.#place.isPast ? null : this.#detail.detail?.flight;
+    this.#coverage.want(flight ? { flightId: flight.id, droneId: flight.drone.id } : null);
   }
 
   #fit() {
@@ -297,7 +312,7 @@ export default class FlightsView {
     if (event.defaultPrevented || !(flightId || isPast)) return;
     if (document.querySelector("dialog[open], [popover]:popover-open")) return;
     const isField = event.target instanceof Element && event.target.closest("input, select, button, a");
-    if (event.key === "Escape") this.#close();
+    if (event.key === "Escape" && !this.#coverage.closeCard()) this.#close();
     if (event.key === " " && !isField && this.#playback.span.to > 0) {
       event.preventDefault();
       if (this.#playback.isPlaying) this.#playback.pause();
@@ -318,7 +333,7 @@ export default class FlightsView {
         </div>
         ${isPast ? this.#whole() : detail ? this.#deck(detail) : nothing}
       </div>
-      ${detail && !isPast ? flightPanel(this.#context, detail, this.#close) : nothing}
+      ${detail && !isPast ? flightPanel(this.#context, detail, this.#close, (id) => this.#map?.highlight(id)) : nothing}
     </div>`;
   }
 
@@ -343,7 +358,9 @@ export default class FlightsView {
       ${detail && !isPast
         ? legend(this.#quantity, range && [word(range[0]), word(range[1])], settings.isDark, choose)
         : nothing}
+      ${isPast ? nothing : this.#coverage.note()}
       <div class="tools" role="toolbar" aria-label=${t("map.tools")}>
+        ${isPast ? nothing : this.#coverage.button()}
         <button type="button" class="button" @click=${() => (isPast ? this.#map?.fit() : this.#fit())}>${icon("frame")}<span>${t(isPast ? "map.fit" : "flight.fit")}</span></button>
       </div>`;
   }

@@ -5,6 +5,7 @@ import { query, socket } from "../api/graphql.js";
 import { t } from "../model/i18n.js";
 import { icon } from "../ui/icons.js";
 import { FleetList } from "./fleet_list.js";
+import { Coverage } from "./flights/coverage.js";
 import { Panel } from "./panel.js";
 
 /** @typedef {import("../map/map.js").FleetMap} FleetMap */
@@ -19,6 +20,7 @@ export default class MapView {
   #hasTraffic = false;
   #hasTrails = false;
   #hasPhotos = false;
+  #coverage;
   /** Whether there was nothing to look at yet. */
   #isEmpty;
   #isOver = false;
@@ -29,8 +31,10 @@ export default class MapView {
   constructor(context) {
     this.#context = context;
     this.#list = new FleetList(context, (id) => this.#choose(id === this.#selected ? null : id));
-    this.#panel = new Panel(context, () => this.#choose(null));
+    this.#panel = new Panel(context, () => this.#choose(null), (id) => this.#map?.highlight(id));
     const fleet = /** @type {import("../model/fleet.js").Fleet} */ (context.fleet);
+    this.#coverage = new Coverage(context);
+    this.#cover();
     this.#isEmpty = !hasPlace(fleet);
     this.#ends = [
       fleet.on("change", () => this.#changed(fleet)),
@@ -44,6 +48,7 @@ export default class MapView {
   /** @param {import("../model/fleet.js").Fleet} fleet */
   #changed(fleet) {
     this.#context.updateLive();
+    this.#cover();
     if (!this.#isEmpty || !hasPlace(fleet)) return;
     this.#isEmpty = false;
     this.#map?.fit();
@@ -63,7 +68,9 @@ export default class MapView {
   routed() {
     this.#panel.show(this.#selected);
     this.#map?.select(this.#selected);
+    this.#coverage.closeCard();
     if (this.#hasPhotos) this.#showPhotos();
+    this.#cover();
   }
 
   /** The ground that photos show: of the chosen aircraft, else of all. */
@@ -72,11 +79,18 @@ export default class MapView {
     this.#map?.showFootprints(this.#hasPhotos ? which : null);
   }
 
+  /** Of the flight that the chosen aircraft is on, else of the last day. */
+  #cover() {
+    const droneId = this.#selected;
+    const flightId = droneId === null ? null : (this.#context.fleet?.drones.get(droneId)?.flightId ?? null);
+    this.#coverage.want(droneId && flightId ? { flightId, droneId } : { droneId });
+  }
+
   /** @param {HTMLElement} main */
   async mounted(main) {
     const room = /** @type {HTMLElement} */ (main.querySelector(".map"));
     try {
-      const { createMap } = await import("../map/map.js");
+      const [{ createMap }, { Popup }] = await Promise.all([import("../map/map.js"), import("maplibre-gl")]);
       if (this.#isOver) return;
       this.#map = createMap(room, {
         fleet: /** @type {import("../model/fleet.js").Fleet} */ (this.#context.fleet),
@@ -84,8 +98,10 @@ export default class MapView {
         clock: this.#context.clock,
         onSelect: (id) => this.#choose(id),
         onUnfollowed: this.#context.update,
+        ...this.#coverage.listeners,
         ...{ query, socket, words: words(), source: JSON.parse(document.documentElement.dataset.map ?? "{}") },
       });
+      this.#coverage.attach(this.#map, Popup);
       this.#map.select(this.#selected);
       this.#context.update();
     } catch (error) {
@@ -100,12 +116,14 @@ export default class MapView {
     removeEventListener("keydown", this.#keyed);
     for (const end of this.#ends) end();
     this.#panel.destroy();
+    this.#coverage.destroy();
     this.#map?.destroy();
   }
 
   #keyed = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || this.#selected === null) return;
+    if (event.key !== "Escape" || event.defaultPrevented) return;
     if (document.querySelector("dialog[open], [popover]:popover-open, :fullscreen")) return;
+    if (this.#coverage.closeCard() || this.#selected === null) return;
     const id = this.#selected;
     this.#choose(null);
     requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector(`[data-drone="${CSS.escape(id)}"]`))?.focus());
@@ -118,6 +136,7 @@ export default class MapView {
       <div class="map-room">
         <div class="map"></div>
         ${this.#hasMap ? nothing : html`<p class="empty">${t("map.none")}</p>`} ${this.#map ? this.#tools(this.#map) : nothing}
+        ${this.#map ? this.#coverage.note() : nothing}
       </div>
       ${this.#panel.render()}
     </div>`;
@@ -136,6 +155,7 @@ export default class MapView {
     };
     const photos = () => {
       this.#hasPhotos = !this.#hasPhotos;
+      this.#coverage.closeCard();
       this.#showPhotos();
       this.#context.update();
     };
@@ -148,6 +168,7 @@ export default class MapView {
       <button type="button" class="button" aria-pressed=${this.#hasTraffic} @click=${traffic}>${icon("plane")}<span>${t("map.traffic")}</span></button>
       <button type="button" class="button" aria-pressed=${this.#hasTrails} @click=${trails}>${icon("route")}<span>${t("map.trails")}</span></button>
       <button type="button" class="button" aria-pressed=${this.#hasPhotos} @click=${photos}>${icon("photo")}<span>${t("map.photos")}</span></button>
+      ${this.#coverage.button()}
       ${this.#selected
         ? html`<button type="button" class="button" aria-pressed=${map.isFollowing} @click=${follow}>${icon("target")}<span>${t("map.follow")}</span></button>`
         : nothing}

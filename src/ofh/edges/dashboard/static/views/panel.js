@@ -6,6 +6,7 @@ import { query } from "../api/graphql.js";
 import { t } from "../model/i18n.js";
 import { wordsOf } from "../ui/faults.js";
 import { icon, stateGlyph } from "../ui/icons.js";
+import { photoLink } from "./map/photo_link.js";
 import { plot } from "../ui/plot.js";
 import { toast } from "../ui/toast.js";
 import { AGE_SHOWN_MS, STALE_MS } from "./fleet_list.js";
@@ -27,6 +28,7 @@ export class Panel {
   #close;
   #video;
   #id = "";
+  #pointAt;
   /** Of the flight that it is on. @type {{ id: string, startedAt: string, distance: number | null, maxElevation: number | null } | null} */
   #flight = null;
   /** Time and metres above take-off. @type {[number, number][]} */
@@ -43,13 +45,18 @@ export class Panel {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** @param {import("../app.js").Context} context @param {() => void} close */
-  constructor(context, close) {
+  /**
+   * @param {import("../app.js").Context} context
+   * @param {() => void} close
+   * @param {(mediaId: string | null) => void} pointAt somebody points at a photo; null: not any more
+   */
+  constructor(context, close, pointAt) {
     this.#context = context;
     this.#close = close;
     this.#video = new Video(context);
     const fleet = /** @type {Fleet} */ (context.fleet);
     this.#ends = [
+    this.#pointAt = pointAt;
       fleet.on("change", (ids) => ids.has(this.#id) && this.#grow()),
       fleet.on("media", (id) => id === this.#id && this.#renew(SOON_MS)),
     ];
@@ -265,25 +272,15 @@ export class Panel {
     return html`<section aria-label=${t("photos")}>
       <h3>${t("photos")}${total ? html` <span class="count">${total}</span>` : nothing}</h3>
       ${total === 0 ? html`<p class="aside">${t("photos.none")}</p>` : nothing}
-      <ul class="photos">
+      <ul class="photos" @mouseleave=${() => this.#pointAt(null)} @focusout=${() => this.#pointAt(null)}>
         ${repeat(
           newest,
           ({ id }) => id,
-          ({ fileName, file, thumbnailUrl, capturedAt, createdAt }) => html`<li>
-            <a href=${here(file.url)} target="_blank" rel="noopener" title="${fileName} · ${units.moment(capturedAt ?? createdAt)} · ${units.utc(capturedAt ?? createdAt)}"
-              >${thumbnailUrl ? html`<img src=${here(thumbnailUrl)} alt=${fileName} loading="lazy" />` : html`<span class="photo-none">${icon("photo")}<span class="unseen">${fileName}</span></span>`}</a
-            >
-          </li>`,
+          (photo) => html`<li @mouseenter=${() => this.#pointAt(photo.id)} @focusin=${() => this.#pointAt(photo.id)}>${photoLink(this.#context, photo)}</li>`,
         )}
       </ul>
     </section>`;
   }
-}
-
-/** An address of the hub as this page reaches it, by whichever name. @param {string} url */
-function here(url) {
-  const { pathname, search } = new URL(url, location.href);
-  return pathname + search;
 }
 
 /** One quantity along the track of a flight. @param {any} flight @param {string} name @returns {[number, number][]} */

@@ -4,12 +4,17 @@ import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { t } from "../../model/i18n.js";
 import { icon } from "../../ui/icons.js";
-import { VIEWS } from "../frame.js";
+import { here, photoLink } from "../map/photo_link.js";
 
 /** @typedef {import("./detail.js").Detail} Detail */
 
-/** @param {import("../../app.js").Context} context @param {Detail} detail @param {() => void} close */
-export function flightPanel(context, detail, close) {
+/**
+ * @param {import("../../app.js").Context} context
+ * @param {Detail} detail
+ * @param {() => void} close
+ * @param {(mediaId: string | null) => void} point somebody points at one of its photos; null: not any more
+ */
+export function flightPanel(context, detail, close, point) {
   const { drone, startedAt, endedAt } = detail.flight;
   const { units, workspace } = context;
   return html`<aside class="panel" aria-label=${t("flight.of", { name: drone.name })} data-flight-panel=${detail.flight.id}>
@@ -25,7 +30,7 @@ export function flightPanel(context, detail, close) {
       ${endedAt
         ? nothing
         : html`<p class="note">${t("flight.open")} <a href="#/w/${workspace?.id}/map/drone/${drone.id}">${t("flight.live")}</a></p>`}
-      ${figures(context, detail)} ${files(detail)} ${photos(context, detail)}
+      ${figures(context, detail)} ${files(detail)} ${photos(context, detail, point)}
     </div>
   </aside>`;
 }
@@ -70,35 +75,18 @@ function files({ exports, flight }) {
 /** @type {Record<string, string>} */
 const NAMES = { GEOJSON: "GeoJSON" };
 
-/** @param {import("../../app.js").Context} context @param {Detail} detail */
-function photos({ units, workspace }, { media, photos }) {
-  const hasGallery = VIEWS.some(({ name }) => /** @type {string} */ (name) === "media");
+/** @param {import("../../app.js").Context} context @param {Detail} detail @param {(id: string | null) => void} point */
+function photos(context, { media, photos }, point) {
+  const { units } = context;
   return html`<section aria-label=${t("flight.photos")}>
     <h3>${t("flight.photos")}${media ? html` <span class="count">${units.number(media)}</span>` : nothing}</h3>
     ${media === 0 ? html`<p class="aside">${t("flight.no_photos")}</p>` : nothing}
-    <ul class="photos">
+    <ul class="photos" @mouseleave=${() => point(null)} @focusout=${() => point(null)}>
       ${repeat(
         photos,
         ({ id }) => id,
-        ({ id, fileName, file, thumbnailUrl, capturedAt, createdAt }) => {
-          const time = capturedAt ?? createdAt;
-          const inside = thumbnailUrl
-            ? html`<img src=${here(thumbnailUrl)} alt=${fileName} loading="lazy" />`
-            : html`<span class="photo-none">${icon("photo")}<span class="unseen">${fileName}</span></span>`;
-          const title = `${fileName} · ${units.moment(time)} · ${units.utc(time)}`;
-          return html`<li>
-            ${hasGallery
-              ? html`<a href="#/w/${workspace?.id}/media/${id}" title=${title}>${inside}</a>`
-              : html`<a href=${here(file.url)} target="_blank" rel="noopener" title=${title}>${inside}</a>`}
-          </li>`;
-        },
+        (photo) => html`<li @mouseenter=${() => point(photo.id)} @focusin=${() => point(photo.id)}>${photoLink(context, photo)}</li>`,
       )}
     </ul>
   </section>`;
-}
-
-/** An address of the hub as this page reaches it, by whichever name. @param {string} url */
-function here(url) {
-  const { pathname, search } = new URL(url, location.href);
-  return pathname + search;
 }
