@@ -29,6 +29,13 @@ def page(chromium: str) -> Iterator[Page]:
     opened.close()
 
 
+def panel(page: Page) -> str:
+    """The aircraft that is shown."""
+    id = page.do("run", "document.querySelector('.panel').dataset.panel")
+    assert isinstance(id, str)
+    return id
+
+
 def shown(page: Page, name: str) -> str:
     """A value that is there to be typed elsewhere."""
     text = page.do("run", f"document.querySelector('[data-value={name}]').textContent")
@@ -67,6 +74,28 @@ def test_a_connection_is_made_and_its_controller_comes_in_step_by_step(running: 
     page.do("see", ".panel", "1581")
 
 
+def test_an_aircraft_gets_a_name_and_one_that_others_give_is_shown_at_once(page: Page) -> None:
+    focused = "document.activeElement"
+    page.do("click", "button", "Rename 1581")
+    page.do("until", f"{focused}.name === 'name'")
+    assert page.do("axe") == []
+    page.do("press", "x", "Escape")
+    page.do("until", f"{focused}.matches('.rename')")
+    page.do("press", "Enter")
+    page.do("until", f"{focused}.name === 'name' && {focused}.value.startsWith('1581')")
+    page.do("run", f"{focused}.value = 'a\u0007b'")
+    page.do("press", "Enter")
+    page.do("see", ".panel .problem", "This must not contain control characters.")
+    page.do("run", f"{focused}.value = 'Falcon'")
+    page.do("press", "Enter")
+    page.do("see", ".panel h2", "Falcon")
+    page.do("until", f"{focused}.matches('.rename')")
+    page.do("see", ".row-name", "Falcon")
+    page.ask('mutation ($id: ID!) { renameDrone(id: $id, name: "Merlin") { id } }', id=panel(page))
+    page.do("see", ".panel h2", "Merlin")
+    page.do("see", ".row-name", "Merlin")
+
+
 def test_a_rule_raises_an_alert_that_is_seen_and_clears_with_the_rule(page: Page) -> None:
     page.do("click", "link", "Alerts")
     page.do("see", ".calm", "no alert stands")
@@ -85,12 +114,22 @@ def test_a_rule_raises_an_alert_that_is_seen_and_clears_with_the_rule(page: Page
     page.do("press", "Enter")
     page.do("see", "[data-rule]", "warns at 99 %, clears at 100 %")
     page.do("see", ".tab-count", "1")
+    (workspace,) = page.ask("{ workspaces { id alerts(first: 1) { edges { node { id } } } } }")["workspaces"]
+    two = 'createAlertRule(workspaceId: $id, kind: LOW_BATTERY, name: "Two", threshold: 98, margin: 1) { id }'
+    second = page.ask(f"mutation ($id: ID!) {{ {two} }}", id=workspace["id"])["createAlertRule"]
+    page.do("see", ".tab-count", "2")
     page.do("run", "document.querySelector('.admin-nav a').click()")
-    page.do("see", "[data-stands=true] .card-name", "The battery of ")
+    page.do("see", "[data-stands=true] .card-name", "The battery of Merlin is down to ")
     assert page.do("axe") == []
+    (alert,) = workspace["alerts"]["edges"]
+    page.ask("mutation ($id: ID!) { acknowledgeAlert(id: $id) { id } }", id=alert["node"]["id"])  # by another page
+    page.do("see", f"[data-stands=true][data-alert='{alert['node']['id']}']", "seen by ")
+    page.do("see", ".tab-count", "1")
     page.do("click", "button", "Acknowledge")
-    page.do("see", "[data-stands=true]", "seen by ")
+    page.do("until", "document.querySelectorAll('[data-stands=true]').length === 2")
     page.do("miss", ".tab-count")
+    page.ask("mutation ($id: ID!) { deleteAlertRule(id: $id) }", id=second["id"])
+    page.do("until", "document.querySelectorAll('[data-stands=true]').length === 1")
     page.do("click", "link", "Rules")
     page.do("see", "[data-rule]", "Any battery")
     page.do("run", "document.querySelector('[role=switch][aria-label^=Any]').click()")
@@ -140,6 +179,25 @@ def test_the_last_owner_stays_and_is_told_why(page: Page) -> None:
     page.do("run", "document.querySelector('.dialog .danger').click()")
     page.do("see", ".problem", "this is the last one")
     assert page.do("axe") == []
+
+
+def test_owners_read_who_did_what(page: Page) -> None:
+    page.do("click", "link", "Audit record")
+    page.do("see", "[data-action='secret rotated']", "made a new secret for RC Plus, team south.")
+    page.do("see", "[data-action='member invited']", "invited vera, as: Member.")
+    page.do("see", "[data-action='alert rule created']", "made the alert rule Any battery.")
+    page.do("see", "[data-action=login]", "The controller of RC Plus, team south logged in.")
+    assert page.do("axe") == []
+    page.do("choose", "Kind", "workspace")
+    page.do("until", "document.querySelectorAll('[data-entry]').length === 1")
+    page.do("see", "[data-action='workspace created']", "made the workspace.")
+    page.do("choose", "Person", "vera")
+    page.do("see", ".nothing", "Nothing that is recorded fits.")
+    page.do("choose", "Kind", "")
+    page.do("choose", "Person", "")
+    page.do("click", "link", "Any battery")
+    page.do("see", "form[data-form=LOW_BATTERY]")
+    page.do("click", "link", "Administration")
 
 
 def test_a_token_is_shown_once_and_revoked(running: Hub, page: Page) -> None:

@@ -6,14 +6,39 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ofh.dji import live
+from ofh.domain.actors import PERMISSIONS, Action, Role
 from ofh.domain.link_steps import HINTS, NEXT
 from ofh.edges.dashboard.page import FLEET_CLIENT, MODULES, STATIC, Dashboard
 from ofh.edges.graphql.client.files import PATH
+from ofh.services.audit import Event
 
 ROOT = Path(__file__).resolve().parents[4]
 SCRIPTS = [path for path in sorted(STATIC.rglob("*.js")) if "vendor" not in path.parts]
-CALL = re.compile(r"\bt\(\s*(?:\"([^\"]+)\"|`([^`]+)`)")
+CALL = re.compile(r"\b(?:t|woven)\(\s*(?:\"([^\"]+)\"|`([^`]+)`)")
 BRACES = re.compile(r"\{(\w+)\}")
+
+
+OF_ACCOUNTS = {
+    Event.SESSION_REVOKED,
+    Event.PASSWORD_SET,
+    Event.PASSWORD_CHANGED,
+    Event.PASSWORD_RESET_REQUESTED,
+    Event.PASSWORD_RESET,
+    Event.EMAIL_CHANGE_REQUESTED,
+    Event.EMAIL_CHANGED,
+    Event.LOGIN_LINK_MADE,
+    Event.USER_CREATED,
+    Event.USER_DELETED,
+    Event.ACCESS_TOKEN_CREATED,
+    Event.ACCESS_TOKEN_REVOKED,
+}
+"""What is recorded of people, and of no workspace."""
+
+
+def slug(text: str) -> str:
+    """As the page makes keys of it."""
+    return re.sub("[^a-z0-9]+", "_", text.lower())
 
 
 def messages(language: str) -> dict[str, str | dict[str, str]]:
@@ -87,6 +112,23 @@ def test_the_fleets_client_is_where_the_page_imports_it_from() -> None:
 
 def test_each_start_serves_the_same_prefix() -> None:
     assert Dashboard().prefix == Dashboard().prefix
+
+
+def test_what_stands_in_an_audit_record_has_words_and_is_found_by_a_kind() -> None:
+    """Each action that is recorded of a workspace, and each that a role does not allow."""
+    keys, book = messages("en").keys(), (STATIC / "model/audit_book.js").read_text("utf-8")
+    by_a_rule = {Event.WORKSPACE_SHARING_CHANGED}  # on or off
+    for event in Event:
+        if event in OF_ACCOUNTS:
+            continue
+        assert f'"{event.value}"' in book, event
+        assert event in by_a_rule or f"audit.{slug(event)}" in keys, event
+    assert {key for key in keys if key.startswith("audit_tried.")} == {
+        f"audit_tried.{slug(action)}" for action in Action if action not in PERMISSIONS[Role.VIEWER]
+    }
+    assert {key for key in keys if key.startswith("audit_command.")} == {
+        f"audit_command.{method}" for method in (live.START, live.STOP)
+    }
 
 
 def test_the_doctors_words_in_english_are_those_of_the_hub() -> None:

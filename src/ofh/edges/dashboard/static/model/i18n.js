@@ -31,6 +31,16 @@ export function t(key, given = {}) {
   return form.replace(/\{(\w+)\}/g, (whole, name) => String(given[name] ?? whole));
 }
 
+/**
+ * The same for templates: the text in pieces, and between them what stands in its braces, such as links.
+ * @param {string} key
+ * @param {Record<string, unknown>} given
+ * @returns {unknown[]}
+ */
+export function woven(key, given) {
+  return t(key).split(/\{(\w+)\}/).map((part, index) => (index % 2 ? given[part] : part));
+}
+
 /** @param {Record<string, string>} forms @param {number} n */
 function pluralOf(forms, n) {
   return forms[new Intl.PluralRules(language).select(n)] ?? forms.other ?? "";

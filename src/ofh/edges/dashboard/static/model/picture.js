@@ -38,8 +38,8 @@ import { Emitter } from "./emitter.js";
  *   fix: Fix | null }} Controller
  */
 /**
- * @typedef {{ id: string, kind: string, message: string, raisedAt: string, acknowledgedAt: string | null,
- *   clearedAt: string | null, drone: { id: string }, otherDrone: { id: string } | null, flight: { id: string } | null, rule: { id: string } | null }} Alert
+ * @typedef {{ id: string, kind: string, message: string, evidence: any, raisedAt: string, acknowledgedAt: string | null,
+ *   acknowledgedBy: { name: string } | null, clearedAt: string | null, drone: { id: string, name: string }, otherDrone: { id: string, name: string } | null, flight: { id: string } | null, rule: { id: string } | null }} Alert
  */
 /** `since` and `until` are of `Date.now()`. @typedef {import("ofh/fleet.js").State & { since: number }} Link */
 /**
@@ -60,8 +60,8 @@ export const FRAGMENTS = `
     battery { capacityPercentLeft reportedAt } telemetry { ${TELEMETRY} } currentFlight { ...Flown } }
   fragment Flown on Flight { id startedAt landedAt endedAt lost takeOff { longitude latitude height } drone { id } }
   fragment Handset on RemoteController { id serialNumber model online position { ${POSITION} } }
-  fragment Warning on Alert { id kind message raisedAt acknowledgedAt clearedAt drone { id }
-    otherDrone { id } flight { id } rule { id } }`;
+  fragment Warning on Alert { id kind message evidence raisedAt acknowledgedAt acknowledgedBy { name } clearedAt drone { id name }
+    otherDrone { id name } flight { id } rule { id } }`;
 export const SNAPSHOT = "drones { ...Row } remoteControllers { ...Handset } alerts { ...Warning }";
 export const SELECTION = `
   ... on Snapshot { ${SNAPSHOT} }
@@ -72,13 +72,15 @@ export const SELECTION = `
   ... on RemoteControllerOffline { remoteController { ...Handset } }
   ... on DroneOnline { drone { ...Row } }
   ... on DroneOffline { drone { ...Row } }
+  ... on DroneRenamed { drone { id name } }
   ... on FlightStarted { flight { ...Flown } }
   ... on FlightLanded { flight { ...Flown } }
   ... on FlightEnded { flight { ...Flown } }
   ... on AlertRaised { alert { ...Warning } }
+  ... on AlertAcknowledged { alert { id acknowledgedAt acknowledgedBy { name } } }
   ... on AlertCleared { alert { ...Warning } }
-  ... on MediaUploaded { media { drone { id } } }
-  ... on MediaAnalysed { media { drone { id } } }
+  ... on MediaUploaded { media { id drone { id } } }
+  ... on MediaAnalysed { media { id drone { id } } }
   ... on CoverageChanged { media { id drone { id } flight { id } } }`;
 
 /** @extends {Emitter<News>} */
@@ -112,6 +114,26 @@ export class Picture extends Emitter {
     return [...this.alerts.values()].filter((alert) => alert.drone.id === id);
   }
 
+  /** A drone is called so from now on. @param {string} id @param {string} name */
+  rename(id, name) {
+    const drone = this.drones.get(id);
+    if (!drone || drone.row.name === name) return;
+    drone.row = { ...drone.row, name };
+    for (const { drone: one, otherDrone: other } of this.alerts.values()) {
+      if (one.id === id) one.name = name;
+      if (other?.id === id) other.name = name;
+    }
+    this.#change(id);
+    this.emit("alerts", null);
+  }
+
+  /** Somebody has said that they have seen an alert. @param {Pick<Alert, "id" | "acknowledgedAt" | "acknowledgedBy">} seen */
+  acknowledge({ id, acknowledgedAt, acknowledgedBy }) {
+    const alert = this.alerts.get(id);
+    if (alert) this.alerts.set(id, { ...alert, acknowledgedAt, acknowledgedBy });
+    this.emit("alerts", null); // one that has cleared is shown among the past ones
+  }
+
   /** What has happened. @param {import("ofh/fleet.js").FleetEvent} event */
   take(event) {
     switch (event.__typename) {
@@ -124,6 +146,8 @@ export class Picture extends Emitter {
       case "DroneOnline":
       case "DroneOffline":
         return this.#row(event.drone, event.__typename === "DroneOnline");
+      case "DroneRenamed":
+        return this.rename(event.drone.id, event.drone.name);
       case "RemoteControllerReported": {
         const held = this.controllers.get(event.position.remoteControllerId);
         if (held) held.fix = fixOf(event.position.position, null);
@@ -141,6 +165,8 @@ export class Picture extends Emitter {
         this.alerts.set(event.alert.id, event.alert);
         this.#change(event.alert.drone.id);
         return this.emit("alerts", null);
+      case "AlertAcknowledged":
+        return this.acknowledge(event.alert);
       case "AlertCleared":
         this.alerts.delete(event.alert.id);
         this.#change(event.alert.drone.id);

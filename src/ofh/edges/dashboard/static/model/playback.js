@@ -27,7 +27,7 @@ export const SPEEDS = [1, 2, 5, 10, 30, 60];
 const BEHIND_MS = 700;
 /** What is shown of the past; photos come in no picture. */
 const KINDS = ["POSITION_REPORTED", "BATTERY_REPORTED", "REMOTE_CONTROLLER_REPORTED", "REMOTE_CONTROLLER_ONLINE", "REMOTE_CONTROLLER_OFFLINE",
-  "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_CLEARED"];
+  "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"];
 const REPLAY = `subscription Replay($workspaceId: ID!, $from: DateTime!, $to: DateTime!, $speed: Float, $kinds: [FleetEventKind!], $area: Area, $name: String) {
   replay(workspaceId: $workspaceId, from: $from, to: $to, speed: $speed, kinds: $kinds, area: $area, name: $name) {
     __typename cursor at ${SELECTION} } } ${FRAGMENTS}`;
@@ -349,9 +349,13 @@ export function pastOf(event, at) {
   const known = (/** @type {string | null} */ time) => (time !== null && Date.parse(time) <= at ? time : null);
   const flown = (/** @type {any} */ flight) => flight && { ...flight, landedAt: known(flight.landedAt), endedAt: known(flight.endedAt) };
   const flying = (/** @type {any} */ row) => ({ ...row, currentFlight: flown(row.currentFlight) });
+  const warning = (/** @type {any} */ alert) => {
+    const acknowledgedAt = known(alert.acknowledgedAt);
+    return { ...alert, acknowledgedAt, acknowledgedBy: acknowledgedAt && alert.acknowledgedBy, clearedAt: null };
+  };
   switch (event.__typename) {
     case "Snapshot":
-      return { ...event, drones: event.drones.map(flying) };
+      return { ...event, drones: event.drones.map(flying), alerts: event.alerts.map(warning) };
     case "DroneOnline":
     case "DroneOffline":
       return { ...event, drone: flying(event.drone) };
@@ -362,7 +366,7 @@ export function pastOf(event, at) {
     case "FlightEnded":
       return { ...event, flight: { ...event.flight, endedAt: event.flight.endedAt ?? event.at } };
     case "AlertRaised":
-      return { ...event, alert: { ...event.alert, clearedAt: null } };
+      return { ...event, alert: { ...event.alert, acknowledgedAt: null, acknowledgedBy: null, clearedAt: null } };
     default:
       return event;
   }

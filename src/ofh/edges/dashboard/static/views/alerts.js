@@ -15,10 +15,9 @@ import { KINDS, alertWords } from "./alerts/words.js";
  *   acknowledgedBy: { name: string } | null, clearedAt: string | null, drone: { id: string, name: string } }} Alert
  */
 
-const FIELDS = "id kind message evidence raisedAt acknowledgedAt acknowledgedBy { name } clearedAt drone { id name }";
+const FIELDS = "id kind message evidence raisedAt acknowledgedAt acknowledgedBy { name } clearedAt drone { id name } otherDrone { name }";
 const PAGE = 50;
-const LISTS = `query Alerts($id: ID!, $open: AlertFilter!, $past: AlertFilter!, $after: String) { workspace(id: $id) {
-  standing: alerts(first: 100, filter: $open) { edges { node { ${FIELDS} } } }
+const PAST = `query Alerts($id: ID!, $past: AlertFilter!, $after: String) { workspace(id: $id) {
   past: alerts(first: ${PAGE}, after: $after, filter: $past) { totalCount pageInfo { hasNextPage endCursor } edges { node { ${FIELDS} } } } } }`;
 const SOON_MS = 300;
 
@@ -26,8 +25,6 @@ export default class Alerts {
   #context;
   #reading;
   #acting;
-  /** With what was measured, as soon as it is known. @type {Map<string, Alert>} */
-  #known = new Map();
   /** @type {Alert[] | null} */
   #past = null;
   #total = 0;
@@ -79,9 +76,8 @@ export default class Alerts {
     if (this.#reading.isBusy) return this.#renew(SOON_MS);
     await this.#reading.run(async () => {
       const kind = this.#kind ? { kind: this.#kind } : {};
-      const { workspace } = await query(LISTS, { id: this.#context.workspace?.id, open: { open: true }, past: { open: false, ...kind }, after });
+      const { workspace } = await query(PAST, { id: this.#context.workspace?.id, past: { open: false, ...kind }, after });
       const nodes = (/** @type {any} */ list) => list.edges.map((/** @type {any} */ { node }) => node);
-      this.#known = new Map(nodes(workspace.standing).map((/** @type {Alert} */ alert) => [alert.id, alert]));
       this.#past = [...(after ? (this.#past ?? []) : []), ...nodes(workspace.past)];
       this.#total = workspace.past.totalCount;
       this.#next = workspace.past.pageInfo.hasNextPage ? workspace.past.pageInfo.endCursor : null;
@@ -109,7 +105,7 @@ export default class Alerts {
           ${repeat(
             standing,
             ({ id }) => id,
-            (alert) => this.#row({ ...alert, ...this.#known.get(alert.id) }, true),
+            (alert) => this.#row(alert, true),
           )}
         </ul>
       </section>
@@ -188,9 +184,7 @@ export default class Alerts {
   async #acknowledge(id) {
     await this.#acting.run(async () => {
       const { acknowledgeAlert } = await query(`mutation Seen($id: ID!) { acknowledgeAlert(id: $id) { ${FIELDS} } }`, { id });
-      const live = this.#fleet.alerts.get(id);
-      if (live) live.acknowledgedAt = acknowledgeAlert.acknowledgedAt;
-      if (this.#known.has(id)) this.#known.set(id, acknowledgeAlert);
+      this.#fleet.acknowledge(acknowledgeAlert);
       this.#past = this.#past?.map((alert) => (alert.id === id ? acknowledgeAlert : alert)) ?? null;
     });
   }

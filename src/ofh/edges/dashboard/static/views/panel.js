@@ -9,7 +9,9 @@ import { icon, stateGlyph } from "../ui/icons.js";
 import { photoLink } from "./map/photo_link.js";
 import { plot } from "../ui/plot.js";
 import { toast } from "../ui/toast.js";
+import { alertWords } from "./alerts/words.js";
 import { AGE_SHOWN_MS, STALE_MS } from "./fleet_list.js";
+import { Renaming } from "./renaming.js";
 import { Video } from "./video.js";
 
 /** @typedef {import("../model/fleet.js").Drone} Drone */
@@ -17,7 +19,7 @@ import { Video } from "./video.js";
 /** @typedef {{ id: string, fileName: string, capturedAt: string | null, createdAt: string, type: string, thumbnailUrl: string | null, file: { url: string } }} Media */
 
 const DETAILS = `query Details($id: ID!) { drone(id: $id) {
-  name model currentFlight { id startedAt distance maxElevation track(maxPoints: 300) { time elevation batteryPercent } }
+  model currentFlight { id startedAt distance maxElevation track(maxPoints: 300) { time elevation batteryPercent } }
   media(first: 6) { totalCount edges { node { id fileName type capturedAt createdAt thumbnailUrl file { url } } } } } }`;
 const RENEW_MS = 20_000;
 const SOON_MS = 1_000;
@@ -26,9 +28,10 @@ const TRACK = 1_500;
 export class Panel {
   #context;
   #close;
-  #video;
-  #id = "";
   #pointAt;
+  #video;
+  #renaming;
+  #id = "";
   /** Of the flight that it is on. @type {{ id: string, startedAt: string, distance: number | null, maxElevation: number | null } | null} */
   #flight = null;
   /** Time and metres above take-off. @type {[number, number][]} */
@@ -53,10 +56,11 @@ export class Panel {
   constructor(context, close, pointAt) {
     this.#context = context;
     this.#close = close;
+    this.#pointAt = pointAt;
     this.#video = new Video(context);
+    this.#renaming = new Renaming(context);
     const fleet = /** @type {Fleet} */ (context.fleet);
     this.#ends = [
-    this.#pointAt = pointAt;
       fleet.on("change", (ids) => ids.has(this.#id) && this.#grow()),
       fleet.on("media", (id) => id === this.#id && this.#renew(SOON_MS)),
     ];
@@ -72,6 +76,7 @@ export class Panel {
   show(id) {
     if (id === this.#id) return;
     this.#id = id ?? "";
+    this.#renaming.leave();
     [this.#flight, this.#climb, this.#drained, this.#media, this.#problem, this.#at] = [null, [], [], null, "", null];
     clearTimeout(this.#timer);
     this.#video.show(id);
@@ -89,8 +94,8 @@ export class Panel {
     try {
       const { drone } = await query(DETAILS, { id });
       if (id !== this.#id || drone === null) return;
-      const { name, model, currentFlight, media } = drone;
-      if (this.#drone) this.#drone.row = { ...this.#drone.row, name, model }; // no event tells of a new name
+      const { model, currentFlight, media } = drone;
+      if (this.#drone) this.#drone.row = { ...this.#drone.row, model }; // no event tells of a new model
       this.#flight = currentFlight;
       this.#climb = pointsOf(currentFlight, "elevation");
       this.#drained = pointsOf(currentFlight, "batteryPercent");
@@ -129,7 +134,7 @@ export class Panel {
       <header class="panel-head">
         ${stateGlyph(phase, { hasAlert: alerts.length > 0, heading: drone.fixes.at(-1)?.heading ?? null })}
         <div class="panel-who">
-          <h2>${row.name}</h2>
+          ${this.#renaming.heading(row)}
           <p>${row.model ?? t("model.unknown")} · <span class="serial">${row.serialNumber}</span></p>
         </div>
         ${this.#closer()}
@@ -176,11 +181,11 @@ export class Panel {
         (alert) => html`<li>
           ${icon("alert")}
           <div>
-            <p>${alert.message}</p>
+            <p>${alertWords(alert, units)}</p>
             <p class="aside"><time datetime=${alert.raisedAt} title=${units.utc(alert.raisedAt)}>${units.time(new Date(alert.raisedAt))}</time></p>
           </div>
           ${alert.acknowledgedAt
-            ? html`<span class="aside">${t("alert.seen")}</span>`
+            ? html`<span class="aside">${alert.acknowledgedBy ? t("alerts.seen_by", { name: alert.acknowledgedBy.name }) : t("alert.seen")}</span>`
             : workspace?.role === "VIEWER"
               ? nothing
               : html`<button type="button" class="button small" @click=${() => this.#acknowledge(alert)}>${t("alert.acknowledge")}</button>`}
@@ -192,10 +197,9 @@ export class Panel {
   /** @param {import("../model/fleet.js").Alert} alert */
   async #acknowledge(alert) {
     try {
-      const document = "mutation Seen($id: ID!) { acknowledgeAlert(id: $id) { acknowledgedAt } }";
+      const document = "mutation Seen($id: ID!) { acknowledgeAlert(id: $id) { id acknowledgedAt acknowledgedBy { name } } }";
       const { acknowledgeAlert } = await query(document, { id: alert.id });
-      alert.acknowledgedAt = acknowledgeAlert.acknowledgedAt;
-      this.#context.fleet?.emit("alerts", null);
+      this.#context.fleet?.acknowledge(acknowledgeAlert);
     } catch (error) {
       toast(wordsOf(error, this.#context.units), "error");
     }

@@ -13,18 +13,21 @@ import { t } from "../../model/i18n.js";
 /** In the order in which they are offered. @type {Kind[]} */
 export const KINDS = ["LOW_BATTERY", "HEIGHT", "PROXIMITY", "AREA", "LINK_LOST"];
 
-/** @param {{ kind: string, message: string, evidence?: any }} alert @param {Units} units */
-export function alertWords({ kind, message, evidence }, units) {
+/**
+ * Drones by the names that they have now.
+ * @param {{ kind: string, message: string, evidence?: any, drone: { name: string }, otherDrone?: { name: string } | null }} alert
+ * @param {Units} units
+ */
+export function alertWords({ kind, message, evidence, drone: { name }, otherDrone: other }, units) {
   if (!evidence) return message;
   const { drone, otherDrone, rule, distance } = evidence;
-  const name = drone.name;
   switch (kind) {
     case "LOW_BATTERY":
       return t("alert_says.low_battery", { name, value: units.percent(drone.battery?.capacityPercentLeft), limit: units.percent(rule.threshold) });
     case "HEIGHT":
       return t("alert_says.height", { name, value: units.height(drone.elevation), limit: units.height(rule.threshold) });
     case "PROXIMITY":
-      return t("alert_says.proximity", { name, other: otherDrone.name, value: units.distance(distance), limit: units.distance(rule.threshold) });
+      return t("alert_says.proximity", { name, other: other?.name ?? otherDrone.name, value: units.distance(distance), limit: units.distance(rule.threshold) });
     case "AREA":
       return t(rule.onEnter ? "alert_says.inside" : "alert_says.outside", { name, area: rule.name });
     case "LINK_LOST":
