@@ -185,7 +185,7 @@ class HubApp:
             Route("/graphql", self._graphql),
             WebSocketRoute("/graphql", self.sockets),
             Route(CLIENT_PATH, ClientFile()),
-            *self._dashboard(has_ide=ide).routes(),
+            *self._dashboard(has_ide=ide is not None).routes(),
             *Docs(print_sdl if settings.introspection else None).routes(),
             *exports.routes(),
             *self._file_endpoints(origins).routes(),
