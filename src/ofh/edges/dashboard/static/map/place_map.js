@@ -1,6 +1,7 @@
 // @ts-check
 /** A small map of one photo: where its camera was and looked, the ground that it shows, and faint the photos beside it. */
 
+import { html, render } from "lit-html";
 import * as maplibre from "maplibre-gl";
 import { styleOf } from "./base_map.js";
 import { Graticule } from "./graticule.js";
@@ -138,15 +139,9 @@ function cameraElement() {
   const element = document.createElement("div");
   element.className = "place-camera";
   element.setAttribute("aria-hidden", "true"); // the words below say the same
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "-30 -30 60 60");
-  for (const [name, path] of [["view", "M0 0L-15 -27A31 31 0 0 1 15 -27Z"], ["body", "M0 -6.5A6.5 6.5 0 1 1 0 6.5A6.5 6.5 0 1 1 0 -6.5Z"]]) {
-    const part = document.createElementNS(space, "path");
-    part.setAttribute("class", name);
-    part.setAttribute("d", path);
-    drawing.append(part);
-  }
-  element.append(drawing);
+  render(
+    html`<svg viewBox="-30 -30 60 60"><path class="view" d="M0 0L-15 -27A31 31 0 0 1 15 -27Z"></path><circle class="body" r="6.5"></circle></svg>`,
+    element,
+  );
   return element;
 }

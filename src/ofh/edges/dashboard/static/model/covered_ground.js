@@ -17,6 +17,7 @@
  * @property {{ now(): number }} clock
  * @property {() => void} changed there is something else to show
  * @property {() => boolean} [isHidden] whether nobody looks at the page
+ * @property {() => number} [ticks] milliseconds of a clock that only grows
  */
 
 const FIELDS = "coverage%s { geoJson area mediaCount unknownCount pendingCount }";
@@ -43,6 +44,7 @@ export class CoveredGround {
   isAsking = false;
 
   #needs;
+  #ticks;
   /** There is news since it was asked. */
   #isNews = false;
   #asked = 0;
@@ -55,6 +57,7 @@ export class CoveredGround {
   /** @param {Needs} needs */
   constructor(needs) {
     this.#needs = needs;
+    this.#ticks = needs.ticks ?? (() => performance.now());
     const { fleet } = needs;
     this.#ends = [
       // Which flight a photo is of may become known later than what it shows.
@@ -93,19 +96,19 @@ export class CoveredGround {
     else this.#plan(this.#restUntil);
   }
 
-  /** Ask then, unless it is to be sooner. @param {number} at of `performance.now()` */
+  /** Ask then, unless it is to be sooner. @param {number} at ticks */
   #plan(at) {
     if (at >= this.#dueAt) return;
     clearTimeout(this.#timer);
     this.#dueAt = at;
-    this.#timer = setTimeout(() => void this.#ask(), Math.max(0, at - performance.now()));
+    this.#timer = setTimeout(() => void this.#ask(), Math.max(0, at - this.#ticks()));
   }
 
   async #ask() {
     const { query, fleet, clock, changed, isHidden = () => document.hidden } = this.#needs;
     const wanted = /** @type {Wanted} */ (this.wanted);
     const asked = ++this.#asked;
-    const begun = performance.now();
+    const begun = this.#ticks();
     [this.isAsking, this.#isNews, this.#dueAt] = [true, false, Infinity];
     changed();
     let next = Infinity;
@@ -122,7 +125,7 @@ export class CoveredGround {
       [this.fault, next] = [error, AGAIN_MS];
     }
     this.isAsking = false;
-    const now = performance.now();
+    const now = this.#ticks();
     this.#restUntil = now + Math.max(REST_MS, REST_TIMES * (now - begun), isHidden() ? HIDDEN_MS : 0);
     if (this.#isNews) this.#plan(this.#restUntil);
     else if (next < Infinity) this.#plan(Math.max(this.#restUntil, now + next));

@@ -270,7 +270,6 @@ export class Panel {
   }
 
   #photos() {
-    const { units } = this.#context;
     if (this.#media === null) return nothing;
     const { total, newest } = this.#media;
     return html`<section aria-label=${t("photos")}>

@@ -2,6 +2,7 @@
 /** What photos show of the ground: all of it together on a map, with words beside it, and the photos of a place that somebody chooses there. */
 import { html, nothing } from "lit-html";
 import { query } from "../../api/graphql.js";
+import { areaOfGround } from "../../map/outlines.js";
 import { CoveredGround } from "../../model/covered_ground.js";
 import { t } from "../../model/i18n.js";
 import { wordsOf } from "../../ui/faults.js";
@@ -95,8 +96,11 @@ export class Coverage {
   note() {
     if (!this.isOn || this.#wanted === null) return nothing;
     const { ground, fault, isAsking } = this.#covered;
+    const area = ground && areaOfGround(ground.geoJson);
     return html`<section class="covered-note" aria-label=${t("covered.title")} data-covered=${ground ? ground.mediaCount : "waiting"}>
-      <h2>${t("covered.title")} <span class="count">${whose(this.#wanted)}</span></h2>
+      <header><h2>${t("covered.title")} <span class="count">${whose(this.#wanted)}</span></h2>
+        ${area ? html`<button type="button" class="button quiet small" aria-label=${t("covered.fit")} title=${t("covered.fit")} @click=${() => this.#map?.show(area)}>${icon("frame")}</button>` : nothing}
+      </header>
       ${ground ? this.#figures(ground, isAsking) : nothing}
       ${fault ? html`<p class="problem" role="alert">${wordsOf(fault, this.#context.units)}</p>` : ground ? nothing : html`<p role="status">${t("covered.waiting")}</p>`}
     </section>`;
