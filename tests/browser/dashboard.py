@@ -22,7 +22,7 @@ LINK = re.compile(r"http://\S+/#login=[\w-]{20,}")
 class Hub:
     """`ofh serve` on ports and data of its own, and `ofh simulate` beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.url = f"http://{HOST}:{free_port()}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OFH_")}
@@ -34,6 +34,7 @@ class Hub:
             "OFH_MQTT_PORT": str(free_port()),
             "OFH_PUBLIC_URL": self.url,
             "OFH_ARGON2_MEMORY_KIB": "19456",
+            **settings,
         }
         self._log = folder / "hub.log"
         self._fleets: list[subprocess.Popen[bytes]] = []
@@ -145,9 +146,9 @@ class Page:
 
 
 @contextmanager
-def hub(folder: Path) -> Iterator[Hub]:
+def hub(folder: Path, **settings: str) -> Iterator[Hub]:
     """A hub that runs."""
-    made = Hub(folder)
+    made = Hub(folder, **settings)
     try:
         made.start()
         yield made

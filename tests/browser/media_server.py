@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -83,10 +83,7 @@ class MediaServer(ThreadingHTTPServer):
     def begin(self) -> None:
         """Have a picture for HLS; returns once its list is there."""
         self._picture = subprocess.Popen([program("ffmpeg"), *FFMPEG.split()], cwd=self.folder)
-        until = time.monotonic() + 30
-        while not (self.folder / "index.m3u8").exists():
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        self.until((self.folder / "index.m3u8").exists)
 
     def end(self) -> None:
         if self._picture is not None:
@@ -94,6 +91,18 @@ class MediaServer(ThreadingHTTPServer):
             self._picture.wait()
         self.shutdown()
         self.server_close()
+
+    def signal(self, number: int) -> None:
+        """Hold the picture, or have it go on."""
+        assert self._picture is not None
+        self._picture.send_signal(number)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until it is so."""
+        end = time.monotonic() + 30
+        while not is_so():
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
     def ask(self, **asked: Any) -> bool:
         """What the hub says to a question in MediaMTX's way."""

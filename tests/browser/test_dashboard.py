@@ -1,5 +1,7 @@
 """The dashboard as a person uses it: in by a link, a fleet that comes by itself, a hub that dies, the keyboard."""
 
+import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.dashboard import LINK, Hub, Page, hub
+from tests.browser.media_server import MediaServer, media_server
 from tests.support.npm import install
 from tests.support.services import program
 
@@ -28,8 +31,20 @@ def client() -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with hub(tmp_path_factory.mktemp("dashboard")) as made:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaServer]:
+    with media_server(tmp_path_factory.mktemp("video")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, video: MediaServer) -> Iterator[Hub]:
+    settings = {
+        "OFH_RTMP_URL": "rtmp://127.0.0.1:1/live",
+        "OFH_STREAM_VIEW_URL": f"{video.url}/live",
+        "OFH_MEDIA_SERVER_SECRET": video.secret,
+    }
+    with hub(tmp_path_factory.mktemp("dashboard"), **settings) as made:
+        video.hub_url = made.url
         yield made
 
 
@@ -154,6 +169,65 @@ def test_units_language_and_theme_are_ones_own_and_stay(page: Page) -> None:
     page.do("size", 1440, 900)
 
 
+def test_video_is_shown_as_live_only_while_it_is(running: Hub, video: MediaServer, page: Page) -> None:
+    state = "document.querySelector('[data-video]')?.dataset.video"
+    way = "document.querySelector('[data-video]').dataset.way"
+    picture = "document.querySelector('.video video')"
+    grey = f"getComputedStyle({picture}.parentElement).filter"
+    brightest = f"""(() => {{
+        const pen = new OffscreenCanvas(32, 18).getContext('2d');
+        pen.drawImage({picture}, 0, 0, 32, 18);
+        return Math.max(...pen.getImageData(0, 0, 32, 18).data.filter((_, index) => index % 4 !== 3));
+    }})()"""
+    (chosen,) = page.do("run", "[document.querySelector('.panel').dataset.panel]")
+    page.do("click", "button", "Start the stream")
+    page.do("see", ".video", "Asking the controller")
+    page.do("see", ".video [role=alert]", "The controller does not answer")  # a simulated one has no pictures
+    is_clean(page)
+
+    # A pilot has it stream all the same.
+    with sqlite3.connect(running.folder / "data/hub.db") as database:
+        ((path, key),) = [row[0].split(".") for row in database.execute("SELECT stream_key FROM streams")]
+    video.begin()
+    assert video.ask(action="publish", path=f"live/{path}", query=f"key={key}")
+    page.do("until", f"{state} === 'live'")
+    assert (page.do("run", way), page.do("run", grey)) == ("hls", "none")
+    assert page.do("run", f"{picture}.videoWidth") == 320
+    page.do("until", f"{brightest} > 200")
+    before = page.do("run", f"{picture}.currentTime")
+    page.do("until", f"{picture}.currentTime > {before}")
+    page.do("see", ".video-state", "s late")
+    is_clean(page)
+
+    video.signal(signal.SIGSTOP)
+    page.do("until", f"{state} === 'stalled'")
+    page.do("see", ".video-state", "s old")
+    assert "grayscale" in page.do("run", grey)
+    video.signal(signal.SIGCONT)
+    page.do("until", f"{state} === 'live'")
+    page.do("click", "button", "Pause")
+    page.do("until", f"{state} === 'paused'")
+    assert page.do("run", f"{picture}.readyState") == 0, "what is not watched is not loaded"
+
+    # By WebRTC where the server has it, at the next opening.
+    page.do("press", "Escape")
+    page.do("miss", ".panel")
+    video.has_webrtc = True
+    page.do("beside", f"{video.url}/camera")
+    page.do("run", f"document.querySelector('[data-drone=\"{chosen}\"]').click()")
+    page.do("until", f"{state} === 'live'")
+    assert (page.do("run", way), page.do("run", f"{picture}.videoWidth")) == ("whep", 320)
+    page.do("until", f"{brightest} > 200")
+    assert list(video.sessions.values()) == [True]
+    page.do("press", "Escape")
+    page.do("miss", ".panel")
+    video.until(lambda: list(video.sessions.values()) == [False])
+    video.tell_end(f"live/{path}")
+    page.do("run", f"document.querySelector('[data-drone=\"{chosen}\"]').click()")
+    page.do("see", ".video", "does not stream at present")
+    assert video.refusals == 0
+
+
 def test_a_killed_hub_is_seen_and_its_return_needs_no_reload(running: Hub, page: Page) -> None:
     running.kill()
     link(page, "waiting")
@@ -203,9 +277,11 @@ def test_a_reset_code_sets_a_new_password_and_too_many_wrong_ones_have_to_wait(r
     page.do("see", ".problem", "Too many attempts. Try again after ")
 
 
-def test_nothing_went_wrong_and_nobody_but_the_hub_was_asked(running: Hub, page: Page) -> None:
+def test_nothing_went_wrong_and_nobody_but_the_hub_and_its_media_server_was_asked(
+    running: Hub, video: MediaServer, page: Page
+) -> None:
     told = page.do("told")
     assert (told["console"], told["faults"]) == ([], [])
     assert told["loads"] == 1
     asked = [url for url in [*told["requests"], *told["sockets"]] if not url.startswith(("data:", "blob:"))]
-    assert {urlsplit(url).netloc for url in asked} == {urlsplit(running.url).netloc}
+    assert {urlsplit(url).netloc for url in asked} == {urlsplit(url).netloc for url in (running.url, video.url)}

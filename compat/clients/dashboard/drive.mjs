@@ -67,6 +67,8 @@ const ACTIONS = {
     return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => [html, failureSummary]) }));
   },
   screenshot: (path) => page.screenshot({ path }).then(() => undefined),
+  /** Open another page beside, of which nothing is told. */
+  beside: (url) => context.newPage().then((other) => other.goto(url)).then(() => page.bringToFront()),
   told: () => ({ ...told, address: page.url() }),
 };
 
