@@ -44,6 +44,7 @@ import { VIEWS, frame } from "./views/frame.js";
 const LOADERS = {
   map: () => import("./views/map.js"),
   flights: () => import("./views/flights.js"),
+  media: () => import("./views/media.js"),
   login: () => import("./views/login.js"),
   welcome: () => import("./views/welcome.js"),
   alerts: () => import("./views/alerts.js"),

@@ -44,8 +44,9 @@ import { Emitter } from "./emitter.js";
 /** `since` and `until` are of `Date.now()`. @typedef {import("ofh/fleet.js").State & { since: number }} Link */
 /**
  * `change`: ids of drones of which something is new. `picture`: all is new. `media`: a drone's photo came or was read.
- * `coverage`: what a photo shows of the ground is known, or is otherwise.
+ * `item`: which one it is, and whether it came just now. `coverage`: what a photo shows of the ground is known, or is otherwise.
  * @typedef {{ change: Set<string>, picture: null, controllers: null, alerts: null, media: string,
+ *   item: { mediaId: string, droneId: string, isNew: boolean },
  *   coverage: { mediaId: string, droneId: string, flightId: string | null }, link: Link }} News
  */
 
@@ -173,6 +174,7 @@ export class Picture extends Emitter {
         return this.emit("alerts", null);
       case "MediaUploaded":
       case "MediaAnalysed":
+        this.emit("item", { mediaId: event.media.id, droneId: event.media.drone.id, isNew: event.__typename === "MediaUploaded" });
         return this.emit("media", event.media.drone.id);
       case "CoverageChanged": {
         const { id, drone, flight } = event.media;

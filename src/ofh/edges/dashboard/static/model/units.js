@@ -80,6 +80,18 @@ export class Units {
     return percent == null ? NOTHING : `${this.number(percent)} %`;
   }
 
+  /** Of a file, by thousands. @param {number} bytes */
+  bytes(bytes) {
+    const power = bytes < 1_000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
+    const value = bytes / 1_000 ** power;
+    return `${this.number(value, power === 0 || value >= 100 ? 0 : 1)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+  }
+
+  /** A day in the reader's zone, in words. @param {number | Date} time */
+  day(time) {
+    return new Date(time).toLocaleDateString(this.#settings.language, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+  }
+
   /** Minutes and seconds, hours where there are any. @param {number} milliseconds */
   duration(milliseconds) {
     const seconds = Math.max(0, Math.floor(milliseconds / 1_000));

@@ -25,6 +25,12 @@ const LINES = {
   user: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4 21c1-4 4.5-6 8-6s7 2 8 6",
   chevron: "M6 9l6 6 6-6",
   back: "M15 5l-7 7 7 7",
+  forward: "M9 5l7 7-7 7",
+  up: "M12 20V5M6 11l6-6 6 6",
+  trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
+  film: "M3 5h18v14H3zM8 5v14M16 5v14M3 9.5h5M3 14.5h5M16 9.5h5M16 14.5h5",
+  file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  zoom: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5L21 21M8 10.500h5M10.500 8v5",
   alert: "M12 3L2 20h20zM12 10v4.500M12 17.400v.2",
   photo: "M3 7h4l2-2h6l2 2h4v12H3zM12 9.500a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z",
   list: "M8 6h13M8 12h13M8 18h13M3.5 6h.100M3.5 12h.100M3.5 18h.1",
@@ -34,6 +40,7 @@ const LINES = {
   frame: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   target: "M12 5.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM12 2v5M12 17v5M2 12h5M17 12h5",
   plane: "M12 3c.8 0 1.3.9 1.3 2v5l7.2 4.2v1.8l-7.2-2.2v4.2l2 1.6v1.4L12 20l-3.3 1v-1.4l2-1.6v-4.2L3.5 16v-1.8l7.2-4.2V5c0-1.100.5-2 1.3-2z",
+  ground: "M3 16l5-3 5 3 5-3 3 2v4l-3-1-5 3-5-3-5 2zM12 3.500L6.5 12M12 3.500l5.5 8.500",
   pin: "M12 21s7-6.5 7-11.500a7 7 0 0 0-14 0C5 14.5 12 21 12 21zM12 7.500a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",
 };
 
@@ -41,7 +48,6 @@ const LINES = {
 
 /** @param {IconName} name */
 export function icon(name) {
-  ground: "M3 16l5-3 5 3 5-3 3 2v4l-3-1-5 3-5-3-5 2zM12 3.500L6.5 12M12 3.500l5.5 8.500",
   return svg`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${LINES[name]}></path></svg>`;
 }
 

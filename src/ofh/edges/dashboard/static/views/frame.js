@@ -11,7 +11,7 @@ import { toast } from "../ui/toast.js";
 /** @typedef {import("../app.js").Context} Context */
 
 /** Views within a workspace, in the order in which the frame offers them. */
-export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }, { name: "flights", icon: "route" }, { name: "alerts", icon: "bell" }, { name: "admin", icon: "gear" }]);
+export const VIEWS = /** @type {const} */ ([{ name: "map", icon: "map" }, { name: "flights", icon: "route" }, { name: "media", icon: "photo" }, { name: "alerts", icon: "bell" }, { name: "admin", icon: "gear" }]);
 
 /** @param {Context} context @param {unknown} inside */
 export function frame(context, inside) {
