@@ -7,16 +7,16 @@ On the ground plan the aircraft lives in metres east and north of its home; long
 The ground is flat: elevation is never below 0.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from math import atan2, ceil, cos, degrees, hypot, inf, pi, radians, sin, sqrt
+from math import atan2, ceil, cos, degrees, hypot, pi, radians, sin, sqrt
 from random import Random
 
 from ofh.domain.geodesy import offset
 
 from .missions import KINDS, WAYLINE, Mission, Waypoint, distance_m
 from .models import AircraftModel
+from .payload import Payload, Shot
 
 STEP_S = 0.1
 """The simulated time of one step."""
@@ -39,13 +39,6 @@ TROUBLE_EVERY = 5
 """Of so many aircraft the second starts with batteries that the last flight left half empty, and the third loses its
 link in its first flight: so every fleet of three or more shows within ten minutes what becomes of that."""
 TIRED_PERCENT = 34.0
-PHOTO_EVERY_S = 6.0
-STILL_EVERY_S = 15.0
-"""Between photos while a video is recorded."""
-PHOTO_KB = 9_600
-CARD_SHOTS = 1_000
-"""Shots that wait to be fetched, as happens while the link is down; older ones are given up."""
-VIDEO_KB_PER_S = 5_000
 
 
 class Phase(Enum):
@@ -76,34 +69,6 @@ class Base:
     latitude_deg: float
     height_m: float
     """Of the ground, above the WGS 84 ellipsoid."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """A photo as the aircraft takes it: when, where and how it flew."""
-
-    at_s: float
-    """Simulated time since the beginning."""
-    flight: int
-    """The aircraft's count of its flights."""
-    number: int
-    """In this flight, from 1."""
-    mission: str
-    is_wayline: bool
-    longitude_deg: float
-    latitude_deg: float
-    height_m: float
-    """Above the WGS 84 ellipsoid."""
-    elevation_m: float
-    """Above the take-off point, thus above the flat ground."""
-    heading_deg: float
-    """Also the gimbal's yaw."""
-    pitch_deg: float
-    roll_deg: float
-    gimbal_pitch_deg: float
-    east_mps: float
-    north_mps: float
-    climb_mps: float
 
 
 class Aircraft:
@@ -163,14 +128,7 @@ class Aircraft:
         self.flight_time_s = self.flights * random.uniform(500, 700)
         self.flown_m = self.flight_time_s * random.uniform(4, 6)
         self.activated_at_s = 1_670_000_000 + random.randint(0, 30_000_000)
-        self.storage_total_kb = 121_610_000
-        self.storage_used_kb = float(random.randint(2_000_000, 60_000_000))
-        self.recording_s = 0.0
-        """Length of the video that is being recorded; 0: none."""
-        self._photo_in_s = 0.0
-        self._photo_ago_s = inf
-        self._flight_shots = 0
-        self._shots: deque[Shot] = deque(maxlen=CARD_SHOTS)
+        self.payload = Payload(used_kb=float(random.randint(2_000_000, 60_000_000)))
         self.mission = self._draw_mission()
         self._next = 0
         self._link_lost: tuple[float, float] | None = None
@@ -254,25 +212,13 @@ class Aircraft:
         usable = max(self.charge_percent - self.model.landing_power_percent, 0)
         return round(usable / 100 * self.model.endurance_s)
 
-    @property
-    def takes_photo(self) -> bool:
-        """A photo is just being taken."""
-        return self._photo_ago_s < 0.5
-
-    @property
-    def photos_left(self) -> int:
-        """How many photos the storage still takes."""
-        return int((self.storage_total_kb - self.storage_used_kb) / PHOTO_KB)
-
     def place_of(self, east_m: float, north_m: float) -> tuple[float, float]:
         """Longitude and latitude of a point on its ground plan."""
         return offset(self.base.longitude_deg, self.base.latitude_deg, east_m=east_m, north_m=north_m)
 
     def fetch_shots(self) -> list[Shot]:
         """The shots since the last time, oldest first."""
-        shots = list(self._shots)
-        self._shots.clear()
-        return shots
+        return self.payload.fetch_shots()
 
     # The way through time
 
@@ -285,7 +231,7 @@ class Aircraft:
 
     def _step(self) -> None:
         was_airborne = self.is_airborne
-        self._photo_ago_s += STEP_S
+        self.payload.wait(STEP_S)
         match self.phase:
             case Phase.STANDBY:
                 self._rest()
@@ -341,8 +287,7 @@ class Aircraft:
             self.mission = self._draw_mission()
             self._next = 0
             self._mission_s = 0.0
-            self._photo_in_s = 0.0
-            self._flight_shots = 0
+            self.payload.begin_flight()
             self.home = self.position
             self.mode_code_reason = Reason.WAYLINE if self.mission.mode_code == WAYLINE else Reason.CONTROLLER
             self._begin(Phase.PREPARING, stays_s=3)
@@ -358,8 +303,7 @@ class Aircraft:
 
     def _end_flight(self) -> None:
         random = self._generator("rest")
-        if self.photos_left < 400:
-            self.storage_used_kb = 2_000_000.0
+        self.payload.make_room()
         self._begin(Phase.STANDBY, stays_s=random.uniform(80, 200))
         self._loses_link = False
         self.mode_code_reason = Reason.NONE
@@ -373,7 +317,8 @@ class Aircraft:
             return
         waypoint = self.mission.waypoints[self._next]
         self._fly_to(waypoint)
-        self._use_camera()
+        if self._next > 0 and (number := self.payload.use(STEP_S, records=not self.mission.takes_photos)):
+            self.payload.shots.append(self._shot(number))
         if self._reached(waypoint):
             self._next += 1
             if self._next == len(self.mission.waypoints):
@@ -389,7 +334,7 @@ class Aircraft:
 
     def _turn_home(self, reason: int) -> None:
         self.mode_code_reason = reason
-        self.recording_s = 0.0
+        self.payload.recording_s = 0.0
         self._begin(Phase.RETURNING)
 
     def _return_home(self) -> None:
@@ -494,26 +439,12 @@ class Aircraft:
         self.pitch_deg += (max(min(-degrees(atan2(ahead, 9.81)), 28), -28) - self.pitch_deg) * 0.3
         self.roll_deg += (max(min(degrees(atan2(right, 9.81)), 28), -28) - self.roll_deg) * 0.3
 
-    def _use_camera(self) -> None:
-        if self._next == 0:
-            return
-        if not self.mission.takes_photos:
-            self.recording_s += STEP_S
-            self.storage_used_kb += VIDEO_KB_PER_S * STEP_S
-        self._photo_in_s -= STEP_S
-        if self._photo_in_s <= 0:
-            self._photo_in_s = PHOTO_EVERY_S if self.mission.takes_photos else STILL_EVERY_S
-            self._photo_ago_s = 0.0
-            self.storage_used_kb += PHOTO_KB
-            self._flight_shots += 1
-            self._shots.append(self._shot())
-
-    def _shot(self) -> Shot:
+    def _shot(self, number: int) -> Shot:
         longitude_deg, latitude_deg = self.position
         return Shot(
             at_s=self.time_s,
             flight=self.flights,
-            number=self._flight_shots,
+            number=number,
             mission=self.mission.kind,
             is_wayline=self.mission.mode_code == WAYLINE,
             longitude_deg=longitude_deg,

@@ -164,7 +164,7 @@ def aircraft_osd(aircraft: Aircraft) -> Json:
             "quality": 5,
             "rtk_number": aircraft.satellites + 12,
         },
-        "storage": {"total": aircraft.storage_total_kb, "used": int(aircraft.storage_used_kb)},
+        "storage": {"total": aircraft.payload.total_kb, "used": int(aircraft.payload.used_kb)},
         "total_flight_distance": round(aircraft.flown_m, 3),
         "total_flight_sorties": aircraft.flights,
         "total_flight_time": (
@@ -312,7 +312,7 @@ def _payload_block(aircraft: Aircraft, payload: Payload) -> Json:
 def _laser(aircraft: Aircraft) -> Json:
     """The range finder's target: what a circling aircraft looks at, else none."""
     look_at = aircraft.mission.look_at
-    if look_at is None or aircraft.recording_s <= 0:
+    if look_at is None or aircraft.payload.recording_s <= 0:
         return {
             "measure_target_altitude": 0,
             "measure_target_distance": 0,
@@ -332,18 +332,18 @@ def _laser(aircraft: Aircraft) -> Json:
 
 
 def _camera(aircraft: Aircraft, payload: Payload) -> Json:
-    records = aircraft.recording_s > 0
+    records = aircraft.payload.recording_s > 0
     zoom = 2.0 if aircraft.model.float_zoom else 2
     camera: Json = {
         "camera_mode": int(records),
         "liveview_world_region": {"bottom": 0.61, "left": 0.4, "right": 0.6, "top": 0.41},
         "payload_index": payload.index,
-        "photo_state": int(aircraft.takes_photo),
+        "photo_state": int(aircraft.payload.takes_photo),
         "photo_storage_settings": list(payload.photo_settings),
-        "record_time": int(aircraft.recording_s),
+        "record_time": int(aircraft.payload.recording_s),
         "recording_state": int(records),
-        "remain_photo_num": aircraft.photos_left,
-        "remain_record_duration": 5_400 - int(aircraft.recording_s) if records else 0,
+        "remain_photo_num": aircraft.payload.photos_left,
+        "remain_record_duration": 5_400 - int(aircraft.payload.recording_s) if records else 0,
         "screen_split_enable": False,
         "video_storage_settings": ["current"],
         "zoom_calibrate_farthest_focus_value": 34,

@@ -16,9 +16,9 @@ from uuid import NAMESPACE_OID, uuid5
 
 from ofh.dji.products import PAYLOAD, model_key
 
-from .aircraft import Shot
 from .camera import LENSES, Lens, Pose
 from .models import AircraftModel
+from .payload import Shot
 
 JPEG_QUALITY = 88
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -18,9 +18,10 @@ from PIL import Image
 from ofh.simulator import chaos as luck
 from ofh.simulator import uploads
 from ofh.simulator.accounts import Account
-from ofh.simulator.aircraft import Aircraft, Shot
+from ofh.simulator.aircraft import Aircraft
 from ofh.simulator.chaos import Chaos
 from ofh.simulator.errors import SimulatorError
+from ofh.simulator.payload import Shot
 from ofh.simulator.photos import Photo
 from ofh.simulator.run import log_in_all, run_fleet
 from ofh.simulator.stats import Stats

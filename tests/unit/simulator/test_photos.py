@@ -15,8 +15,9 @@ from PIL import ExifTags, Image
 
 from ofh.domain.geodesy import offset
 from ofh.domain.media import Lens, lens_of
-from ofh.simulator.aircraft import Aircraft, Base, Shot
+from ofh.simulator.aircraft import Aircraft, Base
 from ofh.simulator.models import AIRCRAFT_MODELS
+from ofh.simulator.payload import Shot
 from ofh.simulator.photos import Photo, camera_time, fingerprint, group_of, photos_of
 
 PLACE = (9.9539, 50.498)
