@@ -144,16 +144,16 @@ class Contender:
     """Resident memory that each subscriber has added."""
     cpu: list[float] = field(default_factory=list)
     """CPU seconds of each event, by rounds."""
-    p50: list[float] = field(default_factory=list)
-    p99: list[float] = field(default_factory=list)
-    deliveries: int = 0
-    bytes: int = 0
-    lost: int = 0
+    expected: int = 0
+    """Deliveries, of all rounds."""
+    found: dict[str, Any] = field(default_factory=lambda: {"frames": 0, "bytes": 0, "p50": 0.0, "p99": 0.0})
+    """What the subscribers counted, in all rounds: of a single one, the oldest hundredth would be one event or two."""
 
     def forget(self) -> None:
         """Count from here on: it is warm now."""
-        self.cpu, self.p50, self.p99 = [], [], []
-        self.deliveries = self.bytes = self.lost = 0
+        self.cpu, self.expected = [], 0
+        if self.watching is not None:
+            self.watching.reset()
 
 
 # Starting
@@ -256,22 +256,15 @@ def measure(contender: Contender, row: Row, seconds: float) -> None:
     """One round of one contender."""
     rate = row.rates[contender.name]
     events = max(2, round(rate * seconds))
-    if contender.watching is not None:
-        contender.watching.reset()
     before = cpu_s(contender.pid)
     contender.run(events, rate, row.drones)
     time.sleep(SETTLE_S)
-    expected = events * row.watchers
+    contender.expected += events * row.watchers
     if contender.watching is not None:
-        contender.watching.until("frames", expected, 10)
+        contender.watching.until("frames", contender.expected, 10)
     contender.cpu.append((cpu_s(contender.pid) - before) / events)
     if contender.watching is not None:
-        found = contender.watching.stat()
-        contender.deliveries += found["frames"]
-        contender.bytes += found["bytes"]
-        contender.lost += expected - found["frames"]
-        contender.p50.append(found["p50"])
-        contender.p99.append(found["p99"])
+        contender.found = contender.watching.stat()
 
 
 def rounds(row: Row, names: Sequence[str], native: dict[str, Path], asked: argparse.Namespace) -> None:
@@ -306,14 +299,14 @@ def show(row: Row, contenders: Sequence[Contender]) -> None:
     limit = per_event.get("limit")
 
     for name, contender in by_name.items():
-        cpu = per_event[name]
+        cpu, found = per_event[name], contender.found
         if name == "quiet":
             print(f"{TITLES[name]:34}{'':6}{row.rates[name]:10.0f}   {cpu * 1e3:.3f} CPU ms of each report")
             continue
         print(
-            f"{TITLES[name]:34}{contender.bytes / max(contender.deliveries, 1):6.0f}{row.rates[name]:10.0f}"
-            f"{contender.deliveries:12,}{contender.lost:6}{costs(cpu, row, limit)}"
-            f"{statistics.median(contender.p50):8.1f}{statistics.median(contender.p99):8.1f}{contender.kib:10.1f}"
+            f"{TITLES[name]:34}{found['bytes'] / max(found['frames'], 1):6.0f}{row.rates[name]:10.0f}"
+            f"{found['frames']:12,}{contender.expected - found['frames']:6}{costs(cpu, row, limit)}"
+            f"{found['p50']:8.1f}{found['p99']:8.1f}{contender.kib:10.1f}"
         )
         if name in ("hub", "fleet") and "quiet" in by_name:
             # Round by round: what the neighbours did meanwhile they did to both.

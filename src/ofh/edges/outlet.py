@@ -141,6 +141,8 @@ class RawOutlet:
             await self._resumed.wait()
 
     def taken(self) -> int | None:
+        if self._channel.is_clear:
+            return None
         waiting = self._channel.buffered()
         return self._channel.handed - waiting if waiting else None
 

@@ -139,6 +139,9 @@ class Socket:
 
 S = TypeVar("S", bound=Socket)
 
+PARTY = 32
+"""Sockets that are looked at in one go: few enough that others have their turn, enough to share statements."""
+
 
 class Rounds(Generic[S]):
     """Goes round the sockets of one endpoint.
@@ -184,14 +187,17 @@ class Rounds(Generic[S]):
             self._soon(self.look(wanted))
 
     async def look(self, sockets: Iterable[S]) -> None:
-        """Look at the rights behind these, one after the other."""
-        for socket in sockets:
-            try:
-                await self._look_again(socket)
-            except HubError as error:  # nobody can tell at present; it is looked at again later
-                log.info("recheck put off", why=error.code.value)
-            except Exception:
-                log.exception("recheck failed")
+        """Look at the rights behind these, some at a time: those who ask the database together share a statement."""
+        for party in parties(sockets):
+            await asyncio.gather(*(self._look(socket) for socket in party))
+
+    async def _look(self, socket: S) -> None:
+        try:
+            await self._look_again(socket)
+        except HubError as error:  # nobody can tell at present; it is looked at again later
+            log.info("recheck put off", why=error.code.value)
+        except Exception:
+            log.exception("recheck failed")
 
     def _soon(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -202,17 +208,25 @@ class Rounds(Generic[S]):
         """Spread over the interval, so that a thousand sockets are no thousand questions at once."""
         while True:
             started = time.monotonic()
-            sockets = list(self._sockets())
-            for socket in sockets:
-                await asyncio.sleep(self._recheck_s / (len(sockets) + 1))
-                await self.look([socket])
+            round_of = parties(self._sockets())
+            for party in round_of:
+                await asyncio.sleep(self._recheck_s / (len(round_of) + 1))
+                await self.look(party)
             await asyncio.sleep(max(0.0, started + self._recheck_s - time.monotonic()))
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._unread_s / 6)
             now = time.monotonic()
-            for socket in list(self._sockets()):
-                if socket.stuck(now, self._unread_s):
-                    log.info("receiver takes nothing", address=socket.address)
-                    socket.closing(1013, "you do not read")
+            for party in parties(self._sockets()):
+                for socket in party:
+                    if socket.stuck(now, self._unread_s):
+                        log.info("receiver takes nothing", address=socket.address)
+                        socket.closing(1013, "you do not read")
+                await asyncio.sleep(0)  # an event on its way to a thousand others is not to wait for all of this
+
+
+def parties(sockets: Iterable[S]) -> list[list[S]]:
+    """The sockets, `PARTY` at a time."""
+    found = list(sockets)
+    return [found[start : start + PARTY] for start in range(0, len(found), PARTY)]

@@ -67,6 +67,11 @@ class Channel:
         """Somebody else writes or closes: look at the transport before the next frames."""
         self._descriptor = BY_TRANSPORT
 
+    @property
+    def is_clear(self) -> bool:
+        """Nothing waits for certain; False says nothing."""
+        return self._descriptor != BY_TRANSPORT
+
     def buffered(self) -> int:
         """Bytes that the peer's side has not taken yet."""
         return self._protocol.transport.get_write_buffer_size()

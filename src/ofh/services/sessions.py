@@ -178,7 +178,7 @@ class Sessions:
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
         row = await self._read(self._held_tokens, token, lookups.token_of)
-        if row is None or (row.expires_at is not None and row.expires_at <= self._clock()):
+        if row is None or not self._token_is_live(row):
             return None
         await self._note_token_use(row, USE_IS_NOTED_EVERY)
         return Actor(user_id=row.user_id, credential="token", credential_id=row.id, address=address)
@@ -187,14 +187,14 @@ class Sessions:
         """Whether what an actor came in by is still good; for sockets, from time to time. Counts as use."""
         match actor.credential:
             case "session":
-                session = await UserSession.filter(self._session_is_live(), id=actor.credential_id).get_or_none()
-                if session is None or session.user_id != actor.user_id:
+                session = await lookups.session_numbered(actor.credential_id)
+                if session is None or session.user_id != actor.user_id or not self._session_is_live(session):
                     return False
                 await self._note_use(session, SOCKET_USE_IS_NOTED_EVERY)
                 return True
             case "token":
-                token = await AccessToken.filter(self._token_is_live(), id=actor.credential_id).get_or_none()
-                if token is None or token.user_id != actor.user_id:
+                token = await lookups.token_numbered(actor.credential_id)
+                if token is None or token.user_id != actor.user_id or not self._token_is_live(token):
                     return False
                 await self._note_token_use(token, SOCKET_USE_IS_NOTED_EVERY)
                 return True
@@ -287,9 +287,7 @@ class Sessions:
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return None
         row = await self._read(self._held, token, lookups.session_of)
-        now = self._clock()
-        is_live = row is not None and row.created_at > now - self._absolute and row.last_used_at > now - self._idle
-        return row if is_live else None
+        return row if row is not None and self._session_is_live(row) else None
 
     async def _read(self, held: Held[R], token: str, look_up: Callable[[str], Awaitable[R | None]]) -> R | None:
         key = digest(token)
@@ -305,12 +303,12 @@ class Sessions:
             self._held.forget()
             self._held_tokens.forget()
 
-    def _session_is_live(self) -> Q:
+    def _session_is_live(self, row: UserSession) -> bool:
         now = self._clock()
-        return Q(created_at__gt=now - self._absolute, last_used_at__gt=now - self._idle)
+        return row.created_at > now - self._absolute and row.last_used_at > now - self._idle
 
-    def _token_is_live(self) -> Q:
-        return Q(expires_at__isnull=True) | Q(expires_at__gt=self._clock())
+    def _token_is_live(self, row: AccessToken) -> bool:
+        return row.expires_at is None or row.expires_at > self._clock()
 
     async def _note_use(self, row: UserSession, every: timedelta) -> None:
         now = self._clock()

@@ -30,6 +30,16 @@ async def token_of(digest: str) -> AccessToken | None:
     return await _one(AccessToken, "t", ("t.digest",), (digest,))
 
 
+async def session_numbered(id: int) -> UserSession | None:
+    """The session of this id, however old it is."""
+    return await _one(UserSession, "t", ("t.id",), (id,))
+
+
+async def token_numbered(id: int) -> AccessToken | None:
+    """The access token of this id, however old it is."""
+    return await _one(AccessToken, "t", ("t.id",), (id,))
+
+
 async def membership_of(user_id: int, workspace_id: int) -> Membership | None:
     """Somebody's place in a workspace; None where they have none, or there is no such workspace."""
     return await _one(Membership, "t", ("t.user_id", "t.workspace_id"), (user_id, workspace_id))
