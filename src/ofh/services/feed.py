@@ -200,9 +200,12 @@ class WorkspaceFeed:
     def _deliver(self, events: Sequence[Event], *, late: bool = False) -> None:
         few = len(events) <= FEW and not late
         for event in events:
+            key = event.key
             # Copied: whoever takes an event there and then may leave.
-            for mailbox in (*self._by_key.get(event.key, ()), *self._by_kind.get(type(event), ())):
-                mailbox.put(event, event.key, now=few)
+            for mailbox in tuple(self._by_key.get(key, ())):
+                mailbox.put(event, key, now=not late)
+            for mailbox in tuple(self._by_kind.get(type(event), ())):
+                mailbox.put(event, key, now=few)
 
     # The order
 

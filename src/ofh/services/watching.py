@@ -54,7 +54,7 @@ class Watch(Generic[T]):
         """The newest item of each device as far as `changes` has shown it."""
         return list(self.known.values())
 
-    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[list[T]], None]) -> None:
+    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[T], None]) -> None:
         """Have items shown there and then instead of by `changes`, as long as nothing waits there, and nothing is to
         be conflated: so an event costs no turn of a task.
 
@@ -68,7 +68,7 @@ class Watch(Generic[T]):
             if isinstance(event, Interrupted) or not is_ready():
                 return False
             if (item := self._sift(event)) is not None:
-                show([item])
+                show(item)
             return True
 
         self.mailbox.taker = take

@@ -49,8 +49,8 @@ class Watch(Protocol):
 class AtOnce(Protocol):
     """A watch that can show what is new in the turn in which it comes."""
 
-    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[list[Any]], None]) -> None:
-        """Show by this call what would else come by `changes`, whenever it is ready."""
+    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[Any], None]) -> None:
+        """Show by this call, item by item, what would else come by `changes`, whenever it is ready."""
 
 
 def as_it_is(item: Any) -> Any:
@@ -270,10 +270,10 @@ class Group:
         idle = not self._delivering and self._greeting is None and not self._fresh and not self._waiting
         return idle and self._renderer.is_plain
 
-    def _deliver_now(self, batch: list[Any]) -> None:
+    def _deliver_now(self, item: Any) -> None:
         """As `_deliver`, where `_is_ready` said so."""
         try:
-            bodies = self._render(batch)
+            bodies = self._render([item])
             if isinstance(bodies, list):
                 if not self._promote():
                     self._send(self._members, bodies)

@@ -1,14 +1,16 @@
-"""An operation over plain fields as a chain of Python calls, for events that come by the thousand.
+"""An operation over plain fields as one Python function, for events that come by the thousand.
 
 graphql-core makes a path, an info and a bundle of arguments for each field of each event. Where every selected field
-is an attribute, or a method that takes nothing but its object, none of that can matter, so the selection is put
-together once and then only read. Whatever is not plain keeps the ordinary way, as a whole; and whenever a value is not
-what it should be, the event is executed the ordinary way, which also makes the errors.
+is an attribute, or a method that takes nothing but its object, none of that can matter, so the selection is written
+once as a function that reads one after the other. Whatever is not plain keeps the ordinary way, as a whole; and
+whenever a value is not what it should be, the event is executed the ordinary way, which also makes the errors.
+
+The function's text holds names of ours alone: what a client wrote is handed to it as values.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from math import isfinite
-from operator import attrgetter
 from typing import Any
 
 from graphql import (
@@ -30,10 +32,8 @@ from strawberry.types.field import StrawberryField
 
 from .hub_schema import FanoutExecutor
 
-Read = Callable[[Any], Any]
-"""From an object to a field's value."""
 Complete = Callable[[Any], Any]
-"""From a field's value to what stands in the answer."""
+"""From a value to what stands in the answer, as orjson takes it: a time in UTC may stand for its text."""
 
 INT_LIMIT = 2**31
 
@@ -42,7 +42,7 @@ class NotPlain(Exception):
     """This operation, or this event, takes the ordinary way."""
 
 
-def project(executor: FanoutExecutor) -> Callable[[Any], dict[str, Any]] | None:
+def project(executor: FanoutExecutor) -> Complete | None:
     """A function from an event to `data`, which raises `NotPlain`; None where the operation is not plain."""
     root = executor.schema.subscription_type
     if root is None:
@@ -50,22 +50,142 @@ def project(executor: FanoutExecutor) -> Callable[[Any], dict[str, Any]] | None:
     selected = collect_fields(
         executor.schema, executor.fragments, executor.variable_values, root, executor.operation
     ).grouped_field_set
+    writer = _Writer(executor)
     try:
         # A subscription's root field is the event itself; its arguments were its resolver's matter.
-        fields = [
-            (name, _complete(executor, root.fields[details[0].node.name.value].type, details))
-            for name, details in selected.items()
-        ]
+        fields = {
+            key: (VALUE, root.fields[details[0].node.name.value].type, details) for key, details in selected.items()
+        }
+        writer.object(VALUE, fields, 2)
     except (NotPlain, KeyError):
         return None
+    return writer.function()
 
-    def data(event: Any) -> dict[str, Any]:
-        try:
-            return {name: complete(event) for name, complete in fields}
-        except Exception as error:
-            raise NotPlain from error
 
-    return data
+VALUE = "value"
+"""What the function is given, and gives back."""
+
+
+class _Writer:
+    """Writes one function, a statement after the other.
+
+    Its methods complete a variable in place: from what was read to what stands in the answer.
+    """
+
+    def __init__(self, executor: FanoutExecutor) -> None:
+        self._executor = executor
+        self._lines: list[str] = []
+        self._held: dict[str, Any] = {"NotPlain": NotPlain, "isfinite": isfinite, "datetime": datetime, "UTC": UTC}
+
+    def function(self) -> Complete:
+        """What was written, as a function."""
+        lines = [f"def project({VALUE}):", " try:", *self._lines, f"  return {VALUE}"]
+        lines += [" except Exception as error:", "  raise NotPlain from error"]
+        exec("\n".join(lines), self._held)  # noqa: S102, the text is ours
+        made: Complete = self._held["project"]
+        return made
+
+    def object(
+        self, target: str, fields: Mapping[str, tuple[str, GraphQLOutputType, FieldDetailsList]], depth: int
+    ) -> None:
+        """Read fields one after the other: by key, what to read, the type and what is selected below."""
+        parts = []
+        for key, (read, kind, details) in fields.items():
+            name = self._new()
+            self._write(depth, f"{name} = {read}")
+            self._complete(name, kind, details, depth)
+            parts.append(f"{self._hold(key)}: {name}")
+        self._write(depth, f"{target} = {{{', '.join(parts)}}}")
+
+    def _complete(self, target: str, kind: GraphQLOutputType, details: FieldDetailsList, depth: int) -> None:
+        if is_non_null_type(kind):
+            self._present(target, kind.of_type, details, depth)
+        else:
+            self._write(depth, f"if {target} is not None:")
+            self._present(target, kind, details, depth + 1)
+
+    def _present(self, target: str, kind: Any, details: FieldDetailsList, depth: int) -> None:
+        """Complete what has to be there."""
+        if is_leaf_type(kind):
+            is_right = LEAVES.get(kind.name, "False").format(target)
+            self._write(depth, f"if not ({is_right}): {target} = {self._hold(_slowly(kind))}({target})")
+        elif is_object_type(kind):
+            self._write(depth, f"if {target} is None or isinstance({target}, Exception): raise NotPlain")
+            self.object(target, self._fields(target, kind, details), depth)
+        elif is_abstract_type(kind):
+            self._write(depth, f"{target} = {self._hold(self._abstract(kind, details))}({target})")
+        elif is_list_type(kind):
+            each = _Writer(self._executor)
+            each._complete(VALUE, kind.of_type, details, 2)
+            self._write(depth, f"if type({target}) is not list: raise NotPlain")
+            self._write(depth, f"{target} = [{self._hold(each.function())}(item) for item in {target}]")
+        else:
+            raise NotPlain
+
+    def _fields(
+        self, target: str, kind: GraphQLObjectType, details: FieldDetailsList
+    ) -> dict[str, tuple[str, GraphQLOutputType, FieldDetailsList]]:
+        if kind.is_type_of is not None:
+            raise NotPlain
+        found = {}
+        for key, below in self._executor.collect_subfields(kind, details).grouped_field_set.items():
+            field = _field(self._executor, kind, below)
+            is_name = below[0].node.name.value == "__typename"
+            found[key] = (self._hold(kind.name) if is_name else self._read(target, field), field.type, below)
+        return found
+
+    def _read(self, target: str, field: GraphQLField) -> str:
+        """How Strawberry would come by the field's value, without what it does for other kinds of fields."""
+        definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if (
+            not isinstance(definition, StrawberryField)
+            or definition.extensions
+            or definition.default_resolver is not getattr
+        ):
+            raise NotPlain
+        resolver = definition.base_resolver
+        if resolver is None:
+            return f"{target}.{definition.python_name}"
+        method: Any = resolver.wrapped_func
+        takes_itself_alone = resolver.self_parameter is not None and len(resolver.signature.parameters) == 1
+        if resolver.is_async or not takes_itself_alone or not callable(method):
+            raise NotPlain
+        return f"{self._hold(method)}({target})"
+
+    def _abstract(self, kind: GraphQLAbstractType, details: FieldDetailsList) -> Complete:
+        """By the class of the object; what is selected of some types may be plain and of others not."""
+        plain: dict[str, Complete] = {}
+        for possible in self._executor.schema.get_possible_types(kind):
+            writer = _Writer(self._executor)
+            try:
+                writer.object(VALUE, writer._fields(VALUE, possible, details), 2)
+            except NotPlain:
+                continue
+            plain[possible.name] = writer.function()
+        if not plain:
+            raise NotPlain
+
+        def complete(value: Any) -> Any:
+            # Strawberry tells the types of an interface apart by their classes, and none descends from another.
+            definition = getattr(type(value), "__strawberry_definition__", None)
+            if definition is None or definition.name not in plain:
+                raise NotPlain
+            return plain[definition.name](value)
+
+        return complete
+
+    def _write(self, depth: int, line: str) -> None:
+        self._lines.append(" " * depth + line)
+
+    def _hold(self, value: Any) -> str:
+        """A name for a value in the function's text."""
+        name = f"held{len(self._held)}"
+        self._held[name] = value
+        return name
+
+    def _new(self) -> str:
+        """A name for a variable."""
+        return f"read{len(self._lines)}"
 
 
 def _field(executor: FanoutExecutor, parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQLField:
@@ -75,128 +195,24 @@ def _field(executor: FanoutExecutor, parent: GraphQLObjectType, details: FieldDe
     return field
 
 
-def _object(executor: FanoutExecutor, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete:
-    if kind.is_type_of is not None:
-        raise NotPlain
-    return _fields(executor, kind, details)
+LEAVES = {
+    "Float": "type({0}) is float and isfinite({0})",
+    "String": "type({0}) is str",
+    "ID": "type({0}) is str",
+    "Int": f"type({{0}}) is int and {-INT_LIMIT} <= {{0}} < {INT_LIMIT}",
+    "Boolean": "type({0}) is bool",
+    "DateTime": "type({0}) is datetime and {0}.tzinfo is UTC",
+}
+"""Which values need no conversion."""
 
 
-def _abstract(executor: FanoutExecutor, kind: GraphQLAbstractType, details: FieldDetailsList) -> Complete:
-    """By the class of the object; what is selected of some types may be plain and of others not."""
-    plain: dict[str, Complete] = {}
-    for possible in executor.schema.get_possible_types(kind):
-        try:
-            plain[possible.name] = _fields(executor, possible, details)
-        except NotPlain:
-            continue
-    if not plain:
-        raise NotPlain
-
-    def complete(value: Any) -> Any:
-        # Strawberry tells the types of an interface apart by their classes, and none descends from another.
-        definition = getattr(type(value), "__strawberry_definition__", None)
-        if definition is None or definition.name not in plain:
-            raise NotPlain
-        return plain[definition.name](value)
-
-    return complete
-
-
-def _fields(executor: FanoutExecutor, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete:
-    steps: list[tuple[str, Read, Complete]] = []
-    for name, below in executor.collect_subfields(kind, details).grouped_field_set.items():
-        field = _field(executor, kind, below)
-        if below[0].node.name.value == "__typename":
-            steps.append((name, _always(kind.name), as_it_is))
-        else:
-            steps.append((name, _read(field), _complete(executor, field.type, below)))
-
-    def complete(value: Any) -> dict[str, Any]:
-        return {name: finish(read(value)) for name, read, finish in steps}
-
-    return complete
-
-
-def as_it_is(value: Any) -> Any:
-    """The value itself."""
-    return value
-
-
-def _always(value: str) -> Read:
-    return lambda _: value
-
-
-def _read(field: GraphQLField) -> Read:
-    """How Strawberry would come by the field's value, without what it does for other kinds of fields."""
-    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if (
-        not isinstance(definition, StrawberryField)
-        or definition.extensions
-        or definition.default_resolver is not getattr
-    ):
-        raise NotPlain
-    resolver = definition.base_resolver
-    if resolver is None:
-        return attrgetter(definition.python_name)
-    method: Any = resolver.wrapped_func
-    takes_itself_alone = resolver.self_parameter is not None and len(resolver.signature.parameters) == 1
-    if resolver.is_async or not takes_itself_alone or not callable(method):
-        raise NotPlain
-    found: Read = method
-    return found
-
-
-def _complete(executor: FanoutExecutor, kind: GraphQLOutputType, details: FieldDetailsList) -> Complete:
-    if is_non_null_type(kind):
-        return _present(executor, kind.of_type, details)
-    finish = _present(executor, kind, details)
-    return lambda value: None if value is None else finish(value)
-
-
-def _present(executor: FanoutExecutor, kind: Any, details: FieldDetailsList) -> Complete:
-    """How to complete a value that has to be there."""
-    if is_leaf_type(kind):
-        return _leaf(kind)
-    if is_object_type(kind):
-        finish = _object(executor, kind, details)
-
-        def complete(value: Any) -> Any:
-            if value is None or isinstance(value, Exception):
-                raise NotPlain
-            return finish(value)
-
-        return complete
-    if is_abstract_type(kind):
-        return _abstract(executor, kind, details)
-    if is_list_type(kind):
-        each = _complete(executor, kind.of_type, details)
-
-        def complete_all(values: Any) -> list[Any]:
-            if type(values) is not list:
-                raise NotPlain
-            return [each(value) for value in values]
-
-        return complete_all
-    raise NotPlain
-
-
-def _leaf(kind: GraphQLLeafType) -> Complete:
+def _slowly(kind: GraphQLLeafType) -> Complete:
     coerce = kind.coerce_output_value
 
-    def slowly(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         found = None if value is None or isinstance(value, Exception) else coerce(value)
         if found is None or found is Undefined:
             raise NotPlain
         return found
 
-    match kind.name:
-        case "Float":
-            return lambda value: value if type(value) is float and isfinite(value) else slowly(value)
-        case "String" | "ID":
-            return lambda value: value if type(value) is str else slowly(value)
-        case "Int":
-            return lambda value: value if type(value) is int and -INT_LIMIT <= value < INT_LIMIT else slowly(value)
-        case "Boolean":
-            return lambda value: value if type(value) is bool else slowly(value)
-        case _:
-            return slowly
+    return convert

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import orjson
 import pytest
 import strawberry
 
@@ -92,6 +93,11 @@ def executor(query: str, variables: dict[str, Any] | None = None) -> FanoutExecu
     return built
 
 
+def as_read(data: Any) -> Any:
+    """What a client gets of it."""
+    return orjson.loads(orjson.dumps(data))
+
+
 def ordinary(built: FanoutExecutor, root: Any) -> Any:
     return built.build_per_event_executor(root).execute_operation(False)
 
@@ -124,7 +130,7 @@ def test_the_same_data(query: str, variables: dict[str, Any] | None, root: Event
     assert short is not None
     expected = ordinary(built, root)
     assert expected.errors is None
-    assert short(root) == expected.data
+    assert as_read(short(root)) == expected.data
     assert list(short(root)) == list(expected.data)
 
 
@@ -133,7 +139,7 @@ def test_lists_of_events() -> None:
     short = project(built)
     assert short is not None
     for root in ([], [event(spot()), event(spot())]):
-        assert short(root) == ordinary(built, root).data
+        assert as_read(short(root)) == ordinary(built, root).data
 
 
 @pytest.mark.parametrize("field", ["told(times: 2)", "told", "later", "reader"])

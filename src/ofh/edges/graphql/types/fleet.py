@@ -166,14 +166,21 @@ class _Told:
     def __init__(self, state: DeviceState) -> None:
         self._state = state
 
-    def __getattr__(self, field: str) -> Any:
-        if field == "reported_at":
-            return max(held.at for name in _TOLD if (held := self._state.get(name)) is not None)
-        name = TELEMETRY.get(field)
-        if name is None:
-            raise AttributeError(field)
-        held = self._state.get(name)
+    @property
+    def reported_at(self) -> datetime:
+        return max(held.at for name in _TOLD if (held := self._state.get(name)) is not None)
+
+
+def _told(name: Property) -> property:
+    def value(told: _Told) -> Any:
+        held = told._state.properties.get(name)
         return None if held is None else held.value
+
+    return property(value)
+
+
+for _field, _name in TELEMETRY.items():
+    setattr(_Told, _field, _told(_name))
 
 
 def last_position(state: DeviceState) -> Position | None:
