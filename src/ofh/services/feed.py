@@ -422,6 +422,14 @@ class Feed:
         self._feeds.clear()
         await self.pages.stop()
 
+    async def check_database(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            HubError: UNAVAILABLE, it gives none.
+        """
+        await self._database.check()
+
     async def check(self) -> None:
         """Have every feed read on that was not told all that is stored.
 

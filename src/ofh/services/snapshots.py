@@ -1,6 +1,7 @@
 """How a workspace stands or stood, together with the place in its feed up to which that is so."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -11,6 +12,11 @@ from ofh.domain.errors import gone
 from ofh.domain.past import Then
 from ofh.store.database import Database
 from ofh.store.models import Alert, Drone, RemoteController, Workspace
+
+PIECE = 100
+"""Devices or alerts of one piece of a Snapshot: what is shown in one turn of the loop."""
+READ = 250
+"""Devices that are read at once."""
 
 Device = TypeVar("Device", Drone, RemoteController)
 
@@ -46,6 +52,24 @@ class Snapshot:
             remote_controllers=_within(self.remote_controllers, self.controllers_then, area),
         )
 
+    def pieces(self) -> Iterator["Snapshot"]:
+        """It by the piece, with some devices or alerts each: their lists, one behind the other, are those of the whole.
+        There is one piece at least.
+        """
+        nothing = replace(self, drones=(), remote_controllers=(), alert_ids=())
+        empty = True
+        for start in range(0, len(self.drones), PIECE):
+            empty = False
+            yield replace(nothing, drones=self.drones[start : start + PIECE])
+        for start in range(0, len(self.remote_controllers), PIECE):
+            empty = False
+            yield replace(nothing, remote_controllers=self.remote_controllers[start : start + PIECE])
+        for start in range(0, len(self.alert_ids), PIECE):
+            empty = False
+            yield replace(nothing, alert_ids=self.alert_ids[start : start + PIECE])
+        if empty:
+            yield nothing
+
 
 async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
     """How a workspace stands now.
@@ -57,8 +81,8 @@ async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
         workspace = await Workspace.living().get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
-        drones = await Drone.filter(workspace_id=workspace_id).order_by("id")
-        controllers = await RemoteController.filter(workspace_id=workspace_id).order_by("id")
+        drones = await _all(Drone, workspace_id)
+        controllers = await _all(RemoteController, workspace_id)
         alerts = await Alert.filter(workspace_id=workspace_id, cleared_at=None).values_list("id", flat=True)
     return Snapshot(
         workspace_id=workspace_id,
@@ -68,6 +92,18 @@ async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
         remote_controllers=controllers,
         alert_ids=sorted(int(str(id)) for id in alerts),
     )
+
+
+async def _all(model: type[Device], workspace_id: int) -> list[Device]:
+    """All devices of a workspace in the order of their ids, some at a time: objects are made of rows in one go."""
+    found: list[Device] = []
+    while True:
+        behind = found[-1].id if found else 0
+        some = await model.filter(workspace_id=workspace_id, id__gt=behind).order_by("id").limit(READ)
+        found += some
+        if len(some) < READ:
+            return found
+        await asyncio.sleep(0)
 
 
 def _within(rows: Sequence[Device], then: Mapping[int, Then] | None, area: Area) -> list[Device]:

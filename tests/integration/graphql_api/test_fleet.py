@@ -5,25 +5,31 @@ import json
 import re
 from collections import Counter
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
+import structlog
 
 from ofh.domain.actors import Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
+from ofh.domain.errors import Code, HubError
 from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
-from ofh.edges.graphql import following
+from ofh.edges.graphql import following, loaders, replaying
 from ofh.edges.graphql.bodies import PORTION_BYTES
 from ofh.edges.graphql.following import Follow, Following
 from ofh.edges.graphql.members import Member
+from ofh.edges.graphql.rendering import Renderer
+from ofh.edges.graphql.types import events as events_types
 from ofh.edges.outlet import PlainOutlet, RawOutlet
 from ofh.edges.ws_protocol import HIGH_WATER_BYTES
 from ofh.services import feed as services_feed
-from ofh.services import feed_pages, steering
+from ofh.services import feed_pages, snapshots, steering
 from ofh.services.feed import FeedRules, channel
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
+from ofh.services.snapshots import Snapshot
 from ofh.store import feed as stored
 from ofh.store import journal
 from ofh.store.models import Drone
@@ -648,3 +654,113 @@ async def test_those_who_want_the_same_from_other_places_share_what_is_rendered(
     for after, reader in enumerate(places):
         found = await events(reader, 4 - after)
         assert [item["__typename"] for item in found] == ["PositionReported"] * (3 - after) + ["CaughtUp"]
+
+
+# What takes long
+
+
+async def test_an_event_that_can_never_be_shown_is_told_as_one_and_holds_up_nothing(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await make_drone(world.workspace, world.connection, "SN2")
+    looked: list[int] = []
+    answers = [False, True, True, True]  # while the database is away no try counts
+
+    async def existing(_: Any, id: int, what: str) -> Drone:
+        looked.append(id)
+        if id == world.drone.id:
+            await asyncio.sleep(PATIENCE_S)
+        return await Drone.get(id=id)
+
+    async def answering() -> None:
+        if not answers.pop(0):
+            raise HubError(Code.UNAVAILABLE, "Away.")
+
+    monkeypatch.setattr(events_types, "existing", existing)
+    monkeypatch.setattr(api.services.feed, "check_database", answering)
+    monkeypatch.setattr(following, "RETRY_S", 0)
+    monkeypatch.setattr(gallery.fanout, "operation_s", 0.05)
+    first = await follow(api, gallery, world)
+    start = await event(first)
+    with structlog.testing.capture_logs() as said:
+        there = replace(presence(world, 1, online=True), drone_id=other.id)
+        await happen(api, world, presence(world, 1, online=False), there)
+        message = await asyncio.wait_for(first.messages.get(), PATIENCE_S)
+        assert message["payload"]["data"] is None
+        assert message["payload"]["errors"][0]["extensions"]["code"] == "INTERNAL"
+        assert (await event(first))["drone"] == {"id": str(other.id)}
+        late = await follow(api, gallery, world, after=start["cursor"])
+        assert await asyncio.wait_for(late.messages.get(), PATIENCE_S) == message
+        assert (await event(late))["drone"] == {"id": str(other.id)}
+        assert (await event(late))["__typename"] == "CaughtUp"
+    assert answers == []
+    number = seq(start["cursor"], world) + 1
+    faults = [entry for entry in said if entry["log_level"] == "error"]
+    assert len(faults) == 1
+    assert str(number) in str(faults[0]["exc_info"])
+    assert looked.count(world.drone.id) == 4
+
+    past = """subscription ($id: ID!, $from: DateTime!, $to: DateTime!) {
+        replay(workspaceId: $id, from: $from, to: $to, speed: 0) {
+            __typename ... on DroneOffline { drone { id } } ... on DroneOnline { drone { id } } } }"""
+    monkeypatch.setattr(replaying, "RETRY_S", 0)
+    answers[:] = [True] * 3
+    span = {"from": later(99).isoformat(), "to": later(101).isoformat()}
+    again = await watch(api, gallery, world.member, past, id=str(world.workspace.id), **span)
+    assert (await again.next())["replay"]["__typename"] == "Snapshot"
+    message = await asyncio.wait_for(again.messages.get(), PATIENCE_S)
+    assert message["payload"]["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert (await again.next())["replay"]["drone"] == {"id": str(other.id)}
+
+
+async def test_a_snapshot_that_can_never_be_shown_ends_what_waits_for_it(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def flight(*_: Any) -> None:
+        await asyncio.sleep(PATIENCE_S)
+
+    monkeypatch.setattr(following, "RETRY_S", 0)
+    monkeypatch.setattr(gallery.fanout, "operation_s", 0.02)
+    monkeypatch.setattr(loaders.DataLoader, "load", flight)
+    document = (
+        "subscription ($id: ID!) { fleet(workspaceId: $id) { ... on Snapshot { drones { currentFlight { id } } } } }"
+    )
+    reader = await watch(api, gallery, world.member, document, id=str(world.workspace.id))
+    ended = await asyncio.wait_for(reader.messages.get(), PATIENCE_S)
+    assert ended.body["extensions"]["code"] == "UNAVAILABLE"
+    assert ended.ws_close == 1013
+
+
+async def test_a_snapshot_is_shown_by_the_piece_and_others_are_told_in_between(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = """subscription ($id: ID!, $area: Area) { fleet(workspaceId: $id, delivery: ALL, area: $area) {
+        __typename cursor ... on Snapshot { all: drones { id name currentFlight { id } }
+            drones { position { latitude } } remoteControllers { id } alerts { id drone { id } } area { north } }
+        ... on PositionReported { position { position { latitude } } } } }"""
+    for n in range(12):
+        await make_drone(world.workspace, world.connection, f"SN{n + 10}")
+    wanted = {"id": str(world.workspace.id), "area": {"west": 0, "south": 0, "east": 20, "north": 80}}
+    monkeypatch.setattr(snapshots, "READ", 5)
+    whole = await watch(api, gallery, world.member, document, **wanted)
+    shown = await event(whole)
+    assert len(shown["all"]) == 13
+
+    monkeypatch.setattr(snapshots, "PIECE", 5)
+    monkeypatch.setattr(following, "PRESENTED_S", 0)
+    data, pieces = Renderer._data, 0
+
+    async def between(self: Renderer, piece: Any, context: Any) -> Any:
+        nonlocal pieces
+        found = await data(self, piece, context)
+        if isinstance(getattr(piece, "event", None), Snapshot):
+            pieces += 1
+            await happen(api, world, moved(world, pieces, 60 + pieces))
+            assert latitudes([await event(whole)]) == [60 + pieces]
+        return found
+
+    monkeypatch.setattr(Renderer, "_data", between)
+    parted = await watch(api, gallery, world.member, f"{document} # another", **wanted)
+    assert await event(parted) == shown
+    assert pieces == 5  # of 13 drones, a controller and an alert
+    assert latitudes(await events(parted, pieces)) == [60 + n for n in range(1, pieces + 1)]

@@ -173,6 +173,14 @@ class Contexts:
         """For one operation of one reader."""
         return Context(self._services, actor=actor, address=address, cookies=cookies)
 
+    async def database_answers(self) -> bool:
+        """Whether the database gives a sign of life."""
+        try:
+            await self._services.feed.check_database()
+        except HubError:
+            return False
+        return True
+
     def shared(self) -> Context:
         """For one event that many read."""
         return Context(self._services, shared=True)

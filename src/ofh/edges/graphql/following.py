@@ -30,6 +30,7 @@ from ofh.services.snapshots import Snapshot
 from .bodies import RENDERED, Bodies, portions
 from .hub_schema import Document
 from .members import Member, Shown, hand, send
+from .rendering import NotNow, Renderer
 
 if TYPE_CHECKING:
     from .fanout import Fanout
@@ -380,10 +381,10 @@ class Following:
         async with self._presenting:
             snapshot = await feed.snapshot(least)
             if self._snapshot is None or self._snapshot[0] is not snapshot:
-                body = await self._rendered_word(snapshot.within(self.follow.choice.area))
+                body = await self._rendered_snapshot(snapshot)
                 if not body:
                     return snapshot, b""
-                self._snapshot = (snapshot, body[0])
+                self._snapshot = (snapshot, body)
                 asyncio.get_running_loop().call_later(PRESENTED_S, self._forget, self._snapshot)
             return self._snapshot
 
@@ -428,7 +429,17 @@ class Following:
         found: list[tuple[int, bytes]] = await self._patiently(self._bodies.of, events, self.follow.show)
         return found
 
-    async def _rendered_word(self, word: CaughtUp | Gap | Snapshot) -> list[bytes]:
+    async def _rendered_snapshot(self, snapshot: Snapshot) -> bytes:
+        """The body of a Snapshot; empty where the operation depends on who reads."""
+        return await shown_snapshot(
+            self._bodies.renderer,
+            snapshot,
+            self.follow.choice.area,
+            self.follow.show,
+            is_wanted=lambda: bool(self._level or self._apart),
+        )
+
+    async def _rendered_word(self, word: CaughtUp | Gap) -> list[bytes]:
         """The body of what is no event; none where the operation depends on who reads."""
 
         async def render() -> list[bytes]:
@@ -439,14 +450,50 @@ class Following:
         return found
 
     async def _patiently(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Wait out a backend that is away, for as long as anybody follows: what is to be told waits as well."""
+        """Wait out a backend that is away, for as long as anybody follows: what is to be told waits as well.
+
+        What cannot be shown though nothing is away is given up after some tries (`Renderer.tried`).
+        """
         while True:
             try:
                 return await work(*arguments)
             except HubError as error:
                 if error.code is not Code.UNAVAILABLE or not (self._level or self._apart):
                     raise
+                if isinstance(error, NotNow) and await self._bodies.renderer.tried(error.events):
+                    continue
             await asyncio.sleep(RETRY_S)
+
+
+async def shown_snapshot(
+    renderer: Renderer,
+    snapshot: Snapshot,
+    area: Area | None,
+    show: Callable[[Any], Any],
+    *,
+    is_wanted: Callable[[], bool],
+) -> bytes:
+    """The body of what of a Snapshot is in an area, made by the piece; empty where the operation depends on who reads.
+
+    A backend that is away is waited for, as long as somebody wants it. One that cannot be shown though nothing is away
+    is refused: without it there is nothing to go on from, and whoever waits comes back with the cursor that it has.
+
+    Raises:
+        HubError: UNAVAILABLE.
+    """
+    while True:
+        body = await renderer.in_pieces(show(piece.within(area)) for piece in snapshot.pieces())
+        if body is not None:
+            return body
+        try:
+            bodies = renderer.bodies([show(snapshot.within(area))])
+            found = bodies if isinstance(bodies, list) else await bodies
+            return found[0] if found else b""
+        except HubError as error:
+            is_over = isinstance(error, NotNow) and await renderer.tried(error.events)
+            if error.code is not Code.UNAVAILABLE or is_over or not is_wanted():
+                raise
+        await asyncio.sleep(RETRY_S)
 
 
 def needed_below(document: Document, node: OperationDefinitionNode) -> frozenset[str]:

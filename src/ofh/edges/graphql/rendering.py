@@ -6,7 +6,7 @@ context that knows of no reader. Should a resolver ask for the reader after all,
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -25,6 +25,19 @@ Faults = dict[str, dict[str, Any]]
 
 GONE = b""
 """The body of an event about something that is no more."""
+TRIES = 3
+"""So often an event may fail to be shown in time though the database answers; then readers are told that it cannot be
+shown."""
+NOT_SHOWN = 1_000
+"""Such events that are remembered."""
+
+
+class NotNow(HubError):
+    """Some events cannot be shown now: a backend is away, or they take too long."""
+
+    def __init__(self, refusal: HubError, events: Sequence[Any]) -> None:
+        super().__init__(refusal.code, refusal.message, retry_after_s=refusal.retry_after_s)
+        self.events = events
 
 
 class Renderer:
@@ -35,7 +48,7 @@ class Renderer:
         reader: whom everything is rendered for; None: for nobody in particular.
         operation_s: how long one execution may take.
         is_feed: an event that cannot be shown since what it is about was deleted becomes `GONE`; one that cannot be
-            shown now since a backend is away is an error, and whoever asked tries again.
+            shown now is an error, and whoever asked tries again (`tried`).
     """
 
     def __init__(
@@ -56,6 +69,8 @@ class Renderer:
         self._is_feed = is_feed
         self._project = project(executor)
         self._faults: Faults = {}
+        self._tries: dict[Hashable, int] = {}
+        self._not_shown: dict[Hashable, bytes] = {}
 
     @property
     def is_plain(self) -> bool:
@@ -71,12 +86,14 @@ class Renderer:
         """The ends of messages that show these events, one each; none at all where the operation is personal.
 
         Raises:
-            HubError: UNAVAILABLE, for a feed.
+            NotNow: for a feed.
         """
         bodies: list[bytes] = []
         slow: list[tuple[int, Any]] = []
         for event in events:
             body = self._plain(event)
+            if body is None and self._not_shown:
+                body = self._not_shown.get(_name(event))
             if body is None:
                 slow.append((len(bodies), event))
                 bodies.append(b"")
@@ -86,10 +103,67 @@ class Renderer:
             return bodies
         context = self._contexts.shared() if self.reader is None else self._contexts.of(self.reader)
         results = [self._execute(event, context) for _, event in slow]
-        places = [place for place, _ in slow]
         if any(isawaitable(result) for result in results):
-            return self._finish(bodies, places, results, context)
-        return self._filled(bodies, places, results, context)
+            return self._finish(bodies, slow, results, context)
+        return self._filled(bodies, slow, results, context)
+
+    async def in_pieces(self, pieces: Iterable[Any]) -> bytes | None:
+        """The body of an event that comes by the piece, as if it had come whole: lists of the pieces stand behind each
+        other, and all else is that of the first. Others have their turns in between.
+
+        Returns:
+            None where it has to be rendered whole: something of it cannot be shown.
+        """
+        context = self._contexts.shared() if self.reader is None else self._contexts.of(self.reader)
+        whole: dict[str, Any] | None = None
+        for piece in pieces:
+            if whole is not None:
+                await asyncio.sleep(0)
+            data = await self._data(piece, context)
+            if data is None:
+                return None
+            if whole is None:
+                whole = data
+            else:
+                _join(whole, data)
+        try:
+            return orjson.dumps({"data": whole}) + b"}"
+        except TypeError:
+            return None
+
+    async def _data(self, event: Any, context: Context) -> dict[str, Any] | None:
+        """What is shown of an event; None where that is not all of it."""
+        if self._project is not None:
+            try:
+                plain: dict[str, Any] = self._project(event)
+                return plain
+            except NotPlain:
+                pass
+        result = await self._in_time(self._execute(event, context))
+        data: dict[str, Any] | None = result.data
+        return None if context.reader_needed or result.errors else data
+
+    async def tried(self, events: Sequence[Any]) -> bool:
+        """Note that events could not be shown. Those that could not `TRIES` times, though the database answered, are
+        from then on told as ones that cannot be shown: nobody waits for them for ever, nor for what is behind them.
+
+        Returns:
+            Whether any of these is given up.
+        """
+        if not await self._contexts.database_answers():
+            return False
+        is_over = False
+        for event in events:
+            name = _name(event)
+            tries = self._tries[name] = self._tries.get(name, 0) + 1
+            if tries >= TRIES:
+                is_over = True
+                del self._tries[name]
+                fault = internal(TimeoutError(f"{name} cannot be shown"), f"feed of {self.operation.name or 'fleet'}")
+                self._not_shown[name] = orjson.dumps({"data": None, "errors": [fault]}) + b"}"
+                while len(self._not_shown) > NOT_SHOWN:
+                    del self._not_shown[next(iter(self._not_shown))]
+        return is_over
 
     def _plain(self, event: Any) -> bytes | None:
         if self._project is None:
@@ -105,40 +179,65 @@ class Renderer:
         return executor.execute_operation(False)
 
     async def _finish(
-        self, bodies: list[bytes], places: Sequence[int], results: Sequence[Any], context: Context
+        self, bodies: list[bytes], slow: Sequence[tuple[int, Any]], results: Sequence[Any], context: Context
     ) -> list[bytes]:
+        if len(results) == 1:
+            done = [await self._in_time(results[0])]
+        else:
+            done = await asyncio.gather(*(self._in_time(result) for result in results))
+        return self._filled(bodies, slow, done, context)
+
+    async def _in_time(self, result: Any) -> ExecutionResult:
+        """The result, or that it took too long: each by itself, so one that does spoils no other."""
+        if not isawaitable(result):
+            found: ExecutionResult = result
+            return found
         try:
             async with asyncio.timeout(self._operation_s):
-                if len(results) == 1:
-                    done = [await _settled(results[0])]
-                else:
-                    done = await asyncio.gather(*(_settled(result) for result in results))
+                done: ExecutionResult = await result
+                return done
         except TimeoutError:
-            late = HubError(Code.UNAVAILABLE, "This took too long.")
-            done = [ExecutionResult(None, [to_graphql_error(late)])] * len(results)
-        return self._filled(bodies, places, done, context)
+            return ExecutionResult(None, [to_graphql_error(HubError(Code.UNAVAILABLE, "This took too long."))])
 
     def _filled(
-        self, bodies: list[bytes], places: Sequence[int], results: Sequence[ExecutionResult], context: Context
+        self,
+        bodies: list[bytes],
+        slow: Sequence[tuple[int, Any]],
+        results: Sequence[ExecutionResult],
+        context: Context,
     ) -> list[bytes]:
         if context.reader_needed:
             self.operation.document.personal.add(self.operation.name)
             return []
         where = self.operation.name or "subscription"
-        for place, result in zip(places, results, strict=True):
+        waiting: list[Any] = []
+        last: HubError | None = None
+        for (place, event), result in zip(slow, results, strict=True):
             refusal = _refusal(result) if self._is_feed else None
             if refusal is not None and refusal.code is Code.UNAVAILABLE:
-                raise refusal
-            if refusal is not None and refusal.code is Code.GONE and result.data is None:
+                last = refusal
+                waiting.append(event)
+            elif refusal is not None and refusal.code is Code.GONE and result.data is None:
                 bodies[place] = GONE
             else:
                 bodies[place] = encode(result, where, self._faults) + b"}"
+        if last is not None:
+            raise NotNow(last, waiting)
         return bodies
 
 
-async def _settled(result: Any) -> ExecutionResult:
-    found: ExecutionResult = await result if isawaitable(result) else result
-    return found
+def _join(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    """Put the lists of a piece behind those of what came before it: those of the event itself, none that is deeper."""
+    for root, event in piece.items():
+        for name, value in event.items():
+            if isinstance(value, list):
+                whole[root][name] += value
+
+
+def _name(event: Any) -> Hashable:
+    """What an event of a feed is known by: what kind of word it is, the workspace and the number."""
+    told = getattr(event, "event", None)
+    return type(event).__name__, getattr(told, "workspace_id", None), getattr(told, "seq", None)
 
 
 def _refusal(result: ExecutionResult) -> HubError | None:

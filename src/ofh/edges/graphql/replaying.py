@@ -17,10 +17,10 @@ from ofh.services.replays import Item, Progress, Replay
 from ofh.services.snapshots import Snapshot
 
 from .bodies import RENDERED, portions
-from .following import RETRY_S
+from .following import RETRY_S, shown_snapshot
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, hand
-from .rendering import GONE, Renderer
+from .rendering import GONE, NotNow, Renderer
 
 if TYPE_CHECKING:
     from .fanout import Fanout
@@ -105,9 +105,12 @@ class Playing:
 
     async def _tell(self, items: Sequence[Item]) -> None:
         """Hand items to the member, as fast as its socket takes them."""
-        if isinstance(items[0], Snapshot | Gap):
+        is_new = isinstance(items[0], Snapshot | Gap)
+        if is_new:
             self._sent = None
-        bodies = await self._bodies(items)
+        bodies = (
+            [body for item in items for body in await self._bodies([item])] if is_new else await self._bodies(items)
+        )
         found = [(item.seq, body) for item, body in zip(items, bodies, strict=True) if body != GONE]
         for portion in portions(found):
             await hand(self._member, [body for _, body in portion])
@@ -116,6 +119,9 @@ class Playing:
 
     async def _bodies(self, items: Sequence[Item]) -> list[bytes]:
         """The ends of messages that show items, however long a backend stays away."""
+        if isinstance(items[0], Snapshot):
+            wanted = self._renderer, items[0], None, self._play.show
+            return [await shown_snapshot(*wanted, is_wanted=lambda: self._member.group is self)]
         while True:
             try:
                 bodies = self._renderer.bodies([self._play.show(item) for item in items])
@@ -123,4 +129,6 @@ class Playing:
             except HubError as refusal:
                 if refusal.code is not Code.UNAVAILABLE:
                     raise
+                if isinstance(refusal, NotNow) and await self._renderer.tried(refusal.events):
+                    continue
                 await asyncio.sleep(RETRY_S)
