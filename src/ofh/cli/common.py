@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
 import typer
@@ -17,6 +17,11 @@ from ofh.store.database import Database, away
 from ofh.store.migrate import MigrationRefused
 
 T = TypeVar("T")
+
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.  [default: ./ofh-data]")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:

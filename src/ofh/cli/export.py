@@ -17,7 +17,7 @@ import typer
 from ofh.domain.exports.about import ExportFormat
 from ofh.domain.times import read_time
 
-from .common import clear_errors, fail, open_database, run, settings_of
+from .common import Data, clear_errors, fail, open_database, run, settings_of
 
 if TYPE_CHECKING:
     from ofh.domain.actors import Actor
@@ -40,9 +40,6 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="The file.  [default: standard output]"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
-Data = Annotated[
-    str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.  [default: ./ofh-data]")
-]
 Opened = Callable[["Exports"], AbstractAsyncContextManager["Export"]]
 
 

@@ -1,13 +1,13 @@
 """`ofh history`: what of the history is kept, seen and done from outside, whether or not a hub runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
-from .common import open_database, run, settings_of
+from .common import Data, Json, open_database, run, settings_of
+from .output import aligned, encoded
 
 if TYPE_CHECKING:
     from ofh.services.retention import Pruning
@@ -25,10 +25,8 @@ def register(app: typer.Typer) -> None:
 @history_app.command("prune")
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.  [default: ./ofh-data]")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Drop the history that is too old and thin what is old, as a running hub does once an hour.
 
@@ -44,7 +42,7 @@ def prune(
 
     done = run(work())
     if as_json:
-        typer.echo(orjson.dumps({"dry_run": dry_run, **asdict(done)}))
+        typer.echo(encoded({"dry_run": dry_run, **asdict(done)}))
         return
     for line in _report(done, is_trial=dry_run):
         typer.echo(line)
@@ -55,15 +53,10 @@ def _report(done: "Pruning", *, is_trial: bool) -> Iterator[str]:
     table += [tuple(str(value) for value in asdict(row).values()) for row in done.workspaces]
     if len(table) > 1:
         yield "Points dropped and thinned, flights, events, alerts and what can be replayed (feed), by workspace:"
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        yield from (_padded(cells, widths) for cells in table)
+        yield from aligned(table)
     else:
         yield "No workspaces."
     for name, points in sorted(done.partitions.items()):
         yield f"Partition {name}, of every workspace: about {points} points dropped."
     if is_trial:
         yield "Nothing was changed. Without --dry-run this would go."
-
-
-def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,14 +1,13 @@
 """The command `ofh`. Each command stands in a module of its own; heavy parts are imported when it runs."""
 
 import sys
-from typing import Annotated
 
 import typer
 
 from ofh.store.migrate import migrate
 
-from . import admin, demo, doctor, export, history, serve, simulate, worker
-from .common import run, settings_of
+from . import connections, demo, doctor, export, history, serve, simulate, tokens, users, worker, workspaces
+from .common import Data, run, settings_of
 
 app = typer.Typer(
     name="ofh",
@@ -23,16 +22,17 @@ serve.register(app)
 worker.register(app)
 demo.register(app)
 simulate.register(app)
-admin.register(app)
+users.register(app)
+workspaces.register(app)
+connections.register(app)
+tokens.register(app)
 export.register(app)
 doctor.register(app)
 history.register(app)
 
 
 @app.command("migrate")
-def migrate_database(
-    data: Annotated[str | None, typer.Option("--data", help="The hub's data folder.", metavar="DIR")] = None,
-) -> None:
+def migrate_database(data: Data = None) -> None:
     """Bring the database's schema up to date. `ofh serve` does it too when it starts."""
     from ofh.store.database import Database
 

@@ -11,7 +11,7 @@ import typer
 from ofh import logs
 from ofh.settings import Settings
 
-from .common import fail, run, settings_of
+from .common import Data, fail, run, settings_of
 
 if TYPE_CHECKING:
     from ofh.metrics import Metrics
@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="The hub's data folder.  [default: ./ofh-data]")
-    ] = None,
+    data: Data = None,
     once: Annotated[bool, typer.Option("--once", help="Do all that is due now, then end.")] = False,
     again: Annotated[bool, typer.Option("--again", help="First take up again what had been given up.")] = False,
     metrics_port: Annotated[

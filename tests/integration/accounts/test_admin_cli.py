@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ofh.cli import admin
+from ofh.cli import connections, tokens, users, workspaces
 from ofh.domain.errors import HubError
 from ofh.services.passwords import Passwords
 from ofh.store.database import Database
@@ -27,7 +27,8 @@ def ofh(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     monkeypatch.setenv("OFH_ARGON2_MEMORY_KIB", "19456")
     monkeypatch.setenv("OFH_PUBLIC_URL", "https://hub.example")
     app = typer.Typer(pretty_exceptions_enable=False)
-    admin.register(app)
+    for group in (users, workspaces, connections, tokens):
+        group.register(app)
 
     def run(*arguments: str, stdin: str = "") -> Result:
         return CliRunner().invoke(app, list(arguments), input=stdin)
