@@ -29,8 +29,9 @@ from ofh.services.handed import Handed
 from ofh.services.jobs import JobQueue
 from ofh.services.mail import LogMail, Mail, SmtpMail
 from ofh.services.media import MediaItems
-from ofh.services.ratelimits import Counters as RateCounters
-from ofh.services.ratelimits import MemoryCounters, Rate, RedisCounters, Rules
+from ofh.services.rate_counters import Counters as RateCounters
+from ofh.services.rate_counters import MemoryCounters, Rate, RedisCounters
+from ofh.services.ratelimits import Rules
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.uploads import UploadRules
 from ofh.settings import Settings, StorageUrl

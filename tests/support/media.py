@@ -37,7 +37,8 @@ from ofh.services.mail import Letters, LogMail
 from ofh.services.media import MediaItems
 from ofh.services.media_intake import Outcome
 from ofh.services.pilot_media import PilotMedia
-from ofh.services.ratelimits import MemoryCounters, RateLimits
+from ofh.services.rate_counters import MemoryCounters
+from ofh.services.ratelimits import RateLimits
 from ofh.services.uploads import Uploads
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database

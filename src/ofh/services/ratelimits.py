@@ -1,44 +1,31 @@
 """How often something may be tried (security.md, section 7).
 
-Counters live in Redis where there is one, so that all processes count together, and else in memory. While Redis is
-away, logins are refused and everything else is let through. The in-memory counters are our own: those of `limits` walk
-over all of their keys at each hit.
+Counters live in Redis where there is one, so that all processes count together, and else in memory
+(`rate_counters.py`). While Redis is away, logins are refused and everything else is let through.
 """
 
-import asyncio
 import ipaddress
 import math
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import structlog
-from limits.aio.storage import RedisStorage
 from redis.exceptions import RedisError
 
 from ofh.domain.errors import Code, HubError
 
+from .gates import Gate
+from .rate_counters import Count, Counters, Rate
+
 QUARTER_HOUR_S = 900
 HOUR_S = 3_600
-MAX_KEYS = 100_000
-"""Counters held in memory; beyond it those that end first are let go."""
-REDIS_PATIENCE_S = 2.0
 
 Account = Literal["user", "password", "connection"]
 """Whose secret is guessed: a person's at the log-in, a person's at a change of password, a controller's."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """So many in a second in the long run, and so many at once after a quiet time."""
-
-    per_second: float
-    burst: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,34 +58,6 @@ class Rules:
     """Requests of one address that come without a session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """The state of a counter."""
-
-    hits: int
-    left_s: float
-    """Seconds until it begins anew."""
-
-
-class Counters(Protocol):
-    """Where counts are kept."""
-
-    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
-        """Count up; a window begins with its first hit."""
-
-    async def read(self, key: str) -> Count:
-        """The count without a hit."""
-
-    async def clear(self, key: str) -> None:
-        """Begin anew."""
-
-    async def take(self, key: str, rate: Rate) -> float:
-        """Take one from a bucket: 0 where there was one, else the seconds until there is."""
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-
-
 class RateLimits:
     """The rules of security.md, section 7.
 
@@ -110,7 +69,7 @@ class RateLimits:
     def __init__(self, counters: Counters, *, rules: Rules | None = None) -> None:
         self._counters = counters
         self._rules = rules or Rules()
-        self._gates: dict[str, _Gate] = {}
+        self._gates: dict[str, Gate] = {}
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -230,7 +189,7 @@ class RateLimits:
         """How many attempts on an account may be under way after so many failures."""
         return max(1, self._rules.failures_per_account - failures)
 
-    async def _failed(self, gate: "_Gate", key: str, address: str) -> bool:
+    async def _failed(self, gate: Gate, key: str, address: str) -> bool:
         """Count a failure; whether it locked the account."""
         async with _closed():
             await self._counters.add(f"fail:address:{network_of(address)}", QUARTER_HOUR_S)
@@ -245,7 +204,7 @@ class RateLimits:
             await self._renew(f"lock:{key}", lock_s, 1)
             return True
 
-    async def _succeeded(self, gate: "_Gate", key: str) -> None:
+    async def _succeeded(self, gate: Gate, key: str) -> None:
         gate.allow(self._left(0))
         async with _open():
             await self._counters.clear(f"fail:{key}")
@@ -256,8 +215,8 @@ class RateLimits:
         await self._counters.add(key, window_s, hits)
 
     @asynccontextmanager
-    async def _gate(self, key: str) -> AsyncIterator["_Gate"]:
-        gate = self._gates.setdefault(key, _Gate())
+    async def _gate(self, key: str) -> AsyncIterator[Gate]:
+        gate = self._gates.setdefault(key, Gate())
         gate.users += 1
         try:
             yield gate
@@ -270,7 +229,7 @@ class RateLimits:
 class Attempt:
     """One attempt to log in that is under way."""
 
-    def __init__(self, limits: RateLimits, gate: "_Gate", key: str, address: str) -> None:
+    def __init__(self, limits: RateLimits, gate: Gate, key: str, address: str) -> None:
         self._limits = limits
         self._gate = gate
         self._key = key
@@ -283,175 +242,6 @@ class Attempt:
     async def succeeded(self) -> None:
         """The secret was right: what failed before no longer counts against the account."""
         await self._limits._succeeded(self._gate, self._key)
-
-
-class _Gate:
-    """Lets so many attempts on one account through at a time."""
-
-    MAX_WAITING = 100
-    PATIENCE_S = 5.0
-
-    def __init__(self) -> None:
-        self.users = 0
-        self.is_set = False
-        """Whether it has been told how many to let through."""
-        self._allowed = 1
-        self._running = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    def allow(self, count: int) -> None:
-        """Let so many through at a time from now on."""
-        self.is_set = True
-        self._allowed = count
-        self._wake()
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn and hold it."""
-        if self._running < self._allowed and not self._waiting:
-            self._running += 1
-        else:
-            await self._wait()
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._wake()
-
-    async def _wait(self) -> None:
-        if len(self._waiting) >= self.MAX_WAITING:
-            raise _busy()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self.PATIENCE_S):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():  # the turn came at the very moment of giving up
-                self._running -= 1
-            else:
-                self._waiting.remove(turn)
-            self._wake()
-            if isinstance(error, TimeoutError):
-                raise _busy() from None
-            raise
-
-    def _wake(self) -> None:
-        while self._waiting and self._running < self._allowed:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._running += 1
-                turn.set_result(None)
-
-
-class MemoryCounters:
-    """Counters of one process.
-
-    Args:
-        now: seconds that only go forward.
-        max_keys: counters held at the most.
-    """
-
-    def __init__(self, *, now: Callable[[], float] = time.monotonic, max_keys: int = MAX_KEYS) -> None:
-        self._now = now
-        self._max_keys = max_keys
-        self._counts: dict[str, tuple[int, float]] = {}
-        """Key → hits and the end of the window."""
-        self._buckets: dict[str, tuple[float, float]] = {}
-        """Key → when the bucket is full again, and when it was last used."""
-
-    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
-        """See `Counters.add`."""
-        now = self._now()
-        hits, end = self._counts.pop(key, (0, 0.0))
-        if end <= now:
-            hits, end = 0, now + window_s
-        self._counts[key] = (hits + amount, end)
-        if len(self._counts) > self._max_keys:
-            self._counts = _newest_half({k: v for k, v in self._counts.items() if v[1] > now}, self._max_keys)
-        return Count(hits + amount, end - now)
-
-    async def read(self, key: str) -> Count:
-        """See `Counters.read`."""
-        hits, end = self._counts.get(key, (0, 0.0))
-        left_s = end - self._now()
-        return Count(hits, left_s) if left_s > 0 else Count(0, 0.0)
-
-    async def clear(self, key: str) -> None:
-        """See `Counters.clear`."""
-        self._counts.pop(key, None)
-
-    async def take(self, key: str, rate: Rate) -> float:
-        """See `Counters.take`. One number says it all: the moment at which the bucket will be full again."""
-        now = self._now()
-        full_at = max(self._buckets.get(key, (now, now))[0], now) + 1 / rate.per_second
-        wait_s = full_at - now - rate.burst / rate.per_second
-        if wait_s > 1e-9:
-            return wait_s
-        self._buckets[key] = (full_at, now)
-        if len(self._buckets) > self._max_keys:
-            self._buckets = _newest_half({k: v for k, v in self._buckets.items() if v[0] > now}, self._max_keys)
-        return 0.0
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-
-def _newest_half(kept: dict[str, tuple[int, float]] | dict[str, tuple[float, float]], limit: int) -> dict[str, Any]:
-    """What remains when there are too many keys: those that are in force, and of these the half that end last."""
-    if len(kept) <= limit // 2:
-        return dict(kept)
-    return dict(sorted(kept.items(), key=lambda item: item[1])[-(limit // 2) :])
-
-
-class RedisCounters:
-    """Counters that all processes share.
-
-    Args:
-        url: `redis://…`, `rediss://…` or `unix://…`.
-        prefix: begins every key.
-    """
-
-    def __init__(self, url: str, *, prefix: str = "ofh:limits") -> None:
-        self._storage = RedisStorage(
-            f"async+redis+{url}" if url.startswith("unix:") else f"async+{url}",
-            implementation="redispy",
-            key_prefix=prefix,
-            socket_timeout=REDIS_PATIENCE_S,
-            socket_connect_timeout=REDIS_PATIENCE_S,
-        )
-
-    async def add(self, key: str, window_s: int, amount: int = 1) -> Count:
-        """See `Counters.add`."""
-        hits = await self._storage.incr(key, window_s, amount)
-        return Count(hits, await self._left_s(key))
-
-    async def read(self, key: str) -> Count:
-        """See `Counters.read`."""
-        hits = await self._storage.get(key)
-        return Count(hits, await self._left_s(key)) if hits else Count(0, 0.0)
-
-    async def clear(self, key: str) -> None:
-        """See `Counters.clear`."""
-        await self._storage.clear(key)
-
-    async def take(self, key: str, rate: Rate) -> float:
-        """See `Counters.take`. A sliding window as long as the bucket takes to fill lets through the same in the long
-        run.
-        """
-        window_s = max(1, round(rate.burst / rate.per_second))
-        allowed = round(rate.per_second * window_s)
-        if await self._storage.acquire_sliding_window_entry(key, allowed, window_s):
-            return 0.0
-        return max(1 / rate.per_second, 0.001)
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        bridge: Any = self._storage.bridge
-        await bridge.get_connection().aclose()
-
-    async def _left_s(self, key: str) -> float:
-        return max(await self._storage.get_expiry(key) - time.time(), 0.0)
 
 
 def network_of(address: str) -> str:
@@ -477,10 +267,6 @@ def limited(wait_s: float) -> HubError:
 def _refuse_if_over(count: Count, limit: int) -> None:
     if count.hits >= limit:
         raise limited(count.left_s)
-
-
-def _busy() -> HubError:
-    return HubError(Code.UNAVAILABLE, "Too many are logging in at this moment. Try again soon.", retry_after_s=5)
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.mail import Letter, Letters, PostOffice
 from ofh.services.passwords import Passwords
-from ofh.services.ratelimits import Counters, MemoryCounters, RateLimits, Rules
+from ofh.services.rate_counters import Counters, MemoryCounters
+from ofh.services.ratelimits import RateLimits, Rules
 from ofh.services.sessions import Login, SessionEnded, Sessions
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database

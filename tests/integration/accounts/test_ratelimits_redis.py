@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ofh.domain.errors import Code, HubError
-from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, RedisCounters, Rules
+from ofh.services.rate_counters import MemoryCounters, Rate, RedisCounters
+from ofh.services.ratelimits import RateLimits, Rules
 
 pytestmark = pytest.mark.services
 

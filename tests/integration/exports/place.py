@@ -27,7 +27,8 @@ from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
 from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
-from ofh.services.ratelimits import MemoryCounters, RateLimits
+from ofh.services.rate_counters import MemoryCounters
+from ofh.services.ratelimits import RateLimits
 from ofh.services.sessions import Sessions
 from ofh.store.database import Database
 from ofh.store.models import Drone, Flight, Membership, User, Workspace

@@ -45,7 +45,8 @@ from ofh.services.map_elements import MapElements
 from ofh.services.media import MediaItems
 from ofh.services.passwords import Passwords
 from ofh.services.past import Past
-from ofh.services.ratelimits import MemoryCounters, RateLimits
+from ofh.services.rate_counters import MemoryCounters
+from ofh.services.ratelimits import RateLimits
 from ofh.services.replays import Replays
 from ofh.services.sessions import Sessions
 from ofh.services.steering import Steering

@@ -23,7 +23,8 @@ from ofh.edges.s3.endpoint import S3Endpoint
 from ofh.metrics import Metrics
 from ofh.services.grants import BUCKET, REGION, Bearer, Endpoint, Grants, UploadGrant
 from ofh.services.incoming import Reception
-from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, Rules
+from ofh.services.rate_counters import MemoryCounters, Rate
+from ofh.services.ratelimits import RateLimits, Rules
 from ofh.services.upload_refusals import Reason, UploadRefused
 from ofh.services.uploads import UploadRules, Uploads
 from tests.support.media import nothing_expected

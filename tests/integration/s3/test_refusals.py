@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from ofh.services.grants import UploadGrant
-from ofh.services.ratelimits import Rate
+from ofh.services.rate_counters import Rate
 from ofh.services.uploads import UploadRules
 from tests.integration.s3.place import MIB, WORKSPACE, Place, running
 from tests.integration.s3.raw import LATER, Answer, Raw, chunked, path_of, signed

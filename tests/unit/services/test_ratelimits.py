@@ -3,7 +3,8 @@
 import pytest
 
 from ofh.domain.errors import Code, HubError
-from ofh.services.ratelimits import MemoryCounters, Rate, RateLimits, Rules, network_of
+from ofh.services.rate_counters import MemoryCounters, Rate
+from ofh.services.ratelimits import RateLimits, Rules, network_of
 
 
 class Clock:
