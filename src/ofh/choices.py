@@ -281,7 +281,7 @@ def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
     is_set = settings.public_url is not None
     return Handed(
         public_url=public_url,
-        public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL is not set, and the hub's address",
+        public_url_setting="OFH_PUBLIC_URL" if is_set else "OFH_PUBLIC_URL (not set)",
         mqtt_url=mqtt_url_for_controllers(settings, public_url),
         mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
         if settings.public_mqtt_url

@@ -177,8 +177,15 @@ def test_the_last_owner_stays_and_is_told_why(page: Page) -> None:
     page.do("run", "document.querySelector('[data-leave]').click()")
     page.do("see", ".dialog", "Leave Mountain rescue?")
     page.do("run", "document.querySelector('.dialog .danger').click()")
-    page.do("see", ".problem", "this is the last one")
+    page.do("see", ".problem", "This is the last owner of the workspace.")
     assert page.do("axe") == []
+    page.do("run", "document.querySelector('#menu input[value=de]').click()")
+    page.do("see", "h1", "Mitglieder")
+    page.do("run", "document.querySelector('[data-leave]').click()")
+    page.do("run", "document.querySelector('.dialog .danger').click()")
+    page.do("see", ".problem:not([lang])", "Das ist die letzte Person in der Leitung des Arbeitsbereichs.")
+    page.do("run", "document.querySelector('#menu input[value=en]').click()")
+    page.do("see", "h1", "Members")
 
 
 def test_owners_read_who_did_what(page: Page) -> None:

@@ -20,6 +20,7 @@ from .errors import bad_input
 from .flights import Phase
 from .geodesy import distance_m
 from .outlines import Outline
+from .reasons import Reason
 
 
 class AlertKind(StrEnum):
@@ -152,9 +153,9 @@ def check_values(kind: AlertKind, values: Values, *, has_area: bool) -> Values:
         raise bad_input("on_enter", _needs(terms.has_area))
     if threshold is not None and margin is not None:
         if kind is AlertKind.LOW_BATTERY and threshold + margin > 100:
-            raise bad_input("margin", "No battery is ever charged to more than 100 %: threshold and margin together.")
+            raise bad_input("margin", Reason.BATTERY_OVER_FULL)
         if kind is AlertKind.HEIGHT and margin > threshold:
-            raise bad_input("margin", "The margin must not be greater than the threshold.")
+            raise bad_input("margin", Reason.MARGIN_OVER_THRESHOLD)
     return Values(threshold=threshold, margin=margin, on_enter=values.on_enter)
 
 
@@ -295,7 +296,7 @@ def _in_range(field: str, taken: Range | None, value: float | None) -> float | N
     if value is None:
         return taken.default
     if not isfinite(value) or not taken.least <= value <= taken.most:
-        raise bad_input(field, f"This must be from {_number(taken.least)} to {_number(taken.most)}.")
+        raise bad_input(field, Reason.OUT_OF_RANGE, least=taken.least, most=taken.most)
     return value
 
 

@@ -7,6 +7,8 @@ A service raises `HubError` with a code; each edge turns the code into its own w
 from collections.abc import Mapping
 from enum import StrEnum
 
+from .reasons import WORDS, Reason
+
 
 class Code(StrEnum):
     """Why a request was refused. The names are those of `extensions.code` in the GraphQL API."""
@@ -41,6 +43,8 @@ class HubError(Exception):
         message: a sentence that the caller can act on; no names of libraries, paths or other people's items.
         fields: for BAD_INPUT, what is wrong with which argument; for NO_COVERAGE, what is missing.
         retry_after_s: for RATE_LIMITED and UNAVAILABLE, seconds to wait.
+        why: what the words say, for those who word it themselves; None: nobody is expected to.
+        given: the numbers that stand in its words.
     """
 
     def __init__(
@@ -50,17 +54,34 @@ class HubError(Exception):
         *,
         fields: Mapping[str, str] | None = None,
         retry_after_s: int | None = None,
+        why: Reason | None = None,
+        given: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.fields = dict(fields or {})
         self.retry_after_s = retry_after_s
+        self.why = why
+        self.given = dict(given or {})
 
 
-def bad_input(field: str, message: str) -> HubError:
-    """The refusal of one argument."""
-    return HubError(Code.BAD_INPUT, message, fields={field: message})
+def refusal(code: Code, reason: Reason, *, field: str | None = None, **given: float) -> HubError:
+    """A refusal in the words of its reason.
+
+    Args:
+        field: the argument that is wrong.
+        given: what stands in the braces of its words.
+    """
+    message = WORDS[reason].format(**{name: f"{value:g}" if value % 1 else int(value) for name, value in given.items()})
+    return HubError(code, message, fields=None if field is None else {field: message}, why=reason, given=given)
+
+
+def bad_input(field: str, why: str | Reason, **given: float) -> HubError:
+    """The refusal of one argument, in words or by a reason that has some."""
+    if isinstance(why, Reason):
+        return refusal(Code.BAD_INPUT, why, field=field, **given)
+    return HubError(Code.BAD_INPUT, why, fields={field: why})
 
 
 def gone(what: str) -> HubError:

@@ -12,6 +12,7 @@ from math import hypot, inf, isfinite
 from .devices import Fix
 from .errors import bad_input
 from .geodesy import local_offset
+from .reasons import Reason
 
 Corner = tuple[float, float]
 """`(longitude_deg, latitude_deg)`."""
@@ -87,23 +88,20 @@ def check_corners(corners: Iterable[Corner], *, field: str = "area") -> tuple[Co
     if len(found) > 1 and found[0] == found[-1]:
         found.pop()
     if not LEAST_CORNERS <= len(found) <= MOST_CORNERS:
-        raise bad_input(field, f"An area has {LEAST_CORNERS} to {MOST_CORNERS} corners.")
+        raise bad_input(field, Reason.AREA_CORNERS, least=LEAST_CORNERS, most=MOST_CORNERS)
     for longitude, latitude in found:
         if not (isfinite(longitude) and isfinite(latitude) and abs(longitude) <= 180 and abs(latitude) <= 90):
-            raise bad_input(
-                field,
-                "Longitudes must be from -180 to 180 degrees, latitudes from -90 to 90, with the longitude first.",
-            )
+            raise bad_input(field, Reason.AREA_OFF_THE_GLOBE)
     sides = list(_sides(found))
     if any((x1, y1) == (x2, y2) for x1, y1, x2, y2 in sides):
-        raise bad_input(field, "Two corners in a row are at the same place.")
+        raise bad_input(field, Reason.AREA_SAME_PLACE)
     if any(abs(x2 - x1) >= 180 for x1, _, x2, _ in sides):
-        raise bad_input(field, "A side must span less than 180 degrees of longitude.")
+        raise bad_input(field, Reason.AREA_LONG_SIDE)
     xs = [side[0] for side in sides]
     if sides[-1][2] != sides[0][0] or max(xs) - min(xs) >= 360:
-        raise bad_input(field, "An area must not go round a pole or round the globe.")
+        raise bad_input(field, Reason.AREA_AROUND_POLE)
     if _is_tangled(sides):
-        raise bad_input(field, "The sides of an area must not touch or cross each other.")
+        raise bad_input(field, Reason.AREA_TANGLED)
     return tuple(found)
 
 

@@ -83,6 +83,8 @@ def present(error: GraphQLError, where: str) -> dict[str, Any]:
         shown = _shown(error, refusal.message, refusal.code)
         if refusal.code is Code.BAD_INPUT:
             shown["extensions"]["fields"] = refusal.fields
+        if refusal.why is not None:
+            shown["extensions"] |= {"reason": refusal.why.value, "given": refusal.given}
         if (wait := retry_after_s(refusal)) is not None:
             shown["extensions"]["retryAfter"] = wait
         return shown

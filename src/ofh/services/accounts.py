@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from tortoise.exceptions import IntegrityError
 
 from ofh.domain.actors import Actor, Role
-from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.errors import Code, HubError, bad_input, gone, refusal
+from ofh.domain.reasons import Reason
 from ofh.store.database import Database
 from ofh.store.models import AccessToken, Membership, User, Workspace
 
@@ -261,18 +262,18 @@ class Accounts:
         self._passwords.check_new(new, email=user.email)
         stored = user.password_hash
         if stored is None:
-            raise HubError(Code.CONFLICT, "There is no password yet. Set a first one instead.")
+            raise refusal(Code.CONFLICT, Reason.PASSWORD_MISSING)
         async with self._limits.login("password", str(user.id), actor.address) as attempt:
             if not await self._passwords.verify(stored, current):
                 await attempt.failed()
                 await self._audit.by(actor, Event.PASSWORD_CHANGED, outcome="failed", object=f"user:{user.id}")
-                raise bad_input("current_password", "This is not your password.")
+                raise bad_input("current_password", Reason.PASSWORD_WRONG)
             await attempt.succeeded()
         hashed = await self._passwords.hash(new)
         async with self._database.transaction():
             held = await self._locked(user.id)
             if held is None or held.password_hash != stored:
-                raise bad_input("current_password", "This is not your password.")
+                raise bad_input("current_password", Reason.PASSWORD_WRONG)
             ended = await self._replace_password(user.id, hashed, spared=actor)
             await self._audit.by(actor, Event.PASSWORD_CHANGED, object=f"user:{user.id}")
         await self._sessions.announce(ended)
@@ -365,14 +366,14 @@ class Accounts:
             if expires_at.tzinfo is None:
                 raise bad_input("expires_at", "This time needs an offset from UTC.")
             if expires_at <= now:
-                raise bad_input("expires_at", "This time has passed.")
+                raise bad_input("expires_at", Reason.TIME_PASSED)
             expires_at = _in_utc(expires_at)
         token = TOKEN_PREFIX + new_token()
         async with self._database.transaction():
             if await self._locked(actor.user_id) is None:
                 raise _no_account()
             if await AccessToken.filter(user_id=actor.user_id).count() >= MAX_ACCESS_TOKENS:
-                raise HubError(Code.CONFLICT, f"There are {MAX_ACCESS_TOKENS} tokens already. Revoke some first.")
+                raise refusal(Code.CONFLICT, Reason.TOO_MANY_TOKENS, most=MAX_ACCESS_TOKENS)
             row = await AccessToken.create(
                 user_id=actor.user_id, name=name, digest=digest(token), created_at=now, expires_at=expires_at
             )
@@ -493,11 +494,11 @@ def _in_utc(at: datetime) -> datetime:
 
 
 def _wrong_code() -> HubError:
-    return bad_input("code", "This code does not work, or not any longer.")
+    return bad_input("code", Reason.CODE_UNUSABLE)
 
 
 def _has_password() -> HubError:
-    return HubError(Code.CONFLICT, "There is a password already. Change it instead.")
+    return refusal(Code.CONFLICT, Reason.PASSWORD_EXISTS)
 
 
 def _no_account() -> HubError:

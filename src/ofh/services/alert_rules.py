@@ -14,9 +14,10 @@ from typing import Any
 from ofh.backends.ports import Bus
 from ofh.domain.actors import Action, Actor
 from ofh.domain.alerts import DEFAULTS, TERMS, AlertKind, Values, check_values
-from ofh.domain.errors import Code, HubError, gone
+from ofh.domain.errors import Code, gone, refusal
 from ofh.domain.events import Event as FleetEvent
 from ofh.domain.outlines import Corner, check_corners
+from ofh.domain.reasons import Reason
 from ofh.store import alerts as store
 from ofh.store import journal
 from ofh.store.database import Database
@@ -99,7 +100,7 @@ class AlertRules:
             if await Workspace.living().filter(id=workspace_id).select_for_update(no_key=True).get_or_none() is None:
                 raise gone("workspace")
             if await AlertRule.filter(workspace_id=workspace_id).count() >= MAX_RULES:
-                raise HubError(Code.CONFLICT, f"A workspace has at most {MAX_RULES} alert rules. Delete one first.")
+                raise refusal(Code.CONFLICT, Reason.TOO_MANY_RULES, most=MAX_RULES)
             row = await AlertRule.create(
                 workspace_id=workspace_id,
                 kind=kind.value,

@@ -22,6 +22,7 @@ from ofh.domain.actors import Action, Actor
 from ofh.domain.archives.names import Names, safe
 from ofh.domain.archives.zip_stream import TooLong, ZipStream
 from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.reasons import Reason
 from ofh.store.models import Media, Workspace
 
 from . import shown_area
@@ -234,7 +235,7 @@ class Archives:
         media = self._media.matching(workspace_id, wanted)
         if media_ids is not None:
             if len(media_ids) > MAX_IDS:
-                raise bad_input("ids", f"These may be at most {MAX_IDS} at once.")
+                raise bad_input("ids", Reason.TOO_MANY, most=MAX_IDS)
             media = media.filter(id__in=[number for number in media_ids if is_id(number)])
         ordered = media.order_by("created_at", "id")
         if wanted.area is None:

@@ -197,7 +197,7 @@ class Doctor:
             return
         held.at, held.times = now, held.times + 1
         if held.times >= self._rules.repeats:
-            self.note(account, LinkStepName.TOPOLOGY, LinkProblem.REPLY_NOT_HEARD, f"announced {held.times} times")
+            self.note(account, LinkStepName.TOPOLOGY, LinkProblem.REPLY_NOT_HEARD, f"× {held.times}")
 
     def reported(self, account: str, *, sent_at: datetime | None, received_at: datetime) -> None:
         """A report came in; called for every one."""
@@ -336,7 +336,7 @@ class Doctor:
                 Finding(
                     step=LinkStepName.FIRST_REPORT,
                     problem=LinkProblem.HUB_CLOCK_OFF,
-                    detail=f"{_clock_text(self._clock() - theirs)} of the database's",
+                    detail=_clock_text(self._clock() - theirs),
                 )
             )
         self._looked = found
@@ -448,11 +448,12 @@ def _mistyped(seen: Record) -> Record:
 
 
 def _clock_text(off: timedelta) -> str:
+    """How far a clock is off, in no language: with a plus where it is ahead."""
     seconds = round(abs(off).total_seconds())
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     parts = [f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if n]
-    return f"{' '.join(parts) or '0 s'} {'ahead' if off > timedelta(0) else 'behind'}"
+    return f"{'+' if off > timedelta(0) else '−'}{' '.join(parts) or '0 s'}"
 
 
 def _clean(text: str) -> str:

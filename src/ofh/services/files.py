@@ -23,6 +23,7 @@ from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import Table
 from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
+from ofh.domain.reasons import Reason
 from ofh.store.database import Database
 from ofh.store.models import File, Fingerprint, Media
 
@@ -127,7 +128,7 @@ class Files:
             HubError: BAD_INPUT, too many at once.
         """
         if len(file_ids) > most:
-            raise bad_input("ids", f"These may be at most {most} at once.")
+            raise bad_input("ids", Reason.TOO_MANY, most=most)
         wanted = list(dict.fromkeys(number for number in file_ids if is_id(number)))
         seen = set(await self._access.workspace_ids(actor))
         found: list[File] = []
@@ -331,5 +332,5 @@ def check_file_name(value: str | None, *, field: str = "filename") -> str:
     """
     name = check_name(value, field=field)
     if not is_file_name(name):
-        raise bad_input(field, "A file's name has no slash or backslash, and is not a dot or two.")
+        raise bad_input(field, Reason.FILE_NAME)
     return name

@@ -8,6 +8,7 @@ from ofh.domain.actors import Action, Actor
 from ofh.domain.areas import Area
 from ofh.domain.devices import micros
 from ofh.domain.errors import bad_input, gone
+from ofh.domain.reasons import Reason
 from ofh.domain.tracks import PathPoint, TrackPoint
 from ofh.store.database import Database
 from ofh.store.flights import FlightSearch
@@ -64,7 +65,7 @@ class Flights:
         """
         await self._access.require(actor, Action.VIEW, workspace_id)
         if wanted.start is not None and wanted.end is not None and wanted.end < wanted.start:
-            raise bad_input("to", "Must not be before 'from'.")
+            raise bad_input("to", Reason.END_BEFORE_START)
         size, key = page_size(first), read_cursor(after, 2)
         search = FlightSearch(
             self._database, workspace_id, drone_id=wanted.drone_id, start=wanted.start, end=wanted.end, area=wanted.area

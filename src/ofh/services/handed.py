@@ -53,7 +53,7 @@ def findings_of(handed: Handed) -> list[Finding]:
             Finding(
                 step=step.MQTT_LOGIN,
                 problem=LinkProblem.BROKER_LISTENS_HERE_ONLY,
-                detail=f"OFH_MQTT_HOST is {listens}",
+                detail=f"OFH_MQTT_HOST = {listens}",
                 is_certain=False,
             )
         )
@@ -105,7 +105,7 @@ def findings_of_url(setting: str, url: str, *steps: tuple[LinkStepName, LinkStep
         Finding(
             step=step,
             problem=problem,
-            detail=f"{setting} is {shown}",
+            detail=f"{setting} = {shown}",
             # Controllers of one site are in its network, mostly.
             is_certain=problem is not LinkProblem.PRIVATE_ADDRESS,
             after=after,

@@ -14,6 +14,7 @@ from ofh.domain.areas import Area
 from ofh.domain.devices import micros
 from ofh.domain.errors import bad_input, gone
 from ofh.domain.media import Lens, MediaType
+from ofh.domain.reasons import Reason
 from ofh.store.models import Flight, Media
 
 from . import shown_area
@@ -75,7 +76,7 @@ class MediaItems:
             HubError: BAD_INPUT, an end before the start.
         """
         if wanted.start is not None and wanted.end is not None and wanted.end < wanted.start:
-            raise bad_input("to", "Must not be before 'from'.")
+            raise bad_input("to", Reason.END_BEFORE_START)
         return Media.filter(_matching(wanted), workspace_id=workspace_id)
 
     async def of_drone(self, actor: Actor, drone_id: int, *, first: int | None, after: str | None) -> Page[Media]:

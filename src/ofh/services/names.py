@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 from ofh.domain.errors import HubError, bad_input, gone
+from ofh.domain.reasons import Reason
 
 MAX_NAME_BYTES: Final = 255
 MAX_EMAIL_LOCAL_BYTES: Final = 64
@@ -41,7 +42,7 @@ def check_text(value: str, *, field: str) -> str:
         HubError: BAD_INPUT.
     """
     if not is_text(value):
-        raise bad_input(field, "This is no valid text: it has a lone surrogate or the character U+0000.")
+        raise bad_input(field, Reason.NO_TEXT)
     return value
 
 
@@ -61,15 +62,15 @@ def check_name(value: str | None, *, field: str = "name") -> str:
         HubError: BAD_INPUT.
     """
     if value is None:
-        raise bad_input(field, "This cannot be empty.")
+        raise bad_input(field, Reason.EMPTY)
     check_text(value, field=field)
     name = value.strip()
     if not name:
-        raise bad_input(field, "This cannot be empty.")
+        raise bad_input(field, Reason.EMPTY)
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise bad_input(field, f"This may have at most {MAX_NAME_BYTES} bytes.")
+        raise bad_input(field, Reason.TOO_LONG, most=MAX_NAME_BYTES)
     if has_controls(name):
-        raise bad_input(field, "This must not contain control characters.")
+        raise bad_input(field, Reason.CONTROL_CHARACTERS)
     return name
 
 
@@ -103,7 +104,7 @@ def check_email(value: str | None, *, field: str = "email") -> str:
 
 def address_refused(field: str = "email") -> HubError:
     """The refusal of an address: one text, whether it is none or somebody else's (design.md)."""
-    return bad_input(field, "This address cannot be used.")
+    return bad_input(field, Reason.ADDRESS_UNUSABLE)
 
 
 def account_name(value: str, *, field: str = "username") -> str | None:

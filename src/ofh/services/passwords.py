@@ -18,6 +18,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.reasons import Reason
 
 from .names import check_text
 
@@ -79,11 +80,11 @@ class Passwords:
         """
         check_text(password, field=field)
         if not MIN_BYTES <= len(password.encode()) <= MAX_BYTES:
-            raise bad_input(field, f"A password has {MIN_BYTES} to {MAX_BYTES} bytes as UTF-8.")
+            raise bad_input(field, Reason.PASSWORD_LENGTH, least=MIN_BYTES, most=MAX_BYTES)
         if password.lower() in common_passwords():
-            raise bad_input(field, "This password is among the most common ones. Choose another.")
+            raise bad_input(field, Reason.PASSWORD_COMMON)
         if password.lower() == email.lower():
-            raise bad_input(field, "Your e-mail address cannot be your password.")
+            raise bad_input(field, Reason.PASSWORD_IS_ADDRESS)
         return password
 
     def check_given(self, password: str, *, field: str = "password") -> str:
@@ -94,7 +95,7 @@ class Passwords:
         """
         check_text(password, field=field)
         if len(password.encode()) > MAX_BYTES:
-            raise bad_input(field, f"A password has at most {MAX_BYTES} bytes as UTF-8.")
+            raise bad_input(field, Reason.PASSWORD_TOO_LONG, most=MAX_BYTES)
         return password
 
     async def hash(self, password: str) -> str:

@@ -21,6 +21,7 @@ from ofh.domain.event_json import from_body
 from ofh.domain.events import FeedEvent
 from ofh.domain.feed import Choice, Gap
 from ofh.domain.pace import Pace
+from ofh.domain.reasons import Reason
 from ofh.store import feed
 from ofh.store.database import Database
 from ofh.store.feed import Piece
@@ -120,7 +121,7 @@ class Replays:
         now_us = micros_of(self._clock())
         start_us, end_us = micros_of(start), micros_of(end)
         if end_us < start_us:
-            raise bad_input("to", "Must not be before 'from'.")
+            raise bad_input("to", Reason.END_BEFORE_START)
         if start_us > now_us:
             raise bad_input("from", "This must not be in the future.")
         return Span(

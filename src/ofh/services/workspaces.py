@@ -14,8 +14,9 @@ from tortoise.exceptions import IntegrityError
 
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
-from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.errors import Code, HubError, bad_input, gone, refusal
 from ofh.domain.events import Table
+from ofh.domain.reasons import Reason
 from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
@@ -146,7 +147,7 @@ class Workspaces:
         """
         checked = None if name is UNSET else check_name(name)
         if isinstance(history_days, int) and not 1 <= history_days <= MAX_HISTORY_DAYS:
-            raise bad_input("historyDays", f"Must be from 1 to {MAX_HISTORY_DAYS}.")
+            raise bad_input("historyDays", Reason.OUT_OF_RANGE, least=1, most=MAX_HISTORY_DAYS)
         if share_position is None:
             raise bad_input("sharePosition", "This cannot be empty.")
         shares = None
@@ -245,7 +246,7 @@ class Workspaces:
         async with self._holding(actor, needed, workspace_id) as workspace:
             user = await self._user_of(email)
             if await Membership.filter(workspace_id=workspace_id, user_id=user.id).exists():
-                raise HubError(Code.CONFLICT, "This person is a member already.")
+                raise refusal(Code.CONFLICT, Reason.MEMBER_ALREADY)
             row = await Membership.create(
                 workspace_id=workspace_id, user_id=user.id, role=role.value, since=self._clock()
             )
@@ -380,7 +381,7 @@ class Workspaces:
             return
         owners = Membership.filter(workspace_id=row.workspace_id, role=Role.OWNER.value)
         if not await owners.exclude(id=row.id).exists():
-            raise HubError(Code.CONFLICT, "This is the last owner of the workspace. Make somebody else one first.")
+            raise refusal(Code.CONFLICT, Reason.LAST_OWNER)
 
     async def _user_of(self, email: str) -> User:
         """Within a transaction: the account with this address, made where there is none."""

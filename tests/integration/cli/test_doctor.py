@@ -99,7 +99,7 @@ async def test_an_mqtt_address_that_only_containers_know_is_no_good(place: Place
     )
     ok, text = checks(wrong)["controllers"]
     assert not ok
-    assert text.startswith("OFH_PUBLIC_MQTT_URL is tcp://mosquitto:1883: ")
+    assert text.startswith("OFH_PUBLIC_MQTT_URL = tcp://mosquitto:1883: ")
     ok, text = checks(right)["controllers"]
     assert ok
     assert "OFH_DJI_APP_ID" in text

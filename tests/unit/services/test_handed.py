@@ -31,7 +31,7 @@ def test_one_wrong_public_address_is_told_for_all_that_is_made_from_it() -> None
         (Step.WEBSOCKET, Step.PAGE_FETCHED),
         (Step.STORAGE_CREDENTIALS, Step.PAGE_FETCHED),
     ]
-    assert {finding.detail for finding in findings} == {"OFH_PUBLIC_URL is https://localhost"}
+    assert {finding.detail for finding in findings} == {"OFH_PUBLIC_URL = https://localhost"}
 
 
 def test_a_broker_that_listens_to_its_machine_alone_explains_what_is_missing() -> None:

@@ -24,10 +24,8 @@ class Changing(FieldExtension):
         try:
             return await next_(source, info, **kwargs)
         except HubError as error:
-            if not error.fields:
-                raise
-            fields = {to_camel_case(name): why for name, why in error.fields.items()}
-            raise HubError(error.code, error.message, fields=fields, retry_after_s=error.retry_after_s) from error
+            error.fields = {to_camel_case(name): why for name, why in error.fields.items()}
+            raise
 
 
 def mutation(description: str) -> Callable[[F], F]:

@@ -11,14 +11,17 @@ export class GraphQLFault extends Error {
   /**
    * @param {string} code of the hub's errors; `OFFLINE` where the hub was not reached, `BROKEN` where it answered no GraphQL.
    * @param {string} message in words, by the hub
-   * @param {{ fields?: Record<string, string>, id?: string, until?: number }} [more] what is wrong with which argument; the
-   *   hub's fault, as its log names it; from when on trying again makes sense, of `Date.now()`.
+   * @param {{ fields?: Record<string, string>, reason?: string, given?: Record<string, number>, id?: string, until?: number }} [more]
+   *   what is wrong with which argument; what the words say, and the numbers in them, for who words it otherwise; the hub's
+   *   fault, as its log names it; from when on trying again makes sense, of `Date.now()`.
    */
-  constructor(code, message, { fields = {}, id, until } = {}) {
+  constructor(code, message, { fields = {}, reason = "", given = {}, id, until } = {}) {
     super(message);
     this.name = "GraphQLFault";
     this.code = code;
     this.fields = fields;
+    this.reason = reason;
+    this.given = given;
     this.id = id;
     this.until = until;
   }
@@ -59,9 +62,9 @@ export async function query(document, variables) {
   });
   const [error] = body.errors ?? [];
   if (!error) return body.data;
-  const { code = "BROKEN", fields, id, retryAfter = wait } = error.extensions ?? {};
+  const { code = "BROKEN", fields, reason, given, id, retryAfter = wait } = error.extensions ?? {};
   if (code === "UNAUTHENTICATED") for (const listener of signedOut) listener();
-  throw new GraphQLFault(code, error.message, { fields, id, until: retryAfter ? Date.now() + 1_000 * retryAfter : undefined });
+  throw new GraphQLFault(code, error.message, { fields, reason, given, id, until: retryAfter ? Date.now() + 1_000 * retryAfter : undefined });
 }
 
 /** @param {string} document @param {Record<string, unknown>} [variables] */

@@ -1,13 +1,16 @@
 // @ts-check
-/** What a form needs while it is sent: it is sent once at a time, and says why it failed. */
+/** What a form needs while it is sent: it is sent once at a time, and says why it failed, and where. */
 import { html } from "lit-html";
-import { wordsOf } from "./faults.js";
+import { ifDefined } from "lit-html/directives/if-defined.js";
+import { GraphQLFault } from "../api/graphql.js";
+import { explained } from "./faults.js";
 
 /** @typedef {Record<string, string>} Values */
+/** @typedef {import("./faults.js").Own} Own */
 
 export class Form {
   isBusy = false;
-  problem = "";
+  #told = /** @type {{ text: string, lang: string | undefined }} */ ({ text: "", lang: undefined });
   #units;
   #update;
 
@@ -17,29 +20,42 @@ export class Form {
     this.#update = update;
   }
 
+  get problem() {
+    return this.#told.text;
+  }
+
+  /** In the reader's language. */
+  set problem(text) {
+    this.#told = { text, lang: undefined };
+  }
+
   /**
    * What a form does when it is submitted.
    * @param {(values: Values, form: HTMLFormElement) => Promise<unknown>} act
-   * @param {Partial<Record<string, string>>} [own] words for codes that mean something particular here
+   * @param {Own} [own] words for codes and reasons that mean something particular here
    */
   sent(act, own) {
     return async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       const form = /** @type {HTMLFormElement} */ (event.target);
-      await this.run(() => act(/** @type {Values} */ (Object.fromEntries(new FormData(form))), form), own);
+      for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+      const error = await this.run(() => act(/** @type {Values} */ (Object.fromEntries(new FormData(form))), form), own);
+      if (error instanceof GraphQLFault) mark(form, Object.keys(error.fields));
     };
   }
 
-  /** The same for what needs no form. @param {() => Promise<unknown>} act @param {Partial<Record<string, string>>} [own] */
+  /** The same for what needs no form; returns why it failed. @param {() => Promise<unknown>} act @param {Own} [own] */
   async run(act, own) {
-    if (this.isBusy) return;
+    if (this.isBusy) return null;
     this.isBusy = true;
     this.problem = "";
     this.#update();
     try {
       await act();
+      return null;
     } catch (error) {
-      this.problem = wordsOf(error, this.#units, own);
+      this.#told = explained(error, this.#units, own);
+      return error;
     } finally {
       this.isBusy = false;
       this.#update();
@@ -48,6 +64,13 @@ export class Form {
 
   /** The line that says why it failed. */
   get line() {
-    return html`<p class="problem" role="alert">${this.problem}</p>`;
+    return html`<p class="problem" role="alert" lang=${ifDefined(this.#told.lang)}>${this.problem}</p>`;
   }
+}
+
+/** Lead to the field that is wrong. @param {HTMLFormElement} form @param {string[]} names of arguments, as the hub has them */
+function mark(form, names) {
+  const fields = names.map((name) => form.elements.namedItem(name)).filter((field) => field instanceof HTMLInputElement && field.type !== "hidden");
+  for (const field of fields) /** @type {HTMLElement} */ (field).setAttribute("aria-invalid", "true");
+  /** @type {HTMLElement | undefined} */ (fields[0])?.focus();
 }

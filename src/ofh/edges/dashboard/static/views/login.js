@@ -2,15 +2,14 @@
 /** Ways in: a password, a new one by a code from a letter, the first one after a one-time link. */
 import { html, nothing } from "lit-html";
 import { t } from "../model/i18n.js";
-import { wordsOf } from "../ui/faults.js";
+import { Form } from "../ui/form.js";
 import { toast } from "../ui/toast.js";
 
 /** @typedef {"login" | "forgot" | "reset" | "first"} Mode */
 
 export default class Login {
   #context;
-  #isBusy = false;
-  #problem = "";
+  #sending;
   #isSent = false;
   /** @type {Mode} */
   #mode = "login";
@@ -18,13 +17,14 @@ export default class Login {
   /** @param {import("../app.js").Context} context */
   constructor(context) {
     this.#context = context;
+    this.#sending = new Form(context.units, context.update);
     this.routed();
   }
 
   routed() {
     const mode = /** @type {Mode} */ (this.#context.route.rest[0]);
     this.#mode = mode;
-    this.#problem = "";
+    this.#sending.problem = "";
     this.#isSent = false;
   }
 
@@ -104,7 +104,6 @@ export default class Login {
           ${field("password", t("first.new"), "password", "new-password")}
           <p class="aside">${t("first.rule")}</p>`,
         t("first.set"),
-        { CONFLICT: t("first.exists") },
       )}
       <p class="aside"><a href="#/">${t("first.later")}</a></p>`;
   }
@@ -113,30 +112,12 @@ export default class Login {
    * @param {(values: Record<string, string>) => Promise<void>} act
    * @param {unknown} fields
    * @param {string} action
-   * @param {Partial<Record<string, string>>} [own] words for what may go wrong here
+   * @param {import("../ui/form.js").Own} [own] words for what may go wrong here
    */
   #form(act, fields, action, own) {
-    const submit = async (/** @type {SubmitEvent} */ event) => {
-      event.preventDefault();
-      if (this.#isBusy) return;
-      const form = /** @type {HTMLFormElement} */ (event.target);
-      const values = /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
-      this.#isBusy = true;
-      this.#problem = "";
-      this.#context.update();
-      try {
-        await act(values);
-      } catch (error) {
-        this.#problem = wordsOf(error, this.#context.units, own);
-      } finally {
-        this.#isBusy = false;
-        this.#context.update();
-      }
-    };
-    return html`<form @submit=${submit}>
-      ${fields}
-      <p class="problem" role="alert">${this.#problem}</p>
-      <button class="button primary wide" aria-busy=${this.#isBusy}>${action}</button>
+    return html`<form @submit=${this.#sending.sent(act, own)}>
+      ${fields} ${this.#sending.line}
+      <button class="button primary wide" aria-busy=${this.#sending.isBusy}>${action}</button>
     </form>`;
   }
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** A controller's way into the hub, step by step and live: how far it has come, where it is stuck, what to do. */
 import { html, nothing } from "lit-html";
+import { ifDefined } from "lit-html/directives/if-defined.js";
 import { socket } from "../../api/graphql.js";
 import { t } from "../../model/i18n.js";
 import { icon } from "../../ui/icons.js";
@@ -14,6 +15,8 @@ const DOCUMENT = `subscription Doctor($id: ID!) { connectionDoctor(connectionId:
 const AGAIN_MS = 3_000;
 /** What ends it for good; all else is tried again. */
 const FINAL = ["GONE", "FORBIDDEN", "UNAUTHENTICATED"];
+/** Problems whose details are sentences of the hub's; others have names and numbers, in no language. */
+const IN_ENGLISH = ["UNREADABLE", "STORAGE_AWAY"];
 
 export class Doctor {
   /** @type {Diagnosis | null} */
@@ -100,7 +103,7 @@ export class Doctor {
           <span class="step-state">${t(`step_state.${state.toLowerCase()}`)}</span>
           ${at ? html`<time class="age" datetime=${at} title=${units.utc(at)}>${t("ago", { age: units.age(this.#context.clock.age(Date.parse(at))) })}</time>` : nothing}
         </p>
-        ${words ? html`<p class="step-words">${words}${detail ? html` <span class="step-detail" lang="en">${detail}</span>` : nothing}</p>` : nothing}
+        ${words ? html`<p class="step-words">${words}${detail ? html` <span class="step-detail" lang=${ifDefined(IN_ENGLISH.includes(step.problem ?? "") ? "en" : undefined)}>${detail}</span>` : nothing}</p>` : nothing}
       </div>
     </li>`;
   }

@@ -64,16 +64,13 @@ export class Members {
 
   /** @param {Role[]} roles */
   #inviter(roles) {
-    const invite = this.#form.sent(
-      async ({ email, role }, form) => {
-        const document = "mutation Invite($workspaceId: ID!, $email: String!, $role: WorkspaceRole!) { inviteMember(workspaceId: $workspaceId, email: $email, role: $role) { role } }";
-        await query(document, { workspaceId: this.#id, email, role });
-        form.reset();
-        toast(t("members.invited", { email: String(email) }));
-        await this.#load();
-      },
-      { CONFLICT: t("members.already") },
-    );
+    const invite = this.#form.sent(async ({ email, role }, form) => {
+      const document = "mutation Invite($workspaceId: ID!, $email: String!, $role: WorkspaceRole!) { inviteMember(workspaceId: $workspaceId, email: $email, role: $role) { role } }";
+      await query(document, { workspaceId: this.#id, email, role });
+      form.reset();
+      toast(t("members.invited", { email: String(email) }));
+      await this.#load();
+    });
     return html`<form class="inline" @submit=${invite}>
         <label class="field"><span>${t("login.email")}</span><input name="email" type="email" required autocomplete="off" /></label>
         <label class="field"><span>${t("members.role")}</span>
@@ -137,15 +134,12 @@ export class Members {
       select.value = role;
       return;
     }
-    await this.#form.run(
-      async () => {
-        const document = "mutation Change($workspaceId: ID!, $userId: ID!, $role: WorkspaceRole!) { changeMemberRole(workspaceId: $workspaceId, userId: $userId, role: $role) { role } }";
-        await query(document, { workspaceId: this.#id, userId: user.id, role: wanted });
-        toast(t("members.changed", { name: user.name, role: t(`role.${wanted.toLowerCase()}`) }));
-        if (isMe) await this.#context.session.load();
-      },
-      { CONFLICT: t("members.last_owner") },
-    );
+    await this.#form.run(async () => {
+      const document = "mutation Change($workspaceId: ID!, $userId: ID!, $role: WorkspaceRole!) { changeMemberRole(workspaceId: $workspaceId, userId: $userId, role: $role) { role } }";
+      await query(document, { workspaceId: this.#id, userId: user.id, role: wanted });
+      toast(t("members.changed", { name: user.name, role: t(`role.${wanted.toLowerCase()}`) }));
+      if (isMe) await this.#context.session.load();
+    });
     select.value = role; // until the list says otherwise
     await this.#load();
   }
@@ -165,15 +159,12 @@ export class Members {
 
   /** @param {string} userId @param {string} done in words @param {boolean} [isMe] */
   async #out(userId, done, isMe = false) {
-    await this.#form.run(
-      async () => {
-        const id = this.#id;
-        await query("mutation Remove($workspaceId: ID!, $userId: ID!) { removeMember(workspaceId: $workspaceId, userId: $userId) }", { workspaceId: id, userId });
-        toast(done);
-        if (!isMe) return void (await this.#load());
-        await this.#context.session.forget(id);
-      },
-      { CONFLICT: t("members.last_owner") },
-    );
+    await this.#form.run(async () => {
+      const id = this.#id;
+      await query("mutation Remove($workspaceId: ID!, $userId: ID!) { removeMember(workspaceId: $workspaceId, userId: $userId) }", { workspaceId: id, userId });
+      toast(done);
+      if (!isMe) return void (await this.#load());
+      await this.#context.session.forget(id);
+    });
   }
 }

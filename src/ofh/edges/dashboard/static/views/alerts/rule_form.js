@@ -60,7 +60,7 @@ export class RuleForm {
     const kind = this.#kind.toLowerCase();
     return html`<p><a class="back" href=${back}>${icon("back")}${t("rules.back")}</a></p>
       <h1>${rule ? rule.name : t("rules.make")}</h1>
-      <form class="part" @submit=${this.#form.sent((values) => this.#save(values))} data-form=${this.#kind}>
+      <form class="part" @submit=${this.#form.sent((values) => this.#save(values), { OUT_OF_RANGE: this.#range })} data-form=${this.#kind}>
         ${rule === null ? this.#kinds() : nothing}
         <p class="lead">${t(`alert_about.${kind}`)}</p>
         <label class="field"><span>${t("rules.name")}</span><input name="name" required maxlength="100" autocomplete="off" .value=${rule?.name ?? ""} /></label>
@@ -96,6 +96,12 @@ export class RuleForm {
   #shown(value) {
     return Math.round((value / this.#unit) * 10) / 10;
   }
+
+  /** @param {Record<string, number>} given in SI units or percent */
+  #range = ({ least = 0, most = 0 }) => {
+    const words = (/** @type {number} */ value) => this.#context.units.number(this.#shown(value), Number.isInteger(this.#shown(value)) ? 0 : 1);
+    return t("reason.out_of_range", { least: words(least), most: words(most) });
+  };
 
   /** What was typed, in SI units; what was there before, exactly, where it was left as shown. @param {string} text @param {number | null | undefined} before */
   #valueOf(text, before) {
