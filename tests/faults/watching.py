@@ -206,7 +206,7 @@ class Follower(Watcher):
                 if not seq == first == self.last:
                     self.faults.append(f"a Gap of {seq} behind {first} after {self.last}")
                 self._gap = (first, upto)
-            case "CaughtUp":
+            case "CaughtUp" | "Passed":
                 if seq < self.last or (self.delivery == "ALL" and seq != self.last):
                     self.faults.append(f"caught up with {seq} after {self.last}")
                 self.last = seq

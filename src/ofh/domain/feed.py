@@ -34,6 +34,15 @@ class CaughtUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """Of all up to here the reader wanted nothing since it was last told something."""
+
+    workspace_id: int
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """What lies between two numbers may be missing."""
 

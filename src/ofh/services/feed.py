@@ -354,6 +354,15 @@ class WorkspaceFeed:
         start = bisect_right(page.events, after, key=_seq)
         return Stretch(page.events[start : bisect_right(page.events, upto, key=_seq)], upto)
 
+    async def search(self, after: int) -> Stretch:
+        """As `read`, for somebody who has found next to nothing in the page before.
+
+        Raises:
+            Missing, HubError: as `read`.
+        """
+        async with self._pages.searched():
+            return await self.read(after)
+
     async def newest(self) -> int:
         """The number of the newest event that is stored, told or not.
 

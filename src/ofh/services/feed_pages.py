@@ -7,8 +7,8 @@ first.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from ofh.domain.event_json import from_body
@@ -18,6 +18,8 @@ from ofh.store.database import Database
 
 PAGE = 512
 """Numbers of a page."""
+SPARSE = 16
+"""Who wants fewer than one in so many events searches, and does so more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Pages:
         self._most = max(1, capacity // PAGE)
         self._pages: OrderedDict[Key, Page] = OrderedDict()
         self._loading: dict[Key, asyncio.Task[Page]] = {}
+        self.searching = asyncio.Lock()
+        """See `searched`."""
         self.turn = asyncio.Lock()
         """Whoever reads what happened long ago does so in turns: what happens now does not wait for all of them."""
         self.loaded = 0
@@ -101,6 +105,18 @@ class Pages:
         # Whoever is cancelled leaves the others their page.
         return await asyncio.shield(task)
 
+    @asynccontextmanager
+    async def searched(self) -> AsyncIterator[None]:
+        """A look through a page by somebody who finds next to nothing in what it looks through.
+
+        All who do take turns, and each turn ends with a rest as long as it took: however much there is to look through,
+        and however many do, it takes no more than half of the loop's time.
+        """
+        async with self.searching:
+            begun_s = asyncio.get_running_loop().time()
+            yield
+            await rest(asyncio.get_running_loop().time() - begun_s)
+
     async def stop(self) -> None:
         """End what is being read."""
         for task in list(self._loading.values()):
@@ -116,6 +132,16 @@ class Pages:
         self.loaded += 1
         self.keep(workspace_id, number, page)
         return page
+
+
+async def rest(seconds: float) -> None:
+    """Leave the loop to others."""
+    await asyncio.sleep(seconds)
+
+
+def is_sparse(found: int, numbers: int) -> bool:
+    """Whether somebody finds next to nothing in so many events."""
+    return found * SPARSE < numbers
 
 
 async def read_page(database: Database, workspace_id: int, first: int, last: int) -> Page:

@@ -764,3 +764,46 @@ async def test_a_snapshot_is_shown_by_the_piece_and_others_are_told_in_between(
     assert await event(parted) == shown
     assert pieces == 5  # of 13 drones, a controller and an alert
     assert latitudes(await events(parted, pieces)) == [60 + n for n in range(1, pieces + 1)]
+
+
+async def test_who_wants_nothing_of_very_much_is_told_how_far_it_is_and_searches_at_half_the_pace(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "FAR", 2 * PAGE)
+    monkeypatch.setattr(following, "CONFLATED_EVENTS", 2 * PAGE)
+    resting, rests = 0, 0
+
+    async def rest(seconds: float) -> None:
+        nonlocal resting, rests
+        resting, rests = resting + 1, rests + 1
+        assert resting == 1
+        assert seconds >= 0
+        await asyncio.sleep(0)
+        resting -= 1
+
+    monkeypatch.setattr(feed_pages, "rest", rest)
+    for _ in range(5):
+        await commit(api, world, *[charged(world, 1, 5)] * PAGE)
+    start = write_feed_cursor(world.workspace.id, 0)
+    for delivery in ("ALL", "LATEST"):
+        wanted = {"delivery": delivery, "kinds": ["ALERT_RAISED"], "interval": 0}
+        readers = [await follow(api, gallery, world, after=start, **wanted) for _ in range(2)]
+        for reader in readers:
+            found = await events(reader, 3)
+            assert [item["__typename"] for item in found] == ["Passed", "Passed", "CaughtUp"]
+            assert [seq(item["cursor"], world) // PAGE for item in found] == [2, 4, 5]
+    searched = rests
+    assert searched >= 6
+    again = await follow(api, gallery, world, after=found[1]["cursor"], **wanted)
+    assert (await event(again))["__typename"] == "CaughtUp"
+    assert rests == searched
+
+    for _ in range(2):  # and while it happens
+        await happen(api, world, *[charged(world, 1, 5)] * PAGE)
+    for reader in (*readers, again):
+        passed = await event(reader)
+        assert (passed["__typename"], seq(passed["cursor"], world)) == ("Passed", 7 * PAGE)
+
+    dense = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 6 * PAGE - 2))
+    await events(dense, PAGE + 2)
+    assert rests == searched

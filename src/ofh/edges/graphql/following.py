@@ -13,18 +13,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import FieldNode, FragmentDefinitionNode, Node, OperationDefinitionNode, VariableNode
 
 from ofh.domain.areas import Area
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import FeedEvent
-from ofh.domain.feed import CaughtUp, Choice, Delivery, Gap, conflated
+from ofh.domain.feed import CaughtUp, Choice, Delivery, Gap, Passed, conflated
 from ofh.edges.errors import internal
 from ofh.services.feed import WorkspaceFeed
-from ofh.services.feed_pages import Missing
+from ofh.services.feed_pages import Missing, is_sparse
 from ofh.services.snapshots import Snapshot
 
 from .bodies import RENDERED, Bodies, portions
@@ -43,6 +43,8 @@ PRESENTED_S = 1.0
 """How long a rendered Snapshot is kept for others who come."""
 GATHER_S = 1.0
 """How often a group with a longer interval takes in what has happened, while it is at hand."""
+FAR = 8_192
+"""Events of which a reader wanted nothing, until it is told how far it has come."""
 RETRY_S = 1.0
 """Between two tries to show something while a backend is away."""
 
@@ -58,6 +60,10 @@ class Place:
     """It has all up to this number; None: nothing."""
     is_claim: bool = False
     """The number is a client's word."""
+    told: int | None = None
+    """The last number that it was told, while it is brought up; None: not one yet."""
+    searches: bool = False
+    """It wanted next to nothing of what was last looked through for it."""
     tells_caught_up: bool = False
     """It is to be told once it has all."""
     wants_snapshot: bool = False
@@ -113,6 +119,16 @@ class _News:
     """Some of them are not kept any longer."""
 
 
+class _Missed(NamedTuple):
+    """What of a part of the feed a group tells."""
+
+    events: list[FeedEvent]
+    reached: int
+    """These are all up to this number."""
+    at: datetime
+    """When the last event of that part happened, wanted or not."""
+
+
 class Following:
     """All who follow a feed in the same way with the same rights."""
 
@@ -128,8 +144,10 @@ class Following:
         self._apart: dict[Member, asyncio.Task[None] | None] = {}
         """Who stands elsewhere, and what brings it up; None until the feed is open."""
         self._sent = 0
+        self._told = 0
+        """The last number that those who stand level were told."""
         self._turned = asyncio.Event()
-        self._memos: dict[tuple[int, int], asyncio.Task[tuple[list[FeedEvent], int]]] = {}
+        self._memos: dict[tuple[int, int], asyncio.Task[_Missed]] = {}
         self._snapshot: tuple[Snapshot, bytes] | None = None
         self._presenting = asyncio.Lock()
         self.task: asyncio.Task[None] | None = None
@@ -180,7 +198,7 @@ class Following:
         """Follow until cancelled, or until the feed ends."""
         try:
             async with self.follow.open() as feed:
-                self._feed, self._sent = feed, feed.head
+                self._feed, self._sent, self._told = feed, feed.head, feed.head
                 for member in list(self._apart):
                     self._set_apart(member)
                 await self._go_on(feed)
@@ -200,7 +218,7 @@ class Following:
             while (left_s := due_s - loop.time()) > 0:
                 await asyncio.sleep(min(left_s, GATHER_S))
                 await self._take_in(feed, news)
-            await self._tell(news)
+            await self._tell(feed, news)
             if pause_s:
                 due_s = loop.time() + pause_s
                 await asyncio.sleep(min(pause_s, GATHER_S))
@@ -226,7 +244,7 @@ class Following:
                 news.events = conflated(news.events)
                 news.most = max(CONFLATED_EVENTS, 2 * len(news.events))
 
-    async def _tell(self, news: _News) -> None:
+    async def _tell(self, feed: WorkspaceFeed, news: _News) -> None:
         """Tell those who stand level."""
         found = await self._rendered(conflated(news.events) if self._is_paced else news.events)
         if self._promote():
@@ -239,6 +257,13 @@ class Following:
             for member in send(self._level, [body for _, body in portion]):
                 self._fall_behind(member, Place(seq=told))
             told = portion[-1][0]
+        if found:
+            self._told = told
+        elif news.reached - self._told >= FAR and not news.is_gap:
+            self._told = news.reached
+            word = Passed(workspace_id=self.workspace_id, seq=news.reached, at=feed.head_at)
+            for member in send(self._level, await self._rendered_word(word)):
+                self._fall_behind(member, Place(seq=told))
         self._sent = news.reached
         if not self._apart:
             self._memos.clear()
@@ -314,11 +339,13 @@ class Following:
                 return False
             assert place.seq is not None
             try:
-                events, reached = await self._missed(place.seq, upto)
+                events, reached, at = await self._missed(place.seq, upto, searches=place.searches)
             except Missing:
                 place.wants_snapshot, place.gap = True, NOT_KEPT
                 return False
-            place.is_claim = False
+            place.is_claim, place.searches = False, is_sparse(len(events), reached - place.seq)
+            if place.told is None:
+                place.told = place.seq
             for start in range(0, len(events), RENDERED):
                 part = events[start : start + RENDERED]
                 found = await self._rendered(part)
@@ -328,10 +355,16 @@ class Following:
                     await hand(member, [body for _, body in portion])
                     if member.group is not self:
                         return False
-                    place.seq = portion[-1][0]
+                    place.seq = place.told = portion[-1][0]
                 place.seq = part[-1].seq
                 if member.outlet.paused:
                     return True
+            if reached - place.told >= FAR and reached < self._sent:
+                word = Passed(workspace_id=self.workspace_id, seq=reached, at=at)
+                await hand(member, await self._rendered_word(word))
+                if member.group is not self:
+                    return False
+                place.told = reached
             place.seq = reached
         return True
 
@@ -392,14 +425,14 @@ class Following:
         if self._snapshot is snapshot:
             self._snapshot = None
 
-    async def _missed(self, after: int, upto: int) -> tuple[list[FeedEvent], int]:
-        """What the group tells between two numbers, or the beginning of it; and how far that goes."""
+    async def _missed(self, after: int, upto: int, *, searches: bool) -> _Missed:
+        """What the group tells between two numbers, or the beginning of it."""
         key = (after, upto)
         task = self._memos.get(key)
         if task is None:
             while len(self._memos) >= MEMOS:
                 del self._memos[next(iter(self._memos))]
-            task = self._memos[key] = self._fanout.spawn(self._read(after, upto))
+            task = self._memos[key] = self._fanout.spawn(self._read(after, upto, searches))
         try:
             found = await asyncio.shield(task)
         except (Missing, HubError):
@@ -409,17 +442,21 @@ class Following:
             self._memos.pop(key, None)
         return found
 
-    async def _read(self, after: int, upto: int) -> tuple[list[FeedEvent], int]:
+    async def _read(self, after: int, upto: int, searches: bool) -> _Missed:
         assert self._feed is not None
         is_latest = self.follow.delivery is Delivery.LATEST
         events: list[FeedEvent] = []
-        reached = after
+        reached, at = after, self._feed.head_at
         while reached < upto and reached - after < (CONFLATED_EVENTS if is_latest else 1):
-            stretch = await self._patiently(self._feed.read, reached)
-            events += [event for event in stretch.events if event.seq <= upto and self.follow.choice.wants(event)]
+            stretch = await self._patiently(self._feed.search if searches else self._feed.read, reached)
+            wanted = [event for event in stretch.events if event.seq <= upto and self.follow.choice.wants(event)]
+            events += wanted
+            searches = is_sparse(len(wanted), stretch.upto - reached)
             reached = min(stretch.upto, upto)
+            if stretch.events:
+                at = stretch.events[-1].at
             await asyncio.sleep(0)  # pages at hand take no waiting, and others have a turn between them
-        return conflated(events) if is_latest else events, reached
+        return _Missed(conflated(events) if is_latest else events, reached, at)
 
     # Rendering
 
@@ -439,7 +476,7 @@ class Following:
             is_wanted=lambda: bool(self._level or self._apart),
         )
 
-    async def _rendered_word(self, word: CaughtUp | Gap) -> list[bytes]:
+    async def _rendered_word(self, word: CaughtUp | Gap | Passed) -> list[bytes]:
         """The body of what is no event; none where the operation depends on who reads."""
 
         async def render() -> list[bytes]:

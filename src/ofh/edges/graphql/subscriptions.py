@@ -212,7 +212,8 @@ class Subscription(ReplaySubscriptions):
         kinds: Annotated[
             list[EventKind] | None,
             strawberry.argument(
-                description="Only these kinds of events; all if left out. Snapshot, Gap and CaughtUp always come."
+                description="Only these kinds of events; all if left out. Snapshot, Gap, CaughtUp and Passed come "
+                "all the same."
             ),
         ] = strawberry.UNSET,
         area: Annotated[

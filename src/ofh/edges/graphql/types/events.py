@@ -287,6 +287,14 @@ class CaughtUp(FleetEvent):
     pass
 
 
+@strawberry.type(
+    description="Very much has happened up to here of which nothing was asked for. Who is cut off comes back with this "
+    "cursor, and nobody has to look through all of that once more."
+)
+class Passed(FleetEvent):
+    pass
+
+
 KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.POSITION_REPORTED: PositionReported,
     EventKind.BATTERY_REPORTED: BatteryReported,
@@ -307,7 +315,7 @@ KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.COVERAGE_CHANGED: CoverageChanged,
 }
 """The type that shows each kind."""
-TYPES: tuple[type, ...] = (*KINDS.values(), Snapshot, Gap, CaughtUp)
+TYPES: tuple[type, ...] = (*KINDS.values(), Snapshot, Gap, CaughtUp, Passed)
 """All of them; the schema names them, since nothing but the interface refers to them."""
 
 
@@ -320,6 +328,8 @@ def shown_event(event: Any, sight: Sight) -> FleetEvent:
             return Gap(event=event, sight=sight)
         case feed.CaughtUp():
             return CaughtUp(event=event, sight=sight)
+        case feed.Passed():
+            return Passed(event=event, sight=sight)
     return KINDS[event.kind](event=event, sight=sight)
 
 
