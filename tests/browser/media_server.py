@@ -1,12 +1,16 @@
 """A media server that stands for MediaMTX: asks the hub who may watch, serves HLS that ffmpeg writes, and signals WHEP.
 
-It carries no WebRTC itself: the offers that come to it are answered by a page of its own (`/camera`), which any browser
-opens, with a moving picture of its own. What goes over HTTP is as the drafts of WHEP and MediaMTX have it.
+As MediaMTX 1.21 does, it has whoever asks for the list of a stream come once more to see whether cookies are kept, and
+gives out a session by the addresses in that list, without which no piece is served. It carries no WebRTC itself: the
+offers that come to it are answered by a page of its own (`/camera`), which any browser opens, with a moving picture.
+What goes over HTTP is as the drafts of WHEP and MediaMTX have it.
 """
 
 import json
 import queue
+import re
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -26,9 +30,17 @@ FFMPEG = (
     "-hide_banner -loglevel error -re -f lavfi -i testsrc=size=320x180:rate=10 -c:v libx264 -preset ultrafast"
     " -tune zerolatency -profile:v baseline -pix_fmt yuv420p -g 10 -keyint_min 10 -threads 1 -f hls -hls_time 1"
     " -hls_list_size 5 -hls_flags delete_segments+omit_endlist+independent_segments+temp_file"
-    " -hls_segment_type fmp4 index.m3u8"
+    " -hls_segment_type fmp4 stream.m3u8"
 )
 """A picture that counts its seconds, in a list of the last five seconds that never says that it ends."""
+STREAMS = b"""#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-STREAM-INF:BANDWIDTH=300000,CODECS="avc1.42c00c",RESOLUTION=320x180
+stream.m3u8
+"""
+SESSION = "5e55"
+PIECE = re.compile(rb"(\w+\.(?:m3u8|mp4|m4s))")
+"""What lists name: files."""
 CAMERA = """<!doctype html><title>Camera</title><canvas width=320 height=180></canvas><script>
 const canvas = document.querySelector("canvas"), pen = canvas.getContext("2d");
 let frame = 0;
@@ -73,8 +85,6 @@ class MediaServer(ThreadingHTTPServer):
         """Whether every answer is 503."""
         self.sessions: dict[str, bool] = {}
         """Of WHEP, and whether each is still open."""
-        self.reads: dict[str, int] = {}
-        """How often HLS has been asked for what."""
         self.refusals = 0
         self.offers: queue.Queue[dict[str, str]] = queue.Queue()
         self.answers: dict[str, queue.Queue[str]] = {}
@@ -83,7 +93,7 @@ class MediaServer(ThreadingHTTPServer):
     def begin(self) -> None:
         """Have a picture for HLS; returns once its list is there."""
         self._picture = subprocess.Popen([program("ffmpeg"), *FFMPEG.split()], cwd=self.folder)
-        self.until((self.folder / "index.m3u8").exists)
+        self.until((self.folder / "stream.m3u8").exists)
 
     def end(self) -> None:
         if self._picture is not None:
@@ -91,6 +101,11 @@ class MediaServer(ThreadingHTTPServer):
             self._picture.wait()
         self.shutdown()
         self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asks may leave at any time; what else fails is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def signal(self, number: int) -> None:
         """Hold the picture, or have it go on."""
@@ -165,15 +180,24 @@ class _Handler(BaseHTTPRequestHandler):
     def _piece(self, path: str) -> None:
         """A list or a piece of HLS, for those whom the hub lets in."""
         stream, _, name = path.strip("/").rpartition("/")
+        query = urlsplit(self.path).query
         if not stream:
             return self._answer(404)
-        if not self.server.ask(action="read", path=stream, query=urlsplit(self.path).query):
+        if name == "index.m3u8" and "cookieCheck=1" not in query:
+            return self._answer(302, Location=f"{path}?{query}&cookieCheck=1")
+        is_known = name == "index.m3u8" or f"session={SESSION}" in query
+        if not is_known or not self.server.ask(action="read", path=stream, query=query):
             self.server.refusals += 1
             return self._answer(401)
-        self.server.reads[name] = self.server.reads.get(name, 0) + 1
+        is_list = name.endswith(".m3u8")
+        kind = "application/vnd.apple.mpegurl" if is_list else "video/mp4"
         file = self.server.folder / Path(name).name
-        kind = "application/vnd.apple.mpegurl" if name.endswith(".m3u8") else "video/mp4"
-        return self._answer(200, file.read_bytes(), Content_Type=kind) if file.is_file() else self._answer(404)
+        if name != "index.m3u8" and not file.is_file():
+            return self._answer(404)
+        body = STREAMS if name == "index.m3u8" else file.read_bytes()
+        if is_list:
+            body = PIECE.sub(rf"\1?session={SESSION}".encode(), body)
+        return self._answer(200, body, Content_Type=kind)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()

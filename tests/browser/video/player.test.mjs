@@ -65,6 +65,18 @@ test("what WebRTC cannot show HLS does, which is then tried first", async (t) =>
   made.player.stop();
 });
 
+test("of several ways that failed it tells of the one that got further", async (t) => {
+  const fail = (kind) => async () => Promise.reject(new VideoFault(kind));
+  const made = world(t, { opens: { whep: fail("lost"), hls: fail("nothing") } });
+  made.player.play();
+  await settled();
+  assert.deepEqual([made.player.state.why, made.asked], ["lost", ["whep", "hls"]]);
+  made.opens.whep = fail("unreachable");
+  await made.wait(3_000);
+  assert.deepEqual([made.player.state.why, made.asked.length], ["nothing", 4]);
+  made.player.stop();
+});
+
 test("pictures of a list that does not grow are not live", async (t) => {
   const made = world(t, { urls: { hls: "https://v/a/index.m3u8" } });
   made.isFresh = false;

@@ -21,6 +21,8 @@ import { icon } from "../ui/icons.js";
 const QUALITIES = [0, 1, 2, 3, 4];
 /** A page that nobody sees gives up its stream after so long. */
 const UNSEEN_MS = 60_000;
+/** For so long a start that was agreed to may have no picture yet. */
+const COMING_MS = 20_000;
 const LENSES = ["normal", "wide", "zoom", "ir", "thermal"];
 
 export class Video {
@@ -40,6 +42,8 @@ export class Video {
   #quality = 0;
   /** When the stream that was watched ended, of the page's clock. */
   #endedAt = 0;
+  /** When the controller last agreed to stream. */
+  #startedAt = -Infinity;
   #form;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #leaving;
@@ -74,7 +78,7 @@ export class Video {
     this.#streams?.end();
     this.#close();
     this.#streams = null;
-    [this.#choice, this.#endedAt, this.#isLeft, this.#form.problem] = ["", 0, false, ""];
+    [this.#choice, this.#endedAt, this.#startedAt, this.#isLeft, this.#form.problem] = ["", 0, -Infinity, false, ""];
     if (id === null) return;
     this.#streams = new Streams({ id, query });
     this.#streams.on("change", () => this.#follow());
@@ -194,7 +198,7 @@ export class Video {
   #choices(cameras, chosen) {
     const choose = (/** @type {string} */ camera) => {
       this.#choice = camera;
-      this.#endedAt = 0;
+      [this.#endedAt, this.#startedAt] = [0, -Infinity];
       this.#form.problem = "";
       this.#close();
       this.#follow();
@@ -273,6 +277,7 @@ export class Video {
   #none({ isLive }) {
     const { units } = this.#context;
     if (isLive) return html`<p class="aside">${t("video.nowhere")}</p>`;
+    if (Date.now() - this.#startedAt < COMING_MS) return html`<p class="aside" role="status">${t("video.coming")}</p>`;
     if (!this.#endedAt) return html`<p class="aside">${t("video.none")}</p>`;
     return html`<p class="aside" role="status" title=${units.utc(this.#endedAt)}>${t("video.ended", { time: units.time(this.#endedAt) })}</p>`;
   }
@@ -283,7 +288,11 @@ export class Video {
     const streams = /** @type {Streams} */ (this.#streams);
     const { isBusy } = this.#form;
     const own = { UNAVAILABLE: t("video.no_answer") };
-    const start = () => this.#form.run(() => streams.start(camera.camera, this.#quality), own);
+    const start = () =>
+      this.#form.run(async () => {
+        await streams.start(camera.camera, this.#quality);
+        this.#startedAt = Date.now();
+      }, own);
     const stop = async () => {
       const question = { title: t("video.stop_title"), text: t("video.stop_text"), action: t("video.stop") };
       if (!(await ask(question))) return;
@@ -291,16 +300,16 @@ export class Video {
         await streams.stop(camera.camera);
         this.#close();
         this.#endedAt = Date.now();
+        this.#startedAt = -Infinity;
       }, own);
     };
     return html`<div class="video-commands">
         ${camera.isLive
           ? html`<button type="button" class="button" aria-busy=${isBusy} ?disabled=${isBusy} @click=${stop}>${icon("stop")}${t("video.stop")}</button>`
           : html`<button type="button" class="button" aria-busy=${isBusy} ?disabled=${isBusy} @click=${start}>${icon("video")}${t("video.start")}</button>
-              <label><span class="unseen">${t("video.quality")}</span>
-                <select .value=${String(this.#quality)} ?disabled=${isBusy} @change=${(/** @type {any} */ event) => (this.#quality = Number(event.target.value))}>
-                  ${QUALITIES.map((quality) => html`<option value=${quality} ?selected=${quality === this.#quality}>${t(`video.quality.${quality}`)}</option>`)}
-                </select></label>`}
+              <select aria-label=${t("video.quality")} ?disabled=${isBusy} @change=${(/** @type {any} */ event) => (this.#quality = Number(event.target.value))}>
+                ${QUALITIES.map((quality) => html`<option value=${quality} ?selected=${quality === this.#quality}>${t(`video.quality.${quality}`)}</option>`)}
+              </select>`}
       </div>
       ${isBusy ? html`<p class="aside" role="status">${t("video.asking")}</p>` : nothing} ${this.#form.line}`;
   }

@@ -31,6 +31,8 @@ const LOOK_MS = 400;
 export const STALL_MS = 3_000;
 /** So long until a stalled stream, or one that never had a picture, is opened anew. */
 const SILENCE_MS = { whep: 8_000, hls: 15_000 };
+/** Of several ways that failed, the one that says most: what got further knows more. @type {FaultKind[]} */
+const TELLING = ["lost", "silent", "ended", "unsupported", "refused", "nothing", "server", "unreachable"];
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 15_000;
 
@@ -117,17 +119,19 @@ export class Player extends Emitter {
     }
   }
 
-  /** One way after the other, until one has shown a picture; why the last one ended. @param {AbortSignal} signal */
+  /** One way after the other, until one has shown a picture; why that ended, or none did. @param {AbortSignal} signal */
   async #try(signal) {
     const before = this.pictureAt;
-    /** @type {VideoFault} */
-    let fault = new VideoFault("unsupported");
+    /** @type {VideoFault[]} */
+    const faults = [];
     for (const way of this.#ways()) {
-      fault = await this.#watch(way, signal);
-      if (signal.aborted || this.pictureAt !== before || fault.kind === "refused") break;
+      const fault = await this.#watch(way, signal);
+      if (signal.aborted || this.pictureAt !== before || fault.kind === "refused") return fault;
+      faults.push(fault);
       this.#set({ name: "connecting", way: null });
     }
-    return fault;
+    faults.sort((one, other) => TELLING.indexOf(one.kind) - TELLING.indexOf(other.kind));
+    return faults[0] ?? new VideoFault("unsupported");
   }
 
   #ways() {
