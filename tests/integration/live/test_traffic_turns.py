@@ -102,5 +102,6 @@ async def test_what_is_known_of_who_shares_no_more_goes_where_no_word_of_it_came
         site.bench.now,
     )
     async with asyncio.timeout(PATIENCE_S), site.traffic.watch(PLACE) as watch:
+        assert [found.id for found in watch.current()] == ["ofh-1"]
         while watch.current():
             await asyncio.sleep(0.01)

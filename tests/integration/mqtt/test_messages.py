@@ -443,11 +443,15 @@ async def test_bytes_held_are_bounded_too() -> None:
         inbox = Inbox(acks=False)
         here.server.subscribe("t", inbox)
         raw = await enter(here.port)
+        other = await enter(here.port, user="bob")
         await raw.send(message(1, payload=bytes(5000)), message(2, payload=bytes(5000)))
         await inbox.count(1)
+        await other.silent()
+        assert len(inbox.deliveries) == 1
         inbox.deliveries[0].ack()
         await inbox.count(2)
         raw.drop()
+        other.drop()
 
 
 async def test_one_clients_flood_waits_for_the_others_turn() -> None:
@@ -770,17 +774,23 @@ async def test_noise_ends_the_noisy_alone() -> None:
 async def test_a_stop_waits_for_work_and_then_ends_it() -> None:
     async with house(close_timeout_s=0.05) as here:
         begun: list[bool] = []
+        ended: list[bool] = []
 
         async def forever(delivery: Delivery) -> None:
             begun.append(True)
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(True)
 
         here.server.subscribe("t", forever)
         raw = await enter(here.port)
         await raw.send(message())
-        await until(lambda: bool(begun))
         here.server.publish("t", b"from the hub itself")
+        await until(lambda: len(begun) == 2)
         raw.drop()
+        assert not ended, "the client's going is no reason"
+    assert ended == begun
 
 
 def test_the_same_under_uvloop() -> None:

@@ -35,11 +35,13 @@ class Roster:
         self.gone = list(gone)
         self.others = others
         self.is_away = False
+        self.refused = 0
         self.counted_on: list[bool] = []
         self.forgotten: list[str | None] = []
 
     async def note(self, *, is_taking: bool) -> None:
         if self.is_away:
+            self.refused += 1
             raise HubError(Code.UNAVAILABLE, "away")
         self.counted_on.append(is_taking)
 
@@ -131,6 +133,8 @@ async def test_it_goes_on_once_the_roster_is_back() -> None:
     async with running(broker, roster):
         await turns(roster)
         roster.is_away = True
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while roster.refused < 2:
+                await asyncio.sleep(0.001)
         roster.is_away = False
         await turns(roster)
