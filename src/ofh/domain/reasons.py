@@ -41,6 +41,7 @@ class Reason(StrEnum):
     AREA_LONG_SIDE = "AREA_LONG_SIDE"
     AREA_AROUND_POLE = "AREA_AROUND_POLE"
     AREA_TANGLED = "AREA_TANGLED"
+    CONTROLLER_REFUSED = "CONTROLLER_REFUSED"
 
 
 WORDS: Mapping[Reason, str] = {
@@ -75,4 +76,5 @@ WORDS: Mapping[Reason, str] = {
     Reason.AREA_LONG_SIDE: "A side must span less than 180 degrees of longitude.",
     Reason.AREA_AROUND_POLE: "An area must not go round a pole or round the globe.",
     Reason.AREA_TANGLED: "The sides of an area must not touch or cross each other.",
+    Reason.CONTROLLER_REFUSED: "The controller refuses (DJI's code {code}).",
 }

@@ -20,6 +20,7 @@ from tortoise.exceptions import IntegrityError
 from ofh.dji import live
 from ofh.domain.actors import Action, Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.reasons import Reason
 from ofh.store.database import Database
 from ofh.store.models import Drone, Stream
 from ofh.store.streams import Offer, offers_of
@@ -144,7 +145,7 @@ class Streams:
         data = live.start(found.offer.camera, self.publish_url(row), quality)
         result = await self._patiently(actor, found, live.START, data)
         if result is not None and result != live.DONE and result not in live.ALREADY:
-            raise HubError(Code.CONFLICT, live.words_of(result))
+            raise _refused(result)
         if result is None:
             raise HubError(Code.UNAVAILABLE, "The controller does not answer. Is it still connected?")
         return await self._again(found)
@@ -163,7 +164,7 @@ class Streams:
         if result is None:
             raise HubError(Code.UNAVAILABLE, "The controller does not answer. Is it still connected?")
         if result not in (live.DONE, live.NOT_STREAMING):
-            raise HubError(Code.CONFLICT, live.words_of(result))
+            raise _refused(result)
         if found.row is not None:
             await Stream.filter(id=found.row.id).update(is_live=False, live_since=None)
         return await self._again(found)
@@ -308,6 +309,12 @@ def name_of(row: Stream) -> str:
 def _halves(row: Stream) -> tuple[str, str]:
     name, _, key = row.stream_key.partition(".")
     return name, key
+
+
+def _refused(result: int) -> HubError:
+    """What a controller answered, in words where its code has some."""
+    given = {"code": result}
+    return HubError(Code.CONFLICT, live.words_of(result), why=Reason.CONTROLLER_REFUSED, given=given)
 
 
 def _none(drone: Drone, camera: str) -> Streamable:

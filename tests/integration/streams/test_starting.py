@@ -9,6 +9,7 @@ import pytest
 from ofh.dji import live
 from ofh.domain.actors import Role
 from ofh.domain.errors import Code
+from ofh.domain.reasons import Reason
 from ofh.services.streams import Streamable
 from ofh.store.models import AuditEntry, Drone, RemoteController, Stream
 from tests.captures.reader import capture
@@ -79,6 +80,7 @@ async def test_what_trying_again_does_not_mend_is_not_tried_again(studio: Studio
     studio.answers = [code]
     error = await refusal(studio.streams.start(await studio.member(Role.MEMBER), studio.drone_id, CAMERA))
     assert (error.code, error.message) == (Code.CONFLICT, live.words_of(code))
+    assert (error.why, error.given) == (Reason.CONTROLLER_REFUSED, {"code": code})
     assert len(studio.commands) == 1
 
 

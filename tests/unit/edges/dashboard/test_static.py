@@ -83,6 +83,11 @@ def test_every_message_that_is_said_is_there_and_every_one_there_is_said() -> No
     assert [key for key in keys if key not in words and not any(p.fullmatch(key) for p in patterns)] == []
 
 
+def test_what_a_controller_answers_to_a_stream_is_worded_as_the_hub_does() -> None:
+    said = {key: words for key, words in messages("en").items() if key.startswith("video.code.")}
+    assert said == {f"video.code.{code}": words for code, words in live.WORDS.items()}
+
+
 def test_every_module_that_is_imported_is_there() -> None:
     known = {*MODULES, "ofh/fleet.js"}
     for path in SCRIPTS:

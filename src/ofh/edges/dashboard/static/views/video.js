@@ -287,7 +287,7 @@ export class Video {
     if (!isAtLeast(this.#context.workspace, "MEMBER") || !camera.canStart) return this.#form.problem ? this.#form.line : nothing;
     const streams = /** @type {Streams} */ (this.#streams);
     const { isBusy } = this.#form;
-    const own = { UNAVAILABLE: t("video.no_answer") };
+    const own = { UNAVAILABLE: t("video.no_answer"), CONTROLLER_REFUSED: refusalWords };
     const start = () =>
       this.#form.run(async () => {
         await streams.start(camera.camera, this.#quality);
@@ -313,6 +313,13 @@ export class Video {
       </div>
       ${isBusy ? html`<p class="aside" role="status">${t("video.asking")}</p>` : nothing} ${this.#form.line}`;
   }
+}
+
+/** What a controller's code means. @param {Record<string, number>} given */
+function refusalWords({ code }) {
+  const key = `video.code.${code}`;
+  const words = t(`video.code.${code}`);
+  return words === key ? t("reason.controller_refused", { code }) : words;
 }
 
 /** What people call a camera, with its lens where that is a fixed one. @param {Camera} camera */
