@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.reasons import Reason
 
 from .control import Control
+from .names import is_text
 
 NAME_CHARACTERS = 64
 HEARERS = 50
@@ -78,4 +80,6 @@ def steering_name(name: str, field: str = "name") -> str:
     """
     if not 1 <= len(name) <= NAME_CHARACTERS:
         raise bad_input(field, f"A name has 1 to {NAME_CHARACTERS} characters.")
+    if not is_text(name):
+        raise bad_input(field, Reason.NO_TEXT)
     return name

@@ -623,6 +623,7 @@ async def test_strangers_and_nonsense_are_refused(api: Api, world: World) -> Non
         ({"interval": -1}, "interval"),
         ({"area": {**AREA, "south": -91}}, "area.south"),
         ({"view": ""}, "view"),
+        ({"view": "a\0"}, "view"),
     ):
         found = await refusal(api, world.member, FLEET, id=id, **variables)
         assert (found["code"], set(found["fields"])) == ("BAD_INPUT", {field}), variables
@@ -807,3 +808,28 @@ async def test_who_wants_nothing_of_very_much_is_told_how_far_it_is_and_searches
     dense = await follow(api, gallery, world, after=write_feed_cursor(world.workspace.id, 6 * PAGE - 2))
     await events(dense, PAGE + 2)
     assert rests == searched
+
+
+async def test_who_leaves_while_it_is_searched_for_leaves_nothing_behind(
+    api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def rest(_: float) -> None:
+        begun.set()
+        await asyncio.sleep(PATIENCE_S)
+
+    monkeypatch.setattr(feed_pages, "rest", rest)
+    for _ in range(3):
+        await commit(api, world, *[charged(world, 1, 5)] * PAGE)
+    start = write_feed_cursor(world.workspace.id, 0)
+    wanted = {"kinds": ["ALERT_RAISED"], "delivery": "LATEST"}
+    await follow(api, gallery, world, after=start, **wanted)
+    await asyncio.wait_for(begun.wait(), PATIENCE_S)
+    (group,) = gallery.fanout._groups.values()
+    (member,) = group.all()
+    member.leave()
+    async with asyncio.timeout(PATIENCE_S / 2):
+        while gallery.fanout._tasks:
+            await asyncio.sleep(0.01)
+    assert not api.services.feed.pages.searching.locked()

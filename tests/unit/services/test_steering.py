@@ -42,8 +42,8 @@ async def test_words_reach_all_that_runs_for_the_user_under_the_name_in_every_pr
     await asyncio.gather(*tasks)
 
 
-@pytest.mark.parametrize("name", ["", "n" * 65])
-def test_a_name_has_1_to_64_characters(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "n" * 65, "a\0b", "\ud800"])
+def test_a_name_is_text_of_1_to_64_characters(name: str) -> None:
     with pytest.raises(HubError) as refused:
         steering_name(name)
     assert refused.value.code is Code.BAD_INPUT

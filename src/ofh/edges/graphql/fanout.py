@@ -35,6 +35,10 @@ OPERATION_S = 10.0
 """How long one execution may take."""
 
 
+PAINTING = 4
+"""Pieces of Snapshots that are made at the same time: however many ask for one at once, the loop goes round."""
+
+
 class Watch(Protocol):
     """A thing that is watched: its state, and what is new."""
 
@@ -340,6 +344,8 @@ class Fanout:
         self.operation_s = operation_s
         self.flusher = Flusher()
         self.turns = Turns()
+        self.painting = asyncio.Semaphore(PAINTING)
+        """Who makes a piece of a Snapshot."""
         self._groups: dict[Hashable, Group | Following] = {}
         self._bodies: WeakValueDictionary[Hashable, Bodies] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -206,6 +206,9 @@ class Following:
             self._end(Shown.of(refusal))
         except Exception as fault:  # noqa: BLE001 - the outermost loop of this task
             self._end(Shown(internal(fault, f"feed {self.workspace_id}"), None))
+        finally:
+            for reading in self._memos.values():  # for those who have left
+                reading.cancel()
 
     async def _go_on(self, feed: WorkspaceFeed) -> None:
         """Tell those who stand level what happens, at the pace that they want."""
@@ -469,6 +472,7 @@ class Following:
     async def _rendered_snapshot(self, snapshot: Snapshot) -> bytes:
         """The body of a Snapshot; empty where the operation depends on who reads."""
         return await shown_snapshot(
+            self._fanout.painting,
             self._bodies.renderer,
             snapshot,
             self.follow.choice.area,
@@ -503,6 +507,7 @@ class Following:
 
 
 async def shown_snapshot(
+    turn: asyncio.Semaphore,
     renderer: Renderer,
     snapshot: Snapshot,
     area: Area | None,
@@ -519,7 +524,7 @@ async def shown_snapshot(
         HubError: UNAVAILABLE.
     """
     while True:
-        body = await renderer.in_pieces(show(piece.within(area)) for piece in snapshot.pieces())
+        body = await renderer.in_pieces((show(piece.within(area)) for piece in snapshot.pieces()), turn)
         if body is not None:
             return body
         try:

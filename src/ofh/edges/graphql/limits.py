@@ -50,7 +50,7 @@ LONG: Mapping[str, int] = {
 }
 """What lists count as that are known to be longer than others that are not paged."""
 DEAR: Mapping[str, int] = {
-    "Query.fleetAt": 200,
+    "Query.fleetAt": 1_000,
     "Subscription.replay": 200,
     "Media.groundCoverage": 10,
     "Media.coverageMissing": 10,

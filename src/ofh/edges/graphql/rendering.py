@@ -107,9 +107,12 @@ class Renderer:
             return self._finish(bodies, slow, results, context)
         return self._filled(bodies, slow, results, context)
 
-    async def in_pieces(self, pieces: Iterable[Any]) -> bytes | None:
+    async def in_pieces(self, pieces: Iterable[Any], turn: asyncio.Semaphore) -> bytes | None:
         """The body of an event that comes by the piece, as if it had come whole: lists of the pieces stand behind each
         other, and all else is that of the first. Others have their turns in between.
+
+        Args:
+            turn: had for each piece, so that not all who come at once make theirs in the same turn of the loop.
 
         Returns:
             None where it has to be rendered whole: something of it cannot be shown.
@@ -119,7 +122,8 @@ class Renderer:
         for piece in pieces:
             if whole is not None:
                 await asyncio.sleep(0)
-            data = await self._data(piece, context)
+            async with turn:
+                data = await self._data(piece, context)
             if data is None:
                 return None
             if whole is None:

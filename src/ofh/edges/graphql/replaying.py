@@ -52,6 +52,7 @@ class Playing:
         self._renderer = Renderer(
             fanout.contexts, operation, executor, member.owner.actor, operation_s=fanout.operation_s, is_feed=True
         )
+        self._painting = fanout.painting
         self._begun: Progress | None = member.place
         self._sent = None if self._begun is None else self._begun.seq
         """The number of the last event that went out; None until a Snapshot has, and after each jump."""
@@ -120,7 +121,7 @@ class Playing:
     async def _bodies(self, items: Sequence[Item]) -> list[bytes]:
         """The ends of messages that show items, however long a backend stays away."""
         if isinstance(items[0], Snapshot):
-            wanted = self._renderer, items[0], None, self._play.show
+            wanted = self._painting, self._renderer, items[0], None, self._play.show
             return [await shown_snapshot(*wanted, is_wanted=lambda: self._member.group is self)]
         while True:
             try:
