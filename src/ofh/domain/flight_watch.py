@@ -52,6 +52,29 @@ class Outlook:
     """When time alone will change something, by the hub's clock; None: never."""
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """The course once all of the window is taken in: what comes next is added to it, instead of all played again."""
+
+    course: Course
+    before: Flight | None
+    """The flight that the settled course is in, as it goes on here."""
+    started: list[Flight]
+    """Flights that start in the window."""
+
+    def flights(self, shown: Course) -> list[Flight]:
+        """These flights, the one that goes on as it is in a copy of the course."""
+        found = self.started if self.before is None else [self.before, *self.started]
+        return [shown.flight if shown.flight and flight is self.course.flight else flight for flight in found]
+
+    def take(self, entries: Iterable[Entry], rules: FlightRules) -> None:
+        """Go on by these."""
+        changes: Changes = []
+        for entry in entries:
+            self.course.take(entry, rules, changes)
+        self.started += [flight for change, _, flight in changes if change is Change.STARTED]
+
+
 @dataclass(slots=True, kw_only=True)
 class FlightWatch:
     """Everything that is known of one aircraft's flights while they may change; it is kept with the aircraft."""
@@ -70,6 +93,8 @@ class FlightWatch:
     """When that came in, by the hub's clock."""
     flight_ids: list[int] = field(default_factory=list)
     """The numbers that whoever keeps the flights gave to those of the last outlook that had not finished."""
+    ahead: _Ahead | None = field(default=None, compare=False, repr=False)
+    """Not stored: it follows from the rest."""
 
     def advance(
         self, entries: Iterable[Entry], now: datetime, *, gateway: str | None = None, rules: FlightRules = DEFAULT_RULES
@@ -86,7 +111,9 @@ class FlightWatch:
         now_us = micros(now)
         if gateway is not None and gateway != self.gateway:
             self._change_clock(gateway, rules, changes)
-        self._hear(entries, now_us, rules)
+        appended = self._hear(entries, now_us, rules)
+        if self.ahead is not None:
+            self.ahead.take(appended, rules)
         device_now_us = self._device_time(now_us)
         if device_now_us is not None:
             self._settle(device_now_us - rules.reorder_us, rules, changes)
@@ -116,8 +143,11 @@ class FlightWatch:
         self._take(len(self.window), rules, changes)
         self.course.change_clock()
         self.gateway, self.horizon_us, self.newest_us = gateway, None, None
+        self.ahead = None
 
-    def _hear(self, entries: Iterable[Entry], now_us: int, rules: FlightRules) -> None:
+    def _hear(self, entries: Iterable[Entry], now_us: int, rules: FlightRules) -> list[Entry]:
+        """Put entries in their places; those that came in order."""
+        appended: list[Entry] = []
         for entry in entries:
             if self.horizon_us is not None and entry.at_us <= self.horizon_us:
                 continue
@@ -126,9 +156,13 @@ class FlightWatch:
             index = bisect_left(self.window, _place(entry), key=_place)
             if index < len(self.window) and _place(self.window[index]) == _place(entry):
                 continue  # the same message again
+            if index < len(self.window):
+                self.ahead = None  # it was to be known before what has been taken in
+            appended.append(entry)
             self.window.insert(index, entry)
             if isinstance(entry, Sample) and (self.newest_us is None or entry.at_us >= self.newest_us):
                 self.newest_us, self.heard_us = entry.at_us, now_us
+        return appended
 
     def _settle(self, until_us: int, rules: FlightRules, changes: Changes) -> None:
         """Settle what is older than that, and what time alone did until then.
@@ -159,14 +193,11 @@ class FlightWatch:
         known += [flight for change, _, flight in changes if change is Change.STARTED]
         finished = [flight for flight in known if flight.ended_us is not None]
 
-        ahead = self.course.copy()
-        flights = finished if ahead.flight is None else [*finished, ahead.flight]
-        expected: Changes = []
-        for entry in self.window:
-            ahead.take(entry, rules, expected)
+        ahead = self._look_ahead(changes, rules)
+        shown = ahead.course.copy()
+        flights = [*finished, *ahead.flights(shown)]
         if device_now_us is not None:
-            ahead.pass_time(device_now_us, rules, expected)
-        flights = [*flights, *(flight for change, _, flight in expected if change is Change.STARTED)]
+            shown.pass_time(device_now_us, rules, [])
         return Outlook(
             flights=flights,
             finished=len(finished),
@@ -174,9 +205,21 @@ class FlightWatch:
                 (change, from_micros(at_us), next(n for n, one in enumerate(known) if one is flight))
                 for change, at_us, flight in changes
             ],
-            phase=ahead.phase,
-            due_at=self._due_at(ahead, rules),
+            phase=shown.phase,
+            due_at=self._due_at(shown, rules),
         )
+
+    def _look_ahead(self, changes: Changes, rules: FlightRules) -> _Ahead:
+        """What was settled without changing a flight was in there already, in the same order."""
+        if not self.window or changes:  # time alone may have done something to the settled course
+            self.ahead = None
+        ahead = self.ahead
+        if ahead is None:
+            course = self.course.copy()
+            ahead = _Ahead(course, course.flight, [])
+            ahead.take(self.window, rules)
+            self.ahead = ahead if self.window else None
+        return ahead
 
     def _due_at(self, ahead: Course, rules: FlightRules) -> datetime | None:
         if self.newest_us is None:

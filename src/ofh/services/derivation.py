@@ -19,7 +19,7 @@ from ofh.backends.ports import Bus
 from ofh.domain.alerts import Subject
 from ofh.domain.devices import Battery, Fix, Property
 from ofh.domain.events import Event, EventKind, FlightChanged
-from ofh.domain.flight_watch import FlightWatch, Outlook
+from ofh.domain.flight_watch import Outlook
 from ofh.domain.flights import Change, FlightRules, Phase, Sample
 from ofh.store import bulk, flights, journal
 from ofh.store.bulk import DeviceRow
@@ -96,13 +96,13 @@ class Derivation:
         """
         news = []
         for row in rows:
-            watch = FlightWatch.from_json(row.flight_watch)
+            watch = row.flight_watch
             outlooks = [
                 watch.advance([item.sample for item in items], now, gateway=gateway, rules=self._rules)
                 for gateway, items in groupby(heard.get(row.id, ()), key=lambda item: item.gateway)
             ]
             outlooks = outlooks or [watch.advance((), now, rules=self._rules)]
-            news.append(_News(row=row, watch=watch, outlooks=outlooks))
+            news.append(_News(row=row, outlooks=outlooks))
         await self._take(client, news, now, events)
 
     async def depart(
@@ -114,10 +114,7 @@ class Derivation:
             at: by the controller's clock; None where nobody told.
         """
         rows = await bulk.lock_devices(self._database, client, "drones", sorted(drone_ids))
-        news = []
-        for row in rows.values():
-            watch = FlightWatch.from_json(row.flight_watch)
-            news.append(_News(row=row, watch=watch, outlooks=[watch.depart(at, now, self._rules)]))
+        news = [_News(row=row, outlooks=[row.flight_watch.depart(at, now, self._rules)]) for row in rows.values()]
         await self._take(client, news, now, events)
         await bulk.write_devices(self._database, client, "drones", list(rows.values()))
 
@@ -173,8 +170,7 @@ class Derivation:
             await self._keep(client, [item for item in news if turn < len(item.outlooks)], turn, events)
         for item in news:
             last = item.outlooks[-1]
-            item.row.flight_watch, item.row.flight_due_at = item.watch.to_json(), last.due_at
-            item.row.phase = last.phase.value
+            item.row.flight_due_at, item.row.phase = last.due_at, last.phase.value
         for event in await self._alerts.judge(client, [_subject(item, now) for item in news]):
             events[event.workspace_id].append(event)
 
@@ -182,14 +178,14 @@ class Derivation:
         """Bring the flights' rows to what outlooks say; those that one no longer expects were never told of."""
         kept, gone = [], []
         for item in news:
-            expected, numbers = item.outlooks[turn].flights, item.watch.flight_ids
+            expected, numbers = item.outlooks[turn].flights, item.row.flight_watch.flight_ids
             kept += [(number, item.row.id, flight) for number, flight in zip(numbers, expected, strict=False)]
             gone += numbers[len(expected) :]
         await flights.delete(self._database, client, gone)
         await flights.update(self._database, client, kept)
         for item in news:
             outlook, row = item.outlooks[turn], item.row
-            numbers = item.watch.flight_ids[: len(outlook.flights)]
+            numbers = item.row.flight_watch.flight_ids[: len(outlook.flights)]
             for flight in outlook.flights[len(numbers) :]:
                 if flight.ended_us is None:
                     events[row.workspace_id] += await self._end_forgotten(client, row)
@@ -204,7 +200,7 @@ class Derivation:
                         at=at,
                     )
                 )
-            item.watch.flight_ids = numbers[outlook.finished :]
+            item.row.flight_watch.flight_ids = numbers[outlook.finished :]
 
     async def _end_forgotten(self, client: Any, row: DeviceRow) -> list[FlightChanged]:
         """End a flight that the drone's watch does not know: another version wrote a watch that cannot be read."""
@@ -225,7 +221,6 @@ class _News:
     """What there is to tell of one drone."""
 
     row: DeviceRow
-    watch: FlightWatch
     outlooks: list[Outlook]
     """One for each controller in turn."""
 
@@ -247,5 +242,5 @@ def _subject(item: _News, now: datetime) -> Subject:
         battery_at=None if battery is None else battery.at,
         online=row.online,
         phase=phase,
-        flight_id=item.watch.flight_ids[-1] if phase is not Phase.GROUND else None,
+        flight_id=item.row.flight_watch.flight_ids[-1] if phase is not Phase.GROUND else None,
     )

@@ -83,6 +83,7 @@ class Recorder:
         self._derivation = derivation
         self._counters = counters
         self._rules = rules or RecorderRules()
+        self._memory = bulk.Memory()
         self._pending: list[Incoming] = []
         self._arrived = asyncio.Event()
         self._space = asyncio.Event()
@@ -171,9 +172,9 @@ class Recorder:
         async with self._database.transaction() as client:
             controller_ids = await bulk.controllers_of(self._database, client, gateways)
             controllers = await bulk.lock_devices(
-                self._database, client, "remote_controllers", sorted(controller_ids.values())
+                self._database, client, "remote_controllers", sorted(controller_ids.values()), self._memory
             )
-            drones = await bulk.lock_devices(self._database, client, "drones", drone_ids)
+            drones = await bulk.lock_devices(self._database, client, "drones", drone_ids, self._memory)
             for item in batch:
                 controller = controllers.get(controller_ids.get(item.bound.gateway_serial, 0))
                 if controller is not None and controller.workspace_id == item.bound.workspace_id:
@@ -187,7 +188,10 @@ class Recorder:
             await bulk.write_devices(self._database, client, "remote_controllers", list(controllers.values()))
             await bulk.write_devices(self._database, client, "drones", list(drones.values()))
             await write_history(self._database, client, history)
-            return await journal.append(self._database, client, events, newest)
+            news = await journal.append(self._database, client, events, newest)
+        bulk.remember(self._memory, "remote_controllers", controllers.values())
+        bulk.remember(self._memory, "drones", drones.values())
+        return news
 
     def _take_controller(self, row: DeviceRow, item: Incoming, events: Events) -> None:
         """A controller's own report, or the sign of life that its aircraft's report is."""

@@ -4,7 +4,7 @@ Each runs inside the recorder's transaction. Rows of devices are locked in the o
 processes that take turns with one drone wait for each other and never deadlock.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -12,8 +12,10 @@ from typing import Any, Literal
 import orjson
 
 from ofh.domain.devices import DeviceState, Fix, Property
+from ofh.domain.flight_watch import FlightWatch
 
 from .database import Database
+from .parsed import Parsed
 from .statements import fetch, run_many, time_of
 
 Kind = Literal["drones", "remote_controllers"]
@@ -36,25 +38,44 @@ class DeviceRow:
     """This and what follows: of drones alone."""
     gateway_at: datetime | None = None
     name: str = ""
-    flight_watch: Mapping[str, Any] = field(default_factory=dict)
+    flight_watch: FlightWatch = field(default_factory=FlightWatch)
     flight_due_at: datetime | None = None
     phase: str = ""
+    mark: Hashable = None
+    """By which the row is known again once this is written."""
 
 
-async def lock_devices(database: Database, client: Any, kind: Kind, ids: Sequence[int]) -> dict[int, DeviceRow]:
-    """Read devices by id for changing them; those that are gone are left out."""
+Memory = Parsed[tuple[DeviceState, FlightWatch]]
+"""States and watches of the devices that this process wrote last."""
+
+
+async def lock_devices(
+    database: Database, client: Any, kind: Kind, ids: Sequence[int], memory: Memory | None = None
+) -> dict[int, DeviceRow]:
+    """Read devices by id for changing them; those that are gone are left out.
+
+    Args:
+        memory: what need not be read again; see `remember`.
+    """
     if not ids:
         return {}
     extra = f", {', '.join(_OF_DRONES)}" if kind == "drones" else ""
     columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
     if database.dialect == "postgresql":
+        columns += ", xmin::text::bigint AS version, txid_current() % 4294967296 AS next_version"
         # Not FOR UPDATE: rows that refer to a device may be written while another process holds it.
         sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"  # noqa: S608, ours
         rows = await fetch(database, client, sql, list(ids))
     else:
         sql = f"SELECT {columns} FROM {kind} WHERE id IN (SELECT value FROM json_each($1))"  # noqa: S608, ours
         rows = await fetch(database, client, sql, orjson.dumps(list(ids)).decode())
-    return {row["id"]: _device(row) for row in rows}
+    return {row["id"]: _device(kind, row, memory) for row in rows}
+
+
+def remember(memory: Memory, kind: Kind, rows: Iterable[DeviceRow]) -> None:
+    """Remember what was written, for the next time that these are locked. Only once it is committed."""
+    for row in rows:
+        memory.keep((kind, row.id), row.mark, (row.state, row.flight_watch))
 
 
 async def take_offline(
@@ -120,7 +141,10 @@ async def controllers_of(database: Database, client: Any, gateways: Collection[s
     return {row["serial_number"]: row["device_id"] for row in rows}
 
 
-def _device(row: dict[str, Any]) -> DeviceRow:
+def _device(kind: Kind, row: dict[str, Any], memory: Memory | None) -> DeviceRow:
+    mark = row.get("version") or (row["state"], row.get("flight_watch"))
+    held = None if memory is None else memory.take((kind, row["id"]), mark)
+    state, watch = held or (_state(row["state"]), FlightWatch.from_json(_parsed(row.get("flight_watch")) or {}))
     return DeviceRow(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -129,13 +153,14 @@ def _device(row: dict[str, Any]) -> DeviceRow:
         online=bool(row["online"]),
         seen_at=time_of(row["seen_at"]),
         left_at=time_of(row["left_at"]),
-        state=_state(row["state"]),
+        state=state,
         gateway_serial=row.get("gateway_serial"),
         gateway_at=time_of(row.get("gateway_at")),
         name=row.get("name", ""),
-        flight_watch=_parsed(row.get("flight_watch")) or {},
+        flight_watch=watch,
         flight_due_at=time_of(row.get("flight_due_at")),
         phase=row.get("phase", ""),
+        mark=row.get("next_version"),
     )
 
 
@@ -159,18 +184,16 @@ def _parsed(stored: Any) -> dict[str, Any] | None:
 
 async def write_devices(database: Database, client: Any, kind: Kind, rows: Sequence[DeviceRow]) -> None:
     """Write back what `lock_devices` read."""
-    values = [
-        [
-            row.id,
-            row.connection_id,
-            row.online if database.dialect == "postgresql" else int(row.online),
-            row.seen_at,
-            row.left_at,
-            orjson.dumps(row.state.to_json()).decode(),
-            *(_of_drone(row) if kind == "drones" else ()),
-        ]
-        for row in sorted(rows, key=lambda row: row.id)
-    ]
+    is_text = database.dialect != "postgresql"
+    values = []
+    for row in sorted(rows, key=lambda row: row.id):
+        state = orjson.dumps(row.state.to_json()).decode()
+        watch = orjson.dumps(row.flight_watch.to_json()).decode() if kind == "drones" else None
+        if is_text:
+            row.mark = (state, watch)
+        online = int(row.online) if is_text else row.online
+        ours = [row.id, row.connection_id, online, row.seen_at, row.left_at, state]
+        values.append(ours if watch is None else [*ours, *_of_drone(row, watch)])
     extra = (
         ", gateway_serial = $7, gateway_at = $8, flight_watch = $9::jsonb, flight_due_at = $10, phase = $11,"
         " longitude = $12, latitude = $13"
@@ -186,13 +209,13 @@ async def write_devices(database: Database, client: Any, kind: Kind, rows: Seque
     )
 
 
-def _of_drone(row: DeviceRow) -> tuple[Any, ...]:
+def _of_drone(row: DeviceRow, watch: str) -> tuple[Any, ...]:
     held = row.state.get(Property.FIX)
     fix = held.value if held is not None and isinstance(held.value, Fix) else None
     return (
         row.gateway_serial,
         row.gateway_at,
-        orjson.dumps(row.flight_watch).decode(),
+        watch,
         row.flight_due_at,
         row.phase,
         None if fix is None else fix.longitude_deg,

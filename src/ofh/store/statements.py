@@ -7,6 +7,7 @@ for SQLite, whose driver takes arguments in the order of their places alone and 
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from .database import Database
@@ -16,14 +17,20 @@ _ARGUMENT = re.compile(r"\$(\d+)(::\w+(\[\])?)?")
 
 def statement(database: Database, sql: str) -> str:
     """The statement in the words of the database."""
-    return sql if database.dialect == "postgresql" else _ARGUMENT.sub("?", sql)
+    return sql if database.dialect == "postgresql" else _in_places(sql)[0]
+
+
+@lru_cache(maxsize=512)
+def _in_places(sql: str) -> tuple[str, list[int]]:
+    """A statement with its arguments told by their places alone, and which they are."""
+    return _ARGUMENT.sub("?", sql), [int(found[1]) - 1 for found in _ARGUMENT.finditer(sql)]
 
 
 def arguments(database: Database, sql: str, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """The values of a statement, written in PostgreSQL's way, as the database's driver takes them, row by row."""
     if database.dialect == "postgresql":
         return [list(row) for row in rows]
-    places = [int(found[1]) - 1 for found in _ARGUMENT.finditer(sql)]
+    _, places = _in_places(sql)
     return [
         [value.isoformat(" ") if isinstance(value := row[place], datetime) else value for place in places]
         for row in rows

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from ofh.domain.devices import DeviceState, Fix, Property
+from ofh.domain.devices import DeviceState, Fix, Property, Value
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import BatteryReported, DronePositioned, PresenceChanged
+from ofh.domain.flight_watch import FlightWatch
 from ofh.services import recorder as recorder_module
+from ofh.store import bulk
 from ofh.store.database import Database
 from ofh.store.history import HistoryRow, write_history
-from ofh.store.models import Drone
+from ofh.store.models import Drone, Flight
 from tests.support.fleet import START, FleetBench, charge, position, seconds
 from tests.support.history import history_of
 
@@ -156,6 +158,52 @@ async def test_nothing_is_acknowledged_before_the_database_has_it(
     assert attempts == 3
     assert bench.acks == [1]
     assert len(await history_of(bench.database)) == 1
+
+
+async def test_what_is_remembered_of_a_row_is_not_believed_once_somebody_else_wrote_it(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Any] = []
+    real = bulk._state
+
+    def state(stored: Any) -> DeviceState:
+        read.append(stored)
+        return real(stored)
+
+    monkeypatch.setattr(bulk, "_state", state)
+
+    async def report(values: dict[Property, Value], after_s: float) -> int:
+        """How many states were parsed for it."""
+        read.clear()
+        await bench.report(AIRCRAFT, {**values, Property.MODE_CODE: 5}, sent_at=START + seconds(after_s))
+        return len(read)
+
+    await report(position(), 0)
+    assert await report(charge(90), 1) == 0
+    await Drone.filter(serial_number=AIRCRAFT).update(state={}, flight_watch={})
+    assert await report(charge(89), 2) == 1
+    drone = await bench.drone(AIRCRAFT, workspace_id)
+    assert Property.FIX not in DeviceState.from_json(drone.state).properties
+    assert len(FlightWatch.from_json(drone.flight_watch).window) == 1
+
+
+async def test_what_a_failed_transaction_did_is_not_remembered(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = write_history, [ConnectionResetError()]
+
+    async def away_once(*arguments: Any) -> None:
+        await real(*arguments)
+        if failures:
+            raise failures.pop()
+
+    await bench.report(AIRCRAFT, {**position(), Property.MODE_CODE: 5}, sent_at=START)
+    monkeypatch.setattr(recorder_module, "write_history", away_once)
+    await bench.report(AIRCRAFT, {**charge(90), Property.MODE_CODE: 5}, sent_at=START + seconds(1))
+    assert not failures
+    drone = await bench.drone(AIRCRAFT, workspace_id)
+    assert len(FlightWatch.from_json(drone.flight_watch).window) == 2
+    assert await Flight.filter(drone_id=drone.id).count() == 1
 
 
 async def test_one_report_that_cannot_be_stored_costs_itself_alone(

@@ -557,6 +557,24 @@ def test_looking_at_any_time_changes_nothing(entries: list[Entry], looks: list[f
     assert (changes, [dataclasses.asdict(flight) for flight in found]) == expected
 
 
+@given(flights(), st.data())
+def test_a_watch_that_is_kept_says_what_a_stored_one_says(entries: list[Entry], data: st.DataObject) -> None:
+    """What a kept one has played already it does not play again: late, held up, doubled or by another controller."""
+    delays = st.one_of(st.just(0.0), st.floats(0, 4.999), st.floats(5, 700))
+    gateways = st.sampled_from([*["RC1"] * 8, "RC2", None])
+    visits = [(from_micros(entry.at_us) + timedelta(seconds=data.draw(delays)), [entry]) for entry in entries]
+    visits += [
+        (visit[0] + timedelta(seconds=data.draw(delays)), visit[1] * data.draw(st.integers(0, 1))) for visit in visits
+    ]
+    kept, stored = FlightWatch(), FlightWatch().to_json()
+    for now, batch in sorted(visits, key=lambda visit: visit[0]):
+        gateway = data.draw(gateways)
+        read = FlightWatch.from_json(orjson.loads(orjson.dumps(stored)))
+        assert kept.advance(batch, now, gateway=gateway) == read.advance(batch, now, gateway=gateway)
+        stored = read.to_json()
+        assert kept.to_json() == stored
+
+
 @given(flights())
 def test_events_are_told_in_a_sound_order(entries: list[Entry]) -> None:
     changes, found = told([entries], end=at(100_000))
