@@ -52,8 +52,8 @@ class Hub:
         self._hub.wait(PATIENCE_S)
         self._log.unlink()
 
-    def fly(self, connection_id: str, secret: str, *, drones: int) -> None:
-        """Have aircraft report from now on, over any loss of the hub."""
+    def fly(self, connection_id: str, secret: str, *, drones: int, photos: bool = False, speed: float = 1) -> None:
+        """Have aircraft report from now on, over any loss of the hub, and take photos where wanted."""
         words = ["simulate", "--url", self.url, "--connection-id", connection_id]
         words += [
             "--mqtt-url",
@@ -62,7 +62,10 @@ class Hub:
             str(drones),
             "--rate",
             "2",
+            "--speed",
+            str(speed),
         ]
+        words += ["--photos"] * photos
         with (self.folder / "fleet.log").open("ab") as log:
             self._fleets.append(self._run(log, *words, OFH_CONNECTION_SECRET=secret))
 

@@ -76,6 +76,9 @@ def simulate(
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed gives the same fleet and the same flights.", metavar="K")
     ] = 1,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.1, max=20, help="How much faster than life the fleet flies.", metavar="X")
+    ] = 1.0,
     place: Annotated[
         str,
         typer.Option("--place", help="Where the fleet is: longitude and latitude in degrees.", metavar="LON,LAT"),
@@ -124,6 +127,7 @@ def simulate(
         drones=drones or (DEFAULT_DRONES if connections is None else len(accounts)),
         rate_hz=rate,
         seed=seed,
+        speed=speed,
         place=_place(place),
         mqtt_url=mqtt_url,
         duration_s=duration,

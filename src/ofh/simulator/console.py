@@ -38,6 +38,8 @@ class Order:
     place: tuple[float, float]
     mqtt_url: str | None
     duration_s: float | None
+    speed: float = 1.0
+    """Simulated seconds per second."""
     takes_photos: bool = False
     is_chaotic: bool = False
 
@@ -66,6 +68,7 @@ async def simulate(order: Order, console: Console) -> None:
                 drones=order.drones,
                 rate_hz=order.rate_hz,
                 seed=order.seed,
+                speed=order.speed,
                 place=order.place,
                 stop=stop,
                 stats=stats,
