@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ofh.backends.bus_memory import MemoryBus
 from ofh.backends.objects_local import LocalStore
+from ofh.backends.places import MemoryPlaces, Places, RedisPlaces
 from ofh.backends.ports import Bus, ObjectStore, StoreRoles
 from ofh.domain.coverage.coverage import CoverageOptions
 from ofh.domain.errors import Code, HubError
@@ -56,6 +57,13 @@ def bus_of(settings: Settings) -> Bus:
     from ofh.backends.bus_redis import RedisBus
 
     return RedisBus(settings.redis_url, prefix=settings.redis_prefix)
+
+
+def places_of(settings: Settings) -> Places:
+    """Where it is counted what one user has running at the same time."""
+    return (
+        MemoryPlaces() if settings.redis_url is None else RedisPlaces(settings.redis_url, prefix=settings.redis_prefix)
+    )
 
 
 def outside_broker(

@@ -38,6 +38,7 @@ from ofh.choices import (
     now,
     object_store,
     outside_broker,
+    places_of,
     retention_of,
     roster_of,
     upload_endpoint,
@@ -283,8 +284,15 @@ class Hub:
         self.feed = Feed(self.bus, self.database, feed_rules_of(settings))
         self.steering = Steering(self.people.control)
         self.past = Past(self.database, self.people.access, now)
+        self.places = places_of(settings)
         self.replays = Replays(
-            self.database, self.past, self.steering, now, time.monotonic, per_user=settings.replays_per_user
+            self.database,
+            self.past,
+            self.steering,
+            now,
+            time.monotonic,
+            per_user=settings.replays_per_user,
+            places=self.places,
         )
         self.rows = Rows(
             self.feed,
@@ -436,6 +444,7 @@ class Hub:
             stack.push_async_callback(self.objects.stop)
             stack.callback(self.reception.stop)
             stack.push_async_callback(self.people.limits.close)
+            stack.push_async_callback(self.places.close)
             await self.people.mail.start()
             stack.push_async_callback(self.people.mail.stop)
             stack.push_async_callback(self._leave_undone)

@@ -365,7 +365,10 @@ class Settings(BaseSettings):
         description="Seconds between two looks for parts of the feed that are a minute old and can be packed.",
     )
     replays_per_user: int = Field(
-        default=5, ge=1, le=1_000, description="Replays of one user that run at the same time, in each process."
+        default=5,
+        ge=1,
+        le=1_000,
+        description="Replays of one user that run at the same time, in all processes together.",
     )
 
     feed_memory_events: int = Field(

@@ -6,7 +6,7 @@ reader. Its user can pause it, change its speed and have it jump, from whatever 
 """
 
 import asyncio
-from collections import Counter
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, TypeVar
 
+from ofh.backends.places import AGAIN_S, MemoryPlaces, Places
 from ofh.domain.actors import Actor
 from ofh.domain.devices import from_micros
 from ofh.domain.errors import Code, HubError, bad_input
@@ -88,6 +89,7 @@ class Replays:
         clock: the hub's time, UTC.
         monotonic: seconds of a clock that only ever grows.
         per_user: how many of one user run at the same time.
+        places: where that is counted; None: in this process alone.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Replays:
         monotonic: Callable[[], float],
         *,
         per_user: int = 5,
+        places: Places | None = None,
         wait: Wait = wait,
     ) -> None:
         self._database = database
@@ -108,7 +111,7 @@ class Replays:
         self._monotonic = monotonic
         self._per_user = per_user
         self._wait = wait
-        self._running: Counter[int] = Counter()
+        self._places = places or MemoryPlaces()
         self._turn = asyncio.Lock()
         """Replays read in turns: what happens now does not wait for all of them."""
 
@@ -144,9 +147,10 @@ class Replays:
         Raises:
             HubError: RATE_LIMITED, the user has too many.
         """
-        if self._running[actor.user_id] >= self._per_user:
+        key, place = f"replays:{actor.user_id}", secrets.token_hex(8)
+        if not await self._places.take(key, place, self._per_user):
             raise HubError(Code.RATE_LIMITED, f"At most {self._per_user} replays of one user at a time.")
-        self._running[actor.user_id] += 1
+        staying = asyncio.create_task(self._stay(key, place), name="replay's place")
         replay = Replay(self._database, self._past, span, self._monotonic, self._wait, self._turn, progress)
         try:
             with ExitStack() as stack:
@@ -154,9 +158,14 @@ class Replays:
                     stack.enter_context(self._steering.hearing("replay", actor.user_id, name, replay.hear))
                 yield replay
         finally:
-            self._running[actor.user_id] -= 1
-            if not self._running[actor.user_id]:
-                del self._running[actor.user_id]
+            staying.cancel()
+            await self._places.leave(key, place)
+
+    async def _stay(self, key: str, place: str) -> None:
+        """Keep a place; what has it goes on even where others were given more meanwhile."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            await self._places.take(key, place, self._per_user)
 
     async def control(
         self,
@@ -319,7 +328,7 @@ class Replay:
     async def _page(self) -> list[_Moment] | None:
         """What comes next, nothing at the end of the feed; None where that is not kept any more.
 
-        Who finds next to nothing in it searches, at half the pace: however many do, others have half of the loop's time.
+        Who finds next to nothing in it searches, at half the pace: however many do, others have half of the loop.
         """
         first = self._told + 1
         async with self._turn:

@@ -249,6 +249,24 @@ async def test_a_user_has_so_many_replays_at_a_time(player: Player) -> None:
 
 
 @on_one_database
+async def test_processes_count_the_replays_of_a_user_together(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    other = Player(player.site)
+    other.replays._places = places = player.replays._places
+    async with player.open():
+        (key,) = places._taken  # type: ignore[attr-defined]
+        async with other.open():
+            with pytest.raises(HubError):
+                async with player.open():
+                    pass
+            places._taken.clear()  # type: ignore[attr-defined]
+            async with asyncio.timeout(10):  # Redis has lost its memory: they are taken again
+                while len(places._taken.get(key, ())) < 2:  # type: ignore[attr-defined]
+                    await asyncio.sleep(0.01)
+    assert places._taken == {}  # type: ignore[attr-defined]
+
+
+@on_one_database
 @pytest.mark.parametrize(
     ("start", "end", "speed", "name"),
     [(10, 5, 1.0, "to"), (10**6, 10**6, 1.0, "from"), (0, 5, -0.5, "speed"), (0, 5, 1e9, "speed")],
