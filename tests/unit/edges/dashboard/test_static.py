@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ofh.dji import live
+from ofh.dji.properties import MODE_NAMES
 from ofh.domain.actors import PERMISSIONS, Action, Role
 from ofh.domain.link_steps import HINTS, NEXT
 from ofh.edges.dashboard.page import FLEET_CLIENT, MODULES, STATIC, Dashboard
@@ -133,6 +134,12 @@ def test_what_stands_in_an_audit_record_has_words_and_is_found_by_a_kind() -> No
     }
     assert {key for key in keys if key.startswith("audit_command.")} == {
         f"audit_command.{method}" for method in (live.START, live.STOP)
+    }
+
+
+def test_flight_modes_have_words_that_in_english_are_those_of_the_hub() -> None:
+    assert {key: words for key, words in messages("en").items() if key.startswith("flight_mode.")} == {
+        f"flight_mode.{slug(name)}": name for name in MODE_NAMES.values()
     }
 
 

@@ -15,20 +15,36 @@ export function stepAt(zoom) {
   return [...STEPS].reverse().find((step) => step * degreePx >= LEAST_PX) ?? STEPS[0];
 }
 
-/** @param {number} degrees @param {string} positive @param {string} negative @param {number} step */
-export function degreeText(degrees, positive, negative, step) {
+/**
+ * How the reader's language has them: numbers, and the letters of north, east, south and west.
+ * @typedef {{ number: (value: number, digits: number) => string, letters: readonly string[] }} Spelling
+ */
+/** @type {Spelling} */
+const PLAIN = { number: (value, digits) => value.toFixed(digits), letters: ["N", "E", "S", "W"] };
+
+/** In the page's language, with letters that are given. @param {Record<string, string>} [words] `Compass`: north, east, south and west @returns {Spelling} */
+export function spellingOf(words) {
+  const number = (/** @type {number} */ value, /** @type {number} */ digits) =>
+    value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return { number, letters: words?.Compass?.split(" ") ?? PLAIN.letters };
+}
+
+/** @param {number} degrees @param {string} positive @param {string} negative @param {number} step @param {Spelling} [spelling] */
+export function degreeText(degrees, positive, negative, step, { number } = PLAIN) {
   const digits = step >= 1 ? 0 : Math.ceil(-Math.log10(step) - 1e-9);
-  const text = Math.abs(degrees).toFixed(digits);
-  return `${text}°${Number(text) === 0 || Number(text) === 180 ? "" : ` ${degrees > 0 ? positive : negative}`}`;
+  const value = Number(Math.abs(degrees).toFixed(digits));
+  return `${number(value, digits)}°${value === 0 || value === 180 ? "" : ` ${degrees > 0 ? positive : negative}`}`;
 }
 
 /**
  * The lines over a part of the map, each with its words where it leaves the part at the left or at the top.
  * @param {import("./geometry.js").Area} shown `east` not wrapped
  * @param {number} step degrees
+ * @param {Spelling} [spelling]
  * @returns {GeoJSON.Feature[]}
  */
-export function graticule({ west, south, east, north }, step) {
+export function graticule({ west, south, east, north }, step, spelling = PLAIN) {
+  const [n = "", e = "", s = "", w = ""] = spelling.letters;
   const [up, across] = [north - south, east - west];
   /** @type {GeoJSON.Feature[]} */
   const features = [];
@@ -40,12 +56,12 @@ export function graticule({ west, south, east, north }, step) {
   for (let index = Math.floor((west - across) / step); index * step <= east + across; index++) {
     const longitude = index * step;
     line(null, [[longitude, Math.max(-85, south - up)], [longitude, Math.min(85, north + up)]]);
-    if (longitude > west && longitude < east) words(degreeText(wrapLongitude(longitude), "E", "W", step), [longitude, north], true);
+    if (longitude > west && longitude < east) words(degreeText(wrapLongitude(longitude), e, w, step, spelling), [longitude, north], true);
   }
   for (let index = Math.floor(Math.max(-85, south - up) / step); index * step <= Math.min(85, north + up); index++) {
     const latitude = index * step;
     line(null, [[west - across, latitude], [east + across, latitude]]);
-    if (latitude > south && latitude < north) words(degreeText(latitude, "N", "S", step), [west, latitude], false);
+    if (latitude > south && latitude < north) words(degreeText(latitude, n, s, step, spelling), [west, latitude], false);
   }
   return features;
 }
@@ -62,10 +78,12 @@ const layers = (palette) => /** @type {any[]} */ ([
 export class Graticule {
   #map;
   #overlay;
+  #spelling;
 
-  /** @param {import("maplibre-gl").Map} map @param {import("./palette.js").Palette} palette */
-  constructor(map, palette) {
+  /** @param {import("maplibre-gl").Map} map @param {import("./palette.js").Palette} palette @param {Spelling} [spelling] */
+  constructor(map, palette, spelling = PLAIN) {
     this.#map = map;
+    this.#spelling = spelling;
     this.#overlay = new Overlay(map, "graticule", palette, layers);
     map.on("moveend", this.#show);
     map.on("resize", this.#show);
@@ -86,6 +104,6 @@ export class Graticule {
   #show = () => {
     const bounds = this.#map.getBounds();
     const shown = { west: bounds.getWest(), south: bounds.getSouth(), east: bounds.getEast(), north: bounds.getNorth() };
-    this.#overlay.show(graticule(shown, stepAt(this.#map.getZoom())));
+    this.#overlay.show(graticule(shown, stepAt(this.#map.getZoom()), this.#spelling));
   };
 }

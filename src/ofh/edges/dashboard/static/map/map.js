@@ -11,7 +11,7 @@ import { styleOf } from "./base_map.js";
 import { Controllers } from "./controllers.js";
 import { Covered } from "./covered.js";
 import { Footprints } from "./footprints.js";
-import { Graticule } from "./graticule.js";
+import { Graticule, spellingOf } from "./graticule.js";
 import { PALETTES } from "./palette.js";
 import { registerPmtiles } from "./pmtiles.js";
 import { Scene } from "./scene.js";
@@ -38,7 +38,8 @@ import { Viewport } from "./viewport.js";
  * @property {Query} [query] of api/graphql.js; without it there are no tracks of before, no areas and no footprints
  * @property {() => import("graphql-ws").Client} [socket] of api/graphql.js; without it there is no traffic
  * @property {import("./base_map.js").MapSource} [source] what the hub's operator has set
- * @property {Record<string, string>} [words] MapLibre's, in the reader's language: `NavigationControl.ZoomIn` and so on
+ * @property {Record<string, string>} [words] MapLibre's, in the reader's language: `NavigationControl.ZoomIn` and so on; `Compass`:
+ *   the letters of north, east, south and west
  */
 
 /** A fleet of more than this is asked for only where the map looks. */
@@ -95,7 +96,7 @@ export class FleetMap {
     this.map.addControl(this.#scale, "bottom-left");
     this.scene = new Scene(this.map, this.#theme);
     const needs = { scene: this.scene, map: this.map, palette, fleet, settings, clock, query };
-    this.#graticule = source.style === null && source.pmtiles === null ? new Graticule(this.map, palette) : null;
+    this.#graticule = source.style === null && source.pmtiles === null ? new Graticule(this.map, palette, spellingOf(words)) : null;
     this.#parts = {
       covered: new Covered(needs),
       areas: new Areas(needs),

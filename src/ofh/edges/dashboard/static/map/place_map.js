@@ -4,7 +4,7 @@
 import { html, render } from "lit-html";
 import * as maplibre from "maplibre-gl";
 import { styleOf } from "./base_map.js";
-import { Graticule } from "./graticule.js";
+import { Graticule, spellingOf } from "./graticule.js";
 import { beside, boundsOf, linesOf, ringsOf } from "./outlines.js";
 import { Overlay } from "./overlay.js";
 import { PALETTES } from "./palette.js";
@@ -54,7 +54,7 @@ export class PlaceMap {
     this.map.addControl(new maplibre.AttributionControl({ compact: true }), "top-left");
     this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
     this.map.on("error", ({ error }) => console.warn("The map is not whole.", error?.message ?? error));
-    this.#graticule = source.style || source.pmtiles ? null : new Graticule(this.map, PALETTES[theme]);
+    this.#graticule = source.style || source.pmtiles ? null : new Graticule(this.map, PALETTES[theme], spellingOf(words));
     this.#overlay = new Overlay(this.map, "place", PALETTES[theme], layers);
     this.#camera = new maplibre.Marker({ element: cameraElement(), rotationAlignment: "map", pitchAlignment: "map" });
     this.map.on("click", "place-cameras", ({ features }) => {

@@ -41,6 +41,20 @@ export function woven(key, given) {
   return t(key).split(/\{(\w+)\}/).map((part, index) => (index % 2 ? given[part] : part));
 }
 
+/**
+ * A name of the hub's, such as `manual flight`, in the reader's language; as the hub has it where there are no words for it.
+ * @param {string} group what the keys begin with
+ * @param {string} name
+ */
+export function named(group, name) {
+  const key = `${group}.${slug(name)}`;
+  const words = t(key);
+  return words === key ? name : words;
+}
+
+/** As keys of messages have it. @param {string} text */
+export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "_");
+
 /** @param {Record<string, string>} forms @param {number} n */
 function pluralOf(forms, n) {
   return forms[new Intl.PluralRules(language).select(n)] ?? forms.other ?? "";

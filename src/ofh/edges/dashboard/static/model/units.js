@@ -38,36 +38,36 @@ export class Units {
   /** @param {number | null | undefined} metres */
   height(metres) {
     if (metres == null) return NOTHING;
-    return this.#isMetric ? `${this.number(metres)} m` : `${this.number(metres / METRES_PER_FOOT)} ft`;
+    return this.#isMetric ? `${this.number(metres)}\u00a0m` : `${this.number(metres / METRES_PER_FOOT)}\u00a0ft`;
   }
 
   /** @param {number | null | undefined} metres */
   distance(metres) {
     if (metres == null) return NOTHING;
-    if (this.#isMetric) return metres < 1_000 ? `${this.number(metres)} m` : `${this.number(metres / 1_000, 1)} km`;
-    return metres < 300 ? `${this.number(metres / METRES_PER_FOOT)} ft` : `${this.number(metres / METRES_PER_MILE, 1)} mi`;
+    if (this.#isMetric) return metres < 1_000 ? `${this.number(metres)}\u00a0m` : `${this.number(metres / 1_000, 1)}\u00a0km`;
+    return metres < 300 ? `${this.number(metres / METRES_PER_FOOT)}\u00a0ft` : `${this.number(metres / METRES_PER_MILE, 1)}\u00a0mi`;
   }
 
   /** Of ground. @param {number | null | undefined} squareMetres */
   area(squareMetres) {
     if (squareMetres == null) return NOTHING;
-    if (this.#isMetric) return squareMetres < 10_000 ? `${this.number(squareMetres)} m²` : this.#large(squareMetres / 1e6, "km²");
+    if (this.#isMetric) return squareMetres < 10_000 ? `${this.number(squareMetres)}\u00a0m²` : this.#large(squareMetres / 1e6, "km²");
     const acres = squareMetres / SQUARE_METRES_PER_ACRE;
-    if (acres < 0.5) return `${this.number(squareMetres / METRES_PER_FOOT ** 2)} ft²`;
+    if (acres < 0.5) return `${this.number(squareMetres / METRES_PER_FOOT ** 2)}\u00a0ft²`;
     return acres < ACRES_PER_SQUARE_MILE ? this.#large(acres, "ac") : this.#large(acres / ACRES_PER_SQUARE_MILE, "mi²");
   }
 
   /** With about three digits. @param {number} value @param {string} unit */
   #large(value, unit) {
-    return `${this.number(value, value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0)} ${unit}`;
+    return `${this.number(value, value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0)}\u00a0${unit}`;
   }
 
   /** @param {number | null | undefined} metresPerSecond */
   speed(metresPerSecond) {
     if (metresPerSecond == null) return NOTHING;
     return this.#isMetric
-      ? `${this.number(metresPerSecond, 1)} m/s`
-      : `${this.number((metresPerSecond * 3_600) / METRES_PER_MILE, 1)} mph`;
+      ? `${this.number(metresPerSecond, 1)}\u00a0m/s`
+      : `${this.number((metresPerSecond * 3_600) / METRES_PER_MILE, 1)}\u00a0mph`;
   }
 
   /** @param {number | null | undefined} degrees */
@@ -77,7 +77,7 @@ export class Units {
 
   /** @param {number | null | undefined} percent */
   percent(percent) {
-    return percent == null ? NOTHING : `${this.number(percent)} %`;
+    return percent == null ? NOTHING : `${this.number(percent)}\u00a0%`;
   }
 
   /** Of a file, by thousands. @param {number} bytes */
@@ -103,9 +103,9 @@ export class Units {
   /** How old something is, short. @param {number} milliseconds */
   age(milliseconds) {
     const seconds = Math.floor(milliseconds / 1_000);
-    if (seconds < 60) return `${seconds} s`;
-    if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
-    return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
+    if (seconds < 60) return `${seconds}\u00a0s`;
+    if (seconds < 3_600) return `${Math.floor(seconds / 60)}\u00a0min`;
+    return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}\u00a0h` : `${Math.floor(seconds / 86_400)}\u00a0d`;
   }
 
   /** The time of day in the reader's zone. @param {number | Date} time */

@@ -184,6 +184,7 @@ function hasPlace(fleet) {
 /** What MapLibre's own controls are called. */
 export function words() {
   return {
+    Compass: t("map.compass"),
     "NavigationControl.ZoomIn": t("map.zoom_in"),
     "NavigationControl.ZoomOut": t("map.zoom_out"),
     "NavigationControl.ResetBearing": t("map.north"),

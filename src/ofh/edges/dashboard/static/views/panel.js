@@ -3,7 +3,7 @@
 import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { query } from "../api/graphql.js";
-import { t } from "../model/i18n.js";
+import { named, t } from "../model/i18n.js";
 import { wordsOf } from "../ui/faults.js";
 import { icon, stateGlyph } from "../ui/icons.js";
 import { photoLink } from "./map/photo_link.js";
@@ -261,7 +261,7 @@ export class Panel {
       ["flown", this.#flight?.distance == null ? null : units.distance(this.#flight.distance)],
       ["wind", wind],
       ["satellites", telemetry?.satellites == null ? null : units.number(telemetry.satellites)],
-      ["mode", telemetry?.flightMode],
+      ["mode", telemetry?.flightMode && named("flight_mode", telemetry.flightMode)],
       ["position", fix ? `${units.number(fix.latitude, 5)}°, ${units.number(fix.longitude, 5)}°` : null],
     ];
     return html`<dl class="values ${isStale ? "stale" : ""}">

@@ -1,7 +1,7 @@
 // @ts-check
 /** An entry of the audit record as a sentence, with links to what it is about where a view shows that. */
 import { html } from "lit-html";
-import { t, woven } from "../../model/i18n.js";
+import { named, slug, t, woven } from "../../model/i18n.js";
 
 /** @typedef {import("../../model/audit_book.js").AuditEntry} AuditEntry */
 /** @typedef {import("../../model/audit_book.js").AuditObject} AuditObject */
@@ -14,8 +14,6 @@ const PLACES = {
   user: () => "admin/members",
   workspace: () => "admin/workspace",
 };
-/** As keys of messages have it. @param {string} text */
-const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "_");
 
 /** @param {AuditEntry} entry @param {string} workspaceId */
 export function sentence(entry, workspaceId) {
@@ -29,7 +27,7 @@ export function sentence(entry, workspaceId) {
     what: object ? whatOf(object, workspaceId) : "",
     role: roleOf(object?.detail ?? ""),
     ...{ before: words(before ?? ""), after: words(after ?? "") },
-    ...{ command: worded("audit_command", object?.detail ?? ""), tried: worded("audit_tried", object?.id ?? "") },
+    ...{ command: named("audit_command", object?.detail ?? ""), tried: named("audit_tried", object?.id ?? "") },
   };
   return woven(key, given);
 }
@@ -58,17 +56,10 @@ function whatOf({ kind, id, name, detail }, workspaceId) {
 }
 
 /** @param {string} role */
-const roleOf = (role) => (role ? worded("role", role) : "");
+const roleOf = (role) => (role ? named("role", role) : "");
 
 /** @param {string} text a number of days, or that it is as the hub's operator has set it */
 function daysOf(text) {
   const days = Number.parseInt(text, 10);
   return Number.isFinite(days) ? t("tokens.days", { n: days }) : t("audit.default_days");
-}
-
-/** In the reader's language where there are words for it. @param {string} group @param {string} text */
-function worded(group, text) {
-  const key = `${group}.${slug(text)}`;
-  const words = t(key);
-  return words === key ? text : words;
 }
