@@ -3,12 +3,14 @@
 import { html, nothing, render } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { t } from "../../model/i18n.js";
-import { photoLink, thumbnail } from "./photo_link.js";
+import { hasGallery, photoLink, thumbnail } from "./photo_link.js";
 
 /** @typedef {import("../../map/footprints.js").Photo} Photo */
 
 /** Pictures at the most; of more the newest. */
-const MOST = 12;
+const MOST = 9;
+/** So far on each side of a place, degrees, is the place: about a metre. */
+const NEAR = 0.00001;
 
 export class PhotoCard {
   #context;
@@ -70,7 +72,7 @@ export class PhotoCard {
             (photo) => html`<li @mouseenter=${() => highlight(photo.id)} @focusin=${() => highlight(photo.id)}>${photoLink(this.#context, photo)}</li>`,
           )}
         </ul>
-        ${photos.length > MOST ? html`<p class="aside">${t("photos.newest", { n: MOST })}</p>` : nothing}`,
+        ${hasGallery() ? html`<p><a href="#/w/${this.#context.workspace?.id}/media/area/${around(at)}">${t("photos.all")}</a></p>` : nothing}`,
       room,
     );
     popup.on("close", () => {
@@ -81,4 +83,10 @@ export class PhotoCard {
     popup.setLngLat(at).setDOMContent(room).addTo(this.#map.map);
     highlight(photos[0].id);
   }
+}
+
+/** A place as the gallery's address has an area. @param {import("maplibre-gl").LngLat} at */
+function around(at) {
+  const { lng, lat } = at.wrap();
+  return [lng - NEAR, lat - NEAR, lng + NEAR, lat + NEAR].map((side) => side.toFixed(6)).join(",");
 }
