@@ -81,8 +81,7 @@ class MediaServer(ThreadingHTTPServer):
         self.hub_url = ""
         self.secret = "media-server-secret-of-the-browser-tests"
         self.has_webrtc = False
-        self.is_down = False
-        """Whether every answer is 503."""
+        self.has_hls = True
         self.sessions: dict[str, bool] = {}
         """Of WHEP, and whether each is still open."""
         self.refusals = 0
@@ -172,8 +171,6 @@ class _Handler(BaseHTTPRequestHandler):
             except queue.Empty:
                 offer = {}
             self._answer(200, json.dumps(offer).encode(), Content_Type="application/json")
-        elif self.server.is_down:
-            self._answer(503)
         else:
             self._piece(path)
 
@@ -181,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A list or a piece of HLS, for those whom the hub lets in."""
         stream, _, name = path.strip("/").rpartition("/")
         query = urlsplit(self.path).query
-        if not stream:
+        if not stream or not self.server.has_hls:
             return self._answer(404)
         if name == "index.m3u8" and "cookieCheck=1" not in query:
             return self._answer(302, Location=f"{path}?{query}&cookieCheck=1")
@@ -205,8 +202,6 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/answers/"):
             self.server.answers[path.rpartition("/")[2]].put(body)
             return self._answer(204)
-        if self.server.is_down:
-            return self._answer(503)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if not self.server.ask(action="read", path=path.strip("/").rpartition("/")[0], query="", token=token):
             self.server.refusals += 1

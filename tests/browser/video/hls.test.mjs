@@ -27,14 +27,15 @@ test("each request shows the newest token, to the media server and to nobody els
 
 test("only a list that grows is live, and then it is known how late", async () => {
   const { hls, source, lost } = await world();
-  const list = (advanced, live = true) => hls.tell(Hls.Events.LEVEL_UPDATED, { details: { live, advanced } });
+  const list = (advanced, { live = true, level = 0 } = {}) => hls.tell(Hls.Events.LEVEL_UPDATED, { level, details: { live, advanced } });
   hls.latency = 4;
   list(true);
   list(false);
+  list(true, { level: 1 }); // the first sight of another quality
   assert.deepEqual([source.isFresh(), source.latency()], [false, null]);
   list(true);
   assert.deepEqual([source.isFresh(), source.latency()], [true, 4]);
-  list(true, false);
+  list(true, { live: false });
   assert.deepEqual(lost, ["ended"]);
   source.close();
   assert.equal(hls.isDestroyed, true);

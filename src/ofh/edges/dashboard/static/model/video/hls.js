@@ -41,11 +41,14 @@ function byScript(Hls, { url, token, video, onLost }) {
       request.open("GET", place.href, true);
     },
   });
-  let renewals = 0;
+  /** Of several qualities, those whose list was seen: its first sight says nothing. @type {Set<number>} */
+  const seen = new Set();
+  let isGrowing = false;
   let isMended = false;
-  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details, level }) => {
     if (!details.live) return onLost(new VideoFault("ended"));
-    if (details.advanced) renewals += 1;
+    isGrowing ||= seen.has(level) && details.advanced;
+    seen.add(level);
   });
   hls.on(Hls.Events.ERROR, (_, { fatal, type, details, response, reason }) => {
     if (!fatal) return;
@@ -64,8 +67,8 @@ function byScript(Hls, { url, token, video, onLost }) {
   hls.attachMedia(video);
   return {
     // A list that nobody writes any more is played to its end as a live one is: only one that grows is live.
-    isFresh: () => renewals > 1,
-    latency: () => (renewals > 1 && hls.latency > 0 ? hls.latency : null),
+    isFresh: () => isGrowing,
+    latency: () => (isGrowing && hls.latency > 0 ? hls.latency : null),
     close: () => hls.destroy(),
   };
 }
