@@ -23,7 +23,7 @@ from ofh.services.access import Access
 from ofh.services.counters import Counters
 from ofh.services.coverage import Coverages, Surface
 from ofh.services.doctor import Doctor, DoctorRules
-from ofh.services.feed import Feed, FeedRules
+from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
 from ofh.services.grants import BUCKET, REGION, Endpoint
 from ofh.services.handed import Handed
@@ -35,6 +35,7 @@ from ofh.services.rate_counters import MemoryCounters, Rate, RedisCounters
 from ofh.services.ratelimits import Rules
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.uploads import UploadRules
+from ofh.services.workspace_feed import FeedRules
 from ofh.settings import Settings, StorageUrl
 from ofh.store.database import Database
 

@@ -24,7 +24,7 @@ from ofh.services.commands import Commands
 from ofh.services.control import Control
 from ofh.services.derivation import Derivation
 from ofh.services.doctor import Doctor
-from ofh.services.feed import Feed, channel
+from ofh.services.feed import Feed
 from ofh.services.grantees import Grantees
 from ofh.services.grants import BUCKET, REGION, Endpoint, Grants
 from ofh.services.handed import Handed
@@ -32,6 +32,7 @@ from ofh.services.presence import Presence
 from ofh.services.recorder import Recorder
 from ofh.services.telemetry import Telemetry
 from ofh.services.topologies import Topologies
+from ofh.services.workspace_feed import channel
 from ofh.store.database import Database
 from ofh.store.history import HistoryRow
 from ofh.store.models import Connection, Drone, Workspace

@@ -24,7 +24,7 @@ from ofh.services.connections import Connections
 from ofh.services.control import Control
 from ofh.services.coverage import Coverages, Surface
 from ofh.services.discarding import Discarding
-from ofh.services.feed import Feed, channel
+from ofh.services.feed import Feed
 from ofh.services.files import FileRules, Files
 from ofh.services.fleet import Fleet
 from ofh.services.flights import Flights
@@ -40,6 +40,7 @@ from ofh.services.pilot_media import PilotMedia
 from ofh.services.rate_counters import MemoryCounters
 from ofh.services.ratelimits import RateLimits
 from ofh.services.uploads import Uploads
+from ofh.services.workspace_feed import channel
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import Connection, Drone, File, Flight, LinkToken, Membership, User, Workspace

@@ -10,7 +10,7 @@ from ofh.domain.event_json import encode
 from ofh.domain.events import Event, RowChanged, Table
 
 from .counters import Counters
-from .feed import channel
+from .workspace_feed import channel
 
 
 async def publish(bus: Bus, news: Mapping[int, bytes], counters: Counters) -> None:

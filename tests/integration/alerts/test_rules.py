@@ -11,7 +11,7 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.event_json import decode
 from ofh.domain.events import AlertChanged, EventKind
 from ofh.services import alert_rules
-from ofh.services.feed import channel
+from ofh.services.workspace_feed import channel
 from ofh.store.models import AlertRule, AuditEntry, StoredEvent
 from tests.integration.alerts.site import Site, alerts_of, standing, subject
 

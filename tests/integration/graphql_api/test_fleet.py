@@ -24,12 +24,11 @@ from ofh.edges.graphql.rendering import Renderer
 from ofh.edges.graphql.types import events as events_types
 from ofh.edges.outlet import PlainOutlet, RawOutlet
 from ofh.edges.ws_protocol import HIGH_WATER_BYTES
-from ofh.services import feed as services_feed
-from ofh.services import feed_pages, snapshots, steering
-from ofh.services.feed import FeedRules, channel
+from ofh.services import feed_pages, snapshots, steering, workspace_feed
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
 from ofh.services.snapshots import Snapshot
+from ofh.services.workspace_feed import FeedRules, channel
 from ofh.store import feed as stored
 from ofh.store import journal
 from ofh.store.models import Drone
@@ -516,7 +515,7 @@ async def test_what_is_told_in_another_order_than_it_was_stored_comes_in_order(
 async def test_what_waits_for_a_missing_message_is_bounded_and_comes_all_the_same(
     api: Api, world: World, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services_feed, "EARLY", 2)
+    monkeypatch.setattr(workspace_feed, "EARLY", 2)
     reader = await follow(api, gallery, world)
     await event(reader)
     told = [await commit(api, world, moved(world, second, second)) for second in range(1, 7)]

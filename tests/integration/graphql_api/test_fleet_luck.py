@@ -32,8 +32,9 @@ from ofh.edges.graphql.fanout import Fanout
 from ofh.edges.graphql.following import Follow
 from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import PlainOutlet
-from ofh.services import feed, feed_pages
-from ofh.services.feed import Feed, FeedRules, channel
+from ofh.services import feed_pages, workspace_feed
+from ofh.services.feed import Feed
+from ofh.services.workspace_feed import FeedRules, channel
 from ofh.store import feed as store
 from ofh.store import journal
 from ofh.store.models import Drone
@@ -328,12 +329,12 @@ async def test_each_reader_is_told_all_that_is_stored_in_order_and_once(
     api: Api, world: World, bus_kind: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small, so that few events fill them.
-    for module in (feed, feed_pages):
+    for module in (workspace_feed, feed_pages):
         monkeypatch.setattr(module, "PAGE", 16)
     monkeypatch.setattr(bodies, "PORTION_BYTES", 500)
     monkeypatch.setattr(following, "CONFLATED_EVENTS", 40)
     monkeypatch.setattr(following, "RETRY_S", 0.05)
-    monkeypatch.setattr(feed, "RETRY_S", 0.05)
+    monkeypatch.setattr(workspace_feed, "RETRY_S", 0.05)
     drones = [world.drone, *[await make_drone(world.workspace, None, f"SN{n}") for n in range(7, 6 + DRONES)]]
     async with in_memory() if bus_kind == "memory" else by_redis() as (new_bus, restart_bus):
         luck = Luck(Random(seed), api, world, new_bus, restart_bus, drones)

@@ -6,7 +6,7 @@ from ofh.domain.actors import Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.event_json import encode
 from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Event
-from ofh.services.feed import FEW, channel
+from ofh.services.workspace_feed import FEW, channel
 from tests.integration.graphql_api.gallery import Gallery, refusal, watch
 from tests.integration.graphql_api.world import Api, World, later, make_drone
 

@@ -10,8 +10,8 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.event_json import encode
 from ofh.domain.events import MediaUploaded
 from ofh.services import media_watch
-from ofh.services.feed import channel
 from ofh.services.media_watch import uploads
+from ofh.services.workspace_feed import channel
 from ofh.store.models import Drone, Media
 from tests.support.media import MediaBench, Place, callback
 

@@ -12,7 +12,7 @@ from ofh.domain.devices import DeviceState, Fix, Report
 from ofh.domain.errors import Code, HubError
 from ofh.domain.event_json import encode
 from ofh.domain.events import DronePositioned
-from ofh.services.feed import channel
+from ofh.services.workspace_feed import channel
 from ofh.store.database import Database
 from tests.support.fleet import START, FleetBench, charge, position, seconds
 

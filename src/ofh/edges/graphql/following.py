@@ -23,9 +23,9 @@ from ofh.domain.errors import Code, HubError
 from ofh.domain.events import FeedEvent
 from ofh.domain.feed import CaughtUp, Choice, Delivery, Gap, Passed, conflated
 from ofh.edges.errors import internal
-from ofh.services.feed import WorkspaceFeed
 from ofh.services.feed_pages import Missing, is_sparse
 from ofh.services.snapshots import Snapshot
+from ofh.services.workspace_feed import WorkspaceFeed
 
 from .bodies import RENDERED, Bodies, portions
 from .hub_schema import Document
