@@ -132,6 +132,14 @@ test("flights have in the past no end that they found later", () => {
   assert.deepEqual([shown.currentFlight.landedAt, shown.currentFlight.endedAt], [null, null]);
 });
 
+test("alerts were not seen in the past before somebody had", () => {
+  const alert = { id: "9", acknowledgedAt: iso(60_000), acknowledgedBy: { name: "Vera" }, clearedAt: iso(90_000) };
+  const at = (ms) => pastOf({ ...snapshot(ms), alerts: [alert] }, T + ms).alerts[0];
+  assert.deepEqual([at(30_000).acknowledgedAt, at(30_000).acknowledgedBy, at(30_000).clearedAt], [null, null, null]);
+  assert.deepEqual([at(60_000).acknowledgedAt, at(60_000).acknowledgedBy], [iso(60_000), { name: "Vera" }]);
+  assert.equal(pastOf({ __typename: "AlertRaised", at: iso(0), alert }, T).alert.acknowledgedBy, null);
+});
+
 test("where the hub cannot keep up, the clock does not pretend", () => {
   const made = world();
   made.playback.speed = 60;

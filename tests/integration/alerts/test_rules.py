@@ -12,7 +12,7 @@ from ofh.domain.event_json import decode
 from ofh.domain.events import AlertChanged, EventKind
 from ofh.services import alert_rules
 from ofh.services.workspace_feed import channel
-from ofh.store.models import AlertRule, AuditEntry, StoredEvent
+from ofh.store.models import Alert, AlertRule, AuditEntry, StoredEvent
 from tests.integration.alerts.site import Site, alerts_of, standing, subject
 
 SQUARE = [(9.94, 50.48), (9.96, 50.48), (9.96, 50.50), (9.94, 50.50)]
@@ -191,7 +191,8 @@ async def test_a_changed_rule_is_judged_by_its_new_values_at_the_next_report(
 async def test_rules_that_end_while_drones_are_judged_leave_nothing_standing(
     site: Site, workspace_id: int, admin: Actor
 ) -> None:
-    """Two processes judge by what they remember, while a third switches off and deletes: nobody fails or waits."""
+    """Two processes judge by what they remember, while a third switches off and deletes, and members acknowledge what
+    they see: nobody fails or waits."""
     drones = [await site.drone(workspace_id, f"SN{n}") for n in range(6)]
     others = [site.another(), site.another()]
     for turn in range(4):
@@ -205,10 +206,14 @@ async def test_rules_that_end_while_drones_are_judged_leave_nothing_standing(
 
         await asyncio.gather(*(judge(other, drones[n::2], 5, turn) for n, other in enumerate(others)))
         assert await standing(workspace_id) == ["LOW_BATTERY"] * 6
+        seen = await Alert.filter(workspace_id=workspace_id, cleared_at__isnull=True)
         end = site.rules.delete(admin, row.id) if turn % 2 else site.rules.update(admin, row.id, enabled=False)
         await asyncio.gather(
-            end, *(judge(other, drones[n::2], 90 if turn < 2 else 4, turn) for n, other in enumerate(others))
+            end,
+            *(judge(other, drones[n::2], 90 if turn < 2 else 4, turn) for n, other in enumerate(others)),
+            *(others[n % 2].alerts.acknowledge(admin, alert.id) for n, alert in enumerate(seen)),
         )
         assert await standing(workspace_id) == []
     cleared = await StoredEvent.filter(workspace_id=workspace_id, kind="ALERT_CLEARED").count()
     assert cleared == await StoredEvent.filter(workspace_id=workspace_id, kind="ALERT_RAISED").count() == 24
+    assert await StoredEvent.filter(workspace_id=workspace_id, kind="ALERT_ACKNOWLEDGED").count() == 24
