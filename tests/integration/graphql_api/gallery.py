@@ -12,7 +12,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.edges.errors import present, to_graphql_error
 from ofh.edges.graphql.fanout import Fanout, Join
-from ofh.edges.graphql.following import Follow
+from ofh.edges.graphql.follows import Follow
 from ofh.edges.graphql.hub_schema import Asked, FanoutExecutor, Operation
 from ofh.edges.graphql.members import Member
 from ofh.edges.graphql.replaying import Play

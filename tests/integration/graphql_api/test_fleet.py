@@ -16,9 +16,10 @@ from ofh.domain.actors import Role
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import BatteryReported, DronePositioned, Event, MediaUploaded, PresenceChanged
-from ofh.edges.graphql import following, loaders, replaying
+from ofh.edges.graphql import following, loaders, presenting, replaying
 from ofh.edges.graphql.bodies import PORTION_BYTES
-from ofh.edges.graphql.following import Follow, Following
+from ofh.edges.graphql.following import Following
+from ofh.edges.graphql.follows import Follow
 from ofh.edges.graphql.members import Member
 from ofh.edges.graphql.rendering import Renderer
 from ofh.edges.graphql.types import events as events_types
@@ -719,7 +720,7 @@ async def test_a_snapshot_that_can_never_be_shown_ends_what_waits_for_it(
     async def flight(*_: Any) -> None:
         await asyncio.sleep(PATIENCE_S)
 
-    monkeypatch.setattr(following, "RETRY_S", 0)
+    monkeypatch.setattr(presenting, "RETRY_S", 0)
     monkeypatch.setattr(gallery.fanout, "operation_s", 0.02)
     monkeypatch.setattr(loaders.DataLoader, "load", flight)
     document = (

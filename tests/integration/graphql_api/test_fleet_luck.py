@@ -26,10 +26,10 @@ from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
 from ofh.domain.errors import HubError
 from ofh.domain.event_json import from_body
 from ofh.domain.events import BatteryReported, DronePositioned, Event, FeedEvent, PresenceChanged
-from ofh.edges.graphql import bodies, following
+from ofh.edges.graphql import bodies, following, presenting
 from ofh.edges.graphql.context import Contexts
 from ofh.edges.graphql.fanout import Fanout
-from ofh.edges.graphql.following import Follow
+from ofh.edges.graphql.follows import Follow
 from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import PlainOutlet
 from ofh.services import feed_pages, workspace_feed
@@ -334,6 +334,7 @@ async def test_each_reader_is_told_all_that_is_stored_in_order_and_once(
     monkeypatch.setattr(bodies, "PORTION_BYTES", 500)
     monkeypatch.setattr(following, "CONFLATED_EVENTS", 40)
     monkeypatch.setattr(following, "RETRY_S", 0.05)
+    monkeypatch.setattr(presenting, "RETRY_S", 0.05)
     monkeypatch.setattr(workspace_feed, "RETRY_S", 0.05)
     drones = [world.drone, *[await make_drone(world.workspace, None, f"SN{n}") for n in range(7, 6 + DRONES)]]
     async with in_memory() if bus_kind == "memory" else by_redis() as (new_bus, restart_bus):

@@ -23,7 +23,8 @@ from ofh.services.steering import Steering
 
 from .bodies import Bodies
 from .context import Contexts
-from .following import Follow, Following, area_of, needed_below
+from .following import Following
+from .follows import Follow, area_of, needed_below
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, Turns, send
 from .rendering import Renderer

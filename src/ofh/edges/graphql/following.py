@@ -10,27 +10,24 @@ Where what a reader missed is not kept any longer, it is told so by a Gap, and b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphql import FieldNode, FragmentDefinitionNode, Node, OperationDefinitionNode, VariableNode
-
-from ofh.domain.areas import Area
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import FeedEvent
-from ofh.domain.feed import CaughtUp, Choice, Delivery, Gap, Passed, conflated
+from ofh.domain.feed import CaughtUp, Delivery, Gap, Passed, conflated
 from ofh.edges.errors import internal
 from ofh.services.feed_pages import Missing, is_sparse
 from ofh.services.snapshots import Snapshot
 from ofh.services.workspace_feed import WorkspaceFeed
 
 from .bodies import RENDERED, Bodies, portions
-from .hub_schema import Document
+from .follows import Follow, Place
 from .members import Member, Shown, hand, send
-from .rendering import NotNow, Renderer
+from .presenting import shown_snapshot
+from .rendering import NotNow
 
 if TYPE_CHECKING:
     from .fanout import Fanout
@@ -50,60 +47,6 @@ RETRY_S = 1.0
 
 NOT_KEPT = "What came behind this cursor is not kept any longer."
 UNKNOWN = "This hub has told nothing yet that stands where this cursor does."
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    """Where a reader stands, while that is not where its group does."""
-
-    seq: int | None = None
-    """It has all up to this number; None: nothing."""
-    is_claim: bool = False
-    """The number is a client's word."""
-    told: int | None = None
-    """The last number that it was told, while it is brought up; None: not one yet."""
-    searches: bool = False
-    """It wanted next to nothing of what was last looked through for it."""
-    tells_caught_up: bool = False
-    """It is to be told once it has all."""
-    wants_snapshot: bool = False
-    gap: str | None = None
-    """Why what lies before the Snapshot may be missing."""
-    area: Area | None = None
-    """Where it has moved to; None: nowhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follow:
-    """What the resolver of `fleet` yields, once, in the place of events."""
-
-    key: Hashable
-    """What is followed, beside `choice` and the pace."""
-    open: Callable[[], AbstractAsyncContextManager[WorkspaceFeed]]
-    """Called once per group."""
-    scope: Hashable
-    """All that nested permissions may depend on: `(workspace_id, role)`; never the user."""
-    workspace_id: int
-    """The reader's part ends with the right to this workspace."""
-    show: Callable[[Any], Any]
-    """Turns an event into what the schema's type is resolved from."""
-    choice: Choice
-    delivery: Delivery
-    interval: timedelta
-    """With LATEST, at most one batch in this time; zero: everything at once."""
-    place: Place = field(default_factory=Place)
-    """Where this reader begins; its own."""
-    view: str | None = None
-    """The name by which this reader moves its area; its own."""
-
-    def moved(self, area: Area) -> "Follow":
-        """The same within another area."""
-        return replace(self, choice=replace(self.choice, area=area))
-
-    @property
-    def shared_key(self) -> Hashable:
-        """Equal for those who want the same."""
-        return (self.key, self.choice, self.delivery, self.interval, self.scope)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -504,67 +447,3 @@ class Following:
                 if isinstance(error, NotNow) and await self._bodies.renderer.tried(error.events):
                     continue
             await asyncio.sleep(RETRY_S)
-
-
-async def shown_snapshot(
-    turn: asyncio.Semaphore,
-    renderer: Renderer,
-    snapshot: Snapshot,
-    area: Area | None,
-    show: Callable[[Any], Any],
-    *,
-    is_wanted: Callable[[], bool],
-) -> bytes:
-    """The body of what of a Snapshot is in an area, made by the piece; empty where the operation depends on who reads.
-
-    A backend that is away is waited for, as long as somebody wants it. One that cannot be shown though nothing is away
-    is refused: without it there is nothing to go on from, and whoever waits comes back with the cursor that it has.
-
-    Raises:
-        HubError: UNAVAILABLE.
-    """
-    while True:
-        body = await renderer.in_pieces((show(piece.within(area)) for piece in snapshot.pieces()), turn)
-        if body is not None:
-            return body
-        try:
-            bodies = renderer.bodies([show(snapshot.within(area))])
-            found = bodies if isinstance(bodies, list) else await bodies
-            return found[0] if found else b""
-        except HubError as error:
-            is_over = isinstance(error, NotNow) and await renderer.tried(error.events)
-            if error.code is not Code.UNAVAILABLE or is_over or not is_wanted():
-                raise
-        await asyncio.sleep(RETRY_S)
-
-
-def needed_below(document: Document, node: OperationDefinitionNode) -> frozenset[str]:
-    """The variables that count for more than the arguments of the one field that a subscription selects."""
-    selections = node.selection_set.selections
-    nodes: list[Node] = [item for item in document.tree.definitions if isinstance(item, FragmentDefinitionNode)]
-    if len(selections) == 1 and isinstance(selections[0], FieldNode):
-        root = selections[0]
-        nodes += [*(root.directives or ()), *([root.selection_set] if root.selection_set else [])]
-    else:
-        nodes.append(node.selection_set)
-    return frozenset(name for item in nodes for name in _variables(item))
-
-
-def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node, VariableNode):
-        yield node.name.value
-        return
-    for key in node.keys:
-        value: Any = getattr(node, key, None)
-        for below in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(below, Node):
-                yield from _variables(below)
-
-
-def area_of(words: Mapping[str, Any]) -> Area | None:
-    """The area that a view is moved to, out of the words by which it is steered; None where they make no sense."""
-    try:
-        west, south, east, north = (float(side) for side in words["area"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return Area(west_deg=west, south_deg=south, east_deg=east, north_deg=north)

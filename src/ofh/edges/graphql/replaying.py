@@ -17,9 +17,9 @@ from ofh.services.replays import Item, Progress, Replay
 from ofh.services.snapshots import Snapshot
 
 from .bodies import RENDERED, portions
-from .following import RETRY_S, shown_snapshot
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, hand
+from .presenting import RETRY_S, shown_snapshot
 from .rendering import GONE, NotNow, Renderer
 
 if TYPE_CHECKING:

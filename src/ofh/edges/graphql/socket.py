@@ -27,7 +27,7 @@ from ofh.edges.strict_json import BadJson, loads
 
 from .context import Context, Contexts
 from .fanout import Fanout, Join
-from .following import Follow
+from .follows import Follow
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
 from .members import Member, Shown

@@ -23,7 +23,7 @@ from ofh.services.steering import steering_name
 from .arguments import Area, choice_of, chosen, number, within
 from .fanout import Join, Watch
 from .fields import subscription
-from .following import Follow, Place
+from .follows import Follow, Place
 from .past import ReplaySubscriptions
 from .types.doctor import ConnectionDoctor
 from .types.events import FleetEvent, shown_event
