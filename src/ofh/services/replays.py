@@ -147,18 +147,30 @@ class Replays:
         Raises:
             HubError: RATE_LIMITED, the user has too many.
         """
-        key, place = f"replays:{actor.user_id}", secrets.token_hex(8)
-        if not await self._places.take(key, place, self._per_user):
-            raise HubError(Code.RATE_LIMITED, f"At most {self._per_user} replays of one user at a time.")
-        staying = asyncio.create_task(self._stay(key, place), name="replay's place")
-        replay = Replay(self._database, self._past, span, self._monotonic, self._wait, self._turn, progress)
-        try:
+        async with self._place(actor.user_id):
+            replay = Replay(self._database, self._past, span, self._monotonic, self._wait, self._turn, progress)
             with ExitStack() as stack:
                 if name is not None:
                     stack.enter_context(self._steering.hearing("replay", actor.user_id, name, replay.hear))
                 yield replay
-        finally:
-            staying.cancel()
+
+    @asynccontextmanager
+    async def _place(self, user_id: int) -> AsyncIterator[None]:
+        """One of those that a user has.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        key, place = f"replays:{user_id}", secrets.token_hex(8)
+        staying: asyncio.Task[None] | None = None
+        try:
+            if not await self._places.take(key, place, self._per_user):
+                raise HubError(Code.RATE_LIMITED, f"At most {self._per_user} replays of one user at a time.")
+            staying = asyncio.create_task(self._stay(key, place), name="replay's place")
+            yield
+        finally:  # also of who was cancelled while it was being taken
+            if staying is not None:
+                staying.cancel()
             await self._places.leave(key, place)
 
     async def _stay(self, key: str, place: str) -> None:

@@ -16,7 +16,7 @@ from .control import Control
 from .names import is_text
 
 NAME_CHARACTERS = 64
-HEARERS = 50
+HEARERS = 10
 """What may run for one user under one name in one process: all of it does what one word says."""
 Steered = Literal["replay", "view"]
 """What can be steered: a replay; the area that a subscriber of `fleet` looks at."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ofh.backends.places import MemoryPlaces
 from ofh.domain.areas import Area
 from ofh.domain.devices import from_micros, micros
 from ofh.domain.errors import Code, HubError
@@ -264,6 +265,29 @@ async def test_processes_count_the_replays_of_a_user_together(player: Player, mo
                 while len(places._taken.get(key, ())) < 2:  # type: ignore[attr-defined]
                     await asyncio.sleep(0.01)
     assert places._taken == {}  # type: ignore[attr-defined]
+
+
+@on_one_database
+async def test_who_goes_while_a_place_is_being_taken_keeps_none(player: Player) -> None:
+    taken = asyncio.Event()
+
+    class Slow(MemoryPlaces):
+        async def take(self, key: str, place: str, most: int) -> bool:
+            found = await super().take(key, place, most)
+            taken.set()
+            await asyncio.sleep(60)
+            return found
+
+    async def play() -> None:
+        async with player.open():
+            pass
+
+    player.replays._places = places = Slow()
+    playing = asyncio.create_task(play())
+    await taken.wait()
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+    assert places._taken == {}
 
 
 @on_one_database
