@@ -127,6 +127,15 @@ DEFAULTS: Mapping[AlertKind, str] = {
     AlertKind.PROXIMITY: "Drones too close",
 }
 """The rules that a new workspace has, with their names; their numbers are those of `TERMS`."""
+DEFAULTS_ELSEWHERE: Mapping[str, Mapping[AlertKind, str]] = {
+    "de": {
+        AlertKind.LOW_BATTERY: "Akku schwach",
+        AlertKind.LINK_LOST: "Verbindung im Flug verloren",
+        AlertKind.HEIGHT: "Höhengrenze",
+        AlertKind.PROXIMITY: "Fluggeräte zu nah beieinander",
+    },
+}
+"""Their names in other languages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,11 @@ class Values:
     threshold: float | None
     margin: float | None
     on_enter: bool | None
+
+
+def defaults_in(locale: str | None) -> Mapping[AlertKind, str]:
+    """The rules that a new workspace has, named in a language (BCP 47), or in English."""
+    return DEFAULTS_ELSEWHERE.get((locale or "").partition("-")[0].lower(), DEFAULTS)
 
 
 def check_values(kind: AlertKind, values: Values, *, has_area: bool) -> Values:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ofh.backends.ports import Bus
 from ofh.domain.actors import Action, Actor
-from ofh.domain.alerts import DEFAULTS, TERMS, AlertKind, Values, check_values
+from ofh.domain.alerts import TERMS, AlertKind, Values, check_values, defaults_in
 from ofh.domain.errors import Code, gone, refusal
 from ofh.domain.events import Event as FleetEvent
 from ofh.domain.outlines import Corner, check_corners
@@ -207,9 +207,9 @@ class AlertRules:
         await self._audit.by(actor, event, workspace_id=row.workspace_id, object=f"alert_rule:{row.id} {row.kind}")
 
 
-async def give_defaults(workspace_id: int, at: datetime) -> None:
-    """The rules that every new workspace begins with; within the transaction that makes it."""
-    for kind, name in DEFAULTS.items():
+async def give_defaults(workspace_id: int, at: datetime, locale: str | None = None) -> None:
+    """The rules that every new workspace begins with, named in a language; within the transaction that makes it."""
+    for kind, name in defaults_in(locale).items():
         values = check_values(kind, Values(threshold=None, margin=None, on_enter=None), has_area=False)
         await AlertRule.create(
             workspace_id=workspace_id,

@@ -31,7 +31,7 @@ from .codes import Codes, Purpose
 from .connections import dismiss
 from .control import Control
 from .mail import Letter, Letters, Mail, Writer
-from .names import UNSET, UnsetType, check_email, check_name, is_id
+from .names import UNSET, UnsetType, check_email, check_locale, check_name, is_id
 from .ratelimits import RateLimits
 
 MAX_HISTORY_DAYS = 36_500
@@ -85,17 +85,21 @@ class Workspaces:
         workspace = None if role is None else await Workspace.living().get_or_none(id=workspace_id)
         return None if role is None or workspace is None else (workspace, role)
 
-    async def create(self, actor: Actor, name: str) -> Workspace:
+    async def create(self, actor: Actor, name: str, *, locale: str | None = None) -> Workspace:
         """Make a workspace; the actor is its owner.
 
+        Args:
+            locale: the language of what it begins with, as a BCP 47 tag; None: the actor's own.
         Raises:
             HubError: BAD_INPUT.
         """
         name = check_name(name)
+        locale = check_locale(locale)
         async with self._database.transaction():
-            if not await User.filter(id=actor.user_id).exists():
+            owner = await User.get_or_none(id=actor.user_id)
+            if owner is None:
                 raise HubError(Code.UNAUTHENTICATED, "Log in first.")
-            workspace = await self._create(actor.user_id, name)
+            workspace = await self._create(owner.id, name, locale or owner.locale)
             await self._audit.by(
                 actor, Event.WORKSPACE_CREATED, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
             )
@@ -296,13 +300,13 @@ class Workspaces:
         await self._control.publish("membership", workspace_id=workspace_id, user_id=user_id)
         return row
 
-    async def _create(self, owner_id: int, name: str) -> Workspace:
+    async def _create(self, owner_id: int, name: str, locale: str | None = None) -> Workspace:
         """Within a transaction."""
         now = self._clock()
         at_us = await time_of_feed(self._database, self._database.connection, now)
         workspace = await Workspace.create(uuid=uuid4(), name=name, created_at=now, event_us=at_us)
         await Membership.create(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER.value, since=now)
-        await give_defaults(workspace.id, now)
+        await give_defaults(workspace.id, now, locale)
         return workspace
 
     async def _answerable(self, connection: Connection) -> int | None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from ofh.domain.actors import Role
+from ofh.domain.alerts import DEFAULTS, DEFAULTS_ELSEWHERE
 from ofh.domain.events import AlertChanged, Event, EventKind
 from ofh.store import journal
-from ofh.store.models import Alert, AlertRule, Flight
+from ofh.store.models import Alert, AlertRule, Flight, User
 from tests.integration.graphql_api.world import NOW, Api, World, later, make_alert, make_drone, make_rule
 
 AT = "2026-05-01T12:00:00+00:00"
@@ -273,7 +274,7 @@ async def test_null_is_bad_input_in_a_change_and_a_default_in_a_new_rule(api: Ap
 async def test_a_new_workspace_has_rules_that_make_sense(api: Api, world: World) -> None:
     answer = await api.ask(
         world.member,
-        'mutation { createWorkspace(name: "New") { alertRules { kind name enabled threshold margin } } }',
+        'mutation { createWorkspace(name: "New", locale: "en") { alertRules { kind name enabled threshold margin } } }',
     )
     assert answer.errors == []
     assert answer.data["createWorkspace"]["alertRules"] == [
@@ -282,6 +283,29 @@ async def test_a_new_workspace_has_rules_that_make_sense(api: Api, world: World)
         {"kind": "HEIGHT", "name": "Height limit", "enabled": True, "threshold": 120, "margin": 5},
         {"kind": "PROXIMITY", "name": "Drones too close", "enabled": True, "threshold": 20, "margin": 10},
     ]
+
+
+async def test_the_rules_of_a_new_workspace_are_named_in_the_language_of_who_makes_it(api: Api, world: World) -> None:
+    async def named(locale: str | None) -> str:
+        document = (
+            'mutation ($locale: String) { createWorkspace(name: "New", locale: $locale) { alertRules { name } } }'
+        )
+        answer = await api.ask(world.member, document, locale=locale)
+        assert answer.errors == []
+        name: str = answer.data["createWorkspace"]["alertRules"][2]["name"]
+        return name
+
+    for own, asked, expected in [
+        (None, None, "Height limit"),
+        (None, "de-CH", "Höhengrenze"),
+        ("de", None, "Höhengrenze"),
+        ("de", "en", "Height limit"),
+        ("de", "sv", "Height limit"),
+    ]:
+        await User.filter(id=world.member.user_id).update(locale=own)
+        assert await named(asked) == expected
+    for kinds in DEFAULTS_ELSEWHERE.values():
+        assert kinds.keys() == DEFAULTS.keys()
 
 
 async def test_what_was_raised_and_cleared_stands_among_the_events(api: Api, world: World) -> None:

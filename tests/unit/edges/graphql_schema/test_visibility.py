@@ -110,6 +110,7 @@ def test_people_are_shown_by_these_fields_alone() -> None:
         "LoginPayload.user",
         "Member.user",
         "Alert.acknowledgedBy",
+        "AuditEntry.user",
         "File.uploadedBy",
     }
 

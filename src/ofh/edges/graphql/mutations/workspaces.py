@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.actors import Role
-from ofh.edges.graphql.arguments import given, number
+from ofh.edges.graphql.arguments import chosen, given, number
 from ofh.edges.graphql.types.workspaces import Connection, ConnectionPayload, Member, Workspace
 from ofh.edges.graphql.visibility import Info, shown_or_gone
 
@@ -22,9 +22,20 @@ Name = Annotated[str, strawberry.argument(description="What to call it: 1 to 255
 @strawberry.type
 class WorkspaceMutations:
     @mutation("Make a workspace. The caller is its owner.")
-    async def create_workspace(self, info: Info, name: Name) -> Workspace:
+    async def create_workspace(
+        self,
+        info: Info,
+        name: Name,
+        locale: Annotated[
+            str | None,
+            strawberry.argument(
+                description="The language in which the alert rules that it begins with are named, as a BCP 47 tag; "
+                "English where the hub has no words in it, and the caller's own language if left out."
+            ),
+        ] = strawberry.UNSET,
+    ) -> Workspace:
         actor = info.context.require_actor()
-        row = await info.context.services.workspaces.create(actor, name)
+        row = await info.context.services.workspaces.create(actor, name, locale=chosen(locale, None))
         return await shown_or_gone(info, Workspace, row, "workspace")
 
     @mutation("Change a workspace. What is left out stays as it is. For administrators.")

@@ -82,9 +82,10 @@ export class Session extends Emitter {
     await query("mutation Confirm($code: String!) { confirmEmail(code: $code) }", { code });
   }
 
-  /** @param {string} name */
-  async createWorkspace(name) {
-    const { createWorkspace } = await query("mutation Make($name: String!) { createWorkspace(name: $name) { id } }", { name });
+  /** @param {string} name @param {string} locale in which what it begins with is named */
+  async createWorkspace(name, locale) {
+    const document = "mutation Make($name: String!, $locale: String) { createWorkspace(name: $name, locale: $locale) { id } }";
+    const { createWorkspace } = await query(document, { name, locale });
     await this.load();
     return /** @type {string} */ (createWorkspace.id);
   }

@@ -111,7 +111,7 @@ export class WorkspacePage {
 
   /** @param {import("../../ui/form.js").Values} values */
   #make = async ({ name }) => {
-    location.hash = `#/w/${await this.#context.session.createWorkspace(String(name))}/admin/connections`;
+    location.hash = `#/w/${await this.#context.session.createWorkspace(String(name), this.#context.settings.language)}/admin/connections`;
   };
 
   #end() {
