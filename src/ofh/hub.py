@@ -47,6 +47,7 @@ from ofh.choices import (
 )
 from ofh.dji.errors import DecodeError
 from ofh.dji.topics import parse
+from ofh.domain.devices import from_micros
 from ofh.domain.errors import Code, HubError
 from ofh.edges.ingest.consumer import Consumer
 from ofh.keys import alone_with, signing_key
@@ -95,6 +96,7 @@ from ofh.services.traffic import Traffic
 from ofh.services.uploads import Uploads
 from ofh.settings import Settings
 from ofh.store.database import Database, away
+from ofh.store.journal import time_of_feed
 from ofh.store.models import User, UserSession
 from ofh.workshop import Workshop
 
@@ -577,7 +579,8 @@ class Hub:
         while True:
             await self.people.sessions.prune()
             await self.links.prune()
-            await self.people.audit.prune(now() - timedelta(days=self.settings.audit_days))
+            today = from_micros(await time_of_feed(self.database, self.database.connection, now()))
+            await self.people.audit.prune(today - timedelta(days=self.settings.audit_days))
             await self.retention.run()
             await self.pilot_media.prune()
             await asyncio.sleep(HOUSEKEEPING_S)

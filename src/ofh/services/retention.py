@@ -14,9 +14,11 @@ from typing import Any
 
 import structlog
 
+from ofh.domain.devices import from_micros
 from ofh.store import pruning, weeks
 from ofh.store.database import Database
 from ofh.store.history import oldest_of
+from ofh.store.journal import time_of_feed
 from ofh.store.models import Drone, Workspace
 
 from .feed_keeping import drop_old
@@ -110,7 +112,8 @@ class Retention:
         Args:
             is_trial: only say what would go.
         """
-        now = self._clock()
+        # By no clock that is ahead of the database's: what goes by mistake never comes back.
+        now = from_micros(await time_of_feed(self._database, self._database.connection, self._clock()))
         done = Pruning()
         rows = await Workspace.living().order_by("id")
         ages = {row.id: DAY * row.history_days if row.history_days else self._rules.history for row in rows}

@@ -109,7 +109,9 @@ async def append(database: Database, client: Any, events: Mapping[int, list[Even
 
 
 async def time_of_feed(database: Database, client: Any, now: datetime) -> int:
-    """What time an event would have that became visible now: microseconds since 1970.
+    """What time it is, and an event would have that became visible now: microseconds since 1970.
+
+    On PostgreSQL never beyond the server's clock: for whatever is done by time and cannot be undone.
 
     Args:
         now: by the hub's clock, UTC.

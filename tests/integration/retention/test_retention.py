@@ -111,6 +111,19 @@ async def test_each_workspace_keeps_its_history_for_its_own_time(keeper: Keeper)
 
 
 @pytest.mark.services
+async def test_a_process_whose_clock_is_ahead_deletes_nothing(services_database_url: str) -> None:
+    database = Database(services_database_url)
+    await database.open()
+    today = datetime.now(UTC)
+    keeper = Keeper(database, now=today + timedelta(days=400))
+    drone = await keeper.drone(await keeper.workspace())
+    await store(database, [history_row(today - timedelta(days=age), drone_id=drone) for age in (39, 1)])
+    assert (await keeper.prune()).partitions == {}
+    assert len(await history_of(database, drone)) == 2
+    await database.close()
+
+
+@pytest.mark.services
 async def test_partitions_go_once_no_workspace_wants_them(services_database_url: str) -> None:
     database = Database(services_database_url)
     await database.open()
