@@ -66,6 +66,10 @@ TYPED = [
     "query($a:[ID!]!,$b:ID!){files(ids:$a){id} file(id:$b){id} media(id:$b){id}}",
     "mutation($a:ID!,$b:String!){renameFile(id:$a,name:$b){id}}",
     "mutation($a:ID!,$b:ID!){deleteFile(id:$a) deleteMedia(id:$b)}",
+    "query($a:ID!,$b:DateTime!){fleetAt(workspaceId:$a,at:$b){cursor drones{id}}}",
+    "mutation($a:String!,$b:Float){controlReplay(name:$a,speed:$b)}",
+    "mutation($a:String!,$b:DateTime){controlReplay(name:$a,position:$b)}",
+    "mutation($a:String!,$b:Area!){moveViewport(view:$a,area:$b)}",
 ]
 SUBSCRIBED = [
     "subscription($a:ID!){dronePosition(droneId:$a){droneId}}",
@@ -73,6 +77,10 @@ SUBSCRIBED = [
     "subscription($a:ID!,$b:Area){workspacePositions(workspaceId:$a,area:$b){droneId}}",
     "subscription($a:ID!,$b:Int){workspaceBatteries(workspaceId:$a,interval:$b){droneId}}",
     "subscription($a:ID!,$b:ID){mediaUploaded(workspaceId:$a,droneId:$b){id}}",
+    "subscription($a:ID!,$b:String){fleet(workspaceId:$a,after:$b){cursor}}",
+    'subscription($a:ID!,$b:Area){fleet(workspaceId:$a,area:$b,view:"a"){cursor}}',
+    "subscription($a:ID!,$b:[FleetEventKind!]){fleet(workspaceId:$a,kinds:$b){cursor}}",
+    'subscription($a:DateTime!,$b:Float){replay(workspaceId:1,from:$a,to:"2026-01-01T00:00:00Z",speed:$b){cursor}}',
 ]
 
 
