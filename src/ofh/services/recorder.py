@@ -170,13 +170,10 @@ class Recorder:
         history: list[HistoryRow] = []
         heard: dict[int, list[Heard]] = defaultdict(list)
         async with self._database.transaction() as client:
-            controller_ids = await bulk.controllers_of(self._database, client, gateways)
-            controllers = await bulk.lock_devices(
-                self._database, client, "remote_controllers", sorted(controller_ids.values()), self._memory
-            )
+            controllers = await bulk.lock_controllers(self._database, client, gateways, self._memory)
             drones = await bulk.lock_devices(self._database, client, "drones", drone_ids, self._memory)
             for item in batch:
-                controller = controllers.get(controller_ids.get(item.bound.gateway_serial, 0))
+                controller = controllers.get(item.bound.gateway_serial)
                 if controller is not None and controller.workspace_id == item.bound.workspace_id:
                     self._take_controller(controller, item, events)
                 drone = None if item.bound.is_gateway else drones.get(item.bound.device_id)

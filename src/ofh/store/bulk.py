@@ -59,17 +59,40 @@ async def lock_devices(
     """
     if not ids:
         return {}
+    if database.dialect == "postgresql":
+        rows = await _locked(database, client, kind, "= ANY($1::bigint[])", list(ids))
+    else:
+        rows = await _locked(database, client, kind, "IN (SELECT value FROM json_each($1))", _listed(ids))
+    return {row["id"]: _device(kind, row, memory) for row in rows}
+
+
+async def lock_controllers(
+    database: Database, client: Any, gateways: Collection[str], memory: Memory | None = None
+) -> dict[str, DeviceRow]:
+    """As `lock_devices`: the controllers with these serial numbers that are bound at present, by serial number."""
+    bound = "IN (SELECT device_id FROM bindings WHERE serial_number = gateway_serial AND serial_number "
+    if database.dialect == "postgresql":
+        bound += "= ANY($1::text[]))"
+        rows = await _locked(database, client, "remote_controllers", bound, list(gateways))
+    else:
+        bound += "IN (SELECT value FROM json_each($1)))"
+        rows = await _locked(database, client, "remote_controllers", bound, _listed(gateways))
+    return {row["serial_number"]: _device("remote_controllers", row, memory) for row in rows}
+
+
+async def _locked(database: Database, client: Any, kind: Kind, which: str, wanted: Any) -> list[dict[str, Any]]:
     extra = f", {', '.join(_OF_DRONES)}" if kind == "drones" else ""
     columns = f"id, workspace_id, serial_number, connection_id, online, seen_at, left_at, state{extra}"
+    lock = ""
     if database.dialect == "postgresql":
         columns += ", xmin::text::bigint AS version, txid_current() % 4294967296 AS next_version"
         # Not FOR UPDATE: rows that refer to a device may be written while another process holds it.
-        sql = f"SELECT {columns} FROM {kind} WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"  # noqa: S608, ours
-        rows = await fetch(database, client, sql, list(ids))
-    else:
-        sql = f"SELECT {columns} FROM {kind} WHERE id IN (SELECT value FROM json_each($1))"  # noqa: S608, ours
-        rows = await fetch(database, client, sql, orjson.dumps(list(ids)).decode())
-    return {row["id"]: _device(kind, row, memory) for row in rows}
+        lock = " ORDER BY id FOR NO KEY UPDATE"
+    return await fetch(database, client, f"SELECT {columns} FROM {kind} WHERE id {which}{lock}", wanted)  # noqa: S608, ours
+
+
+def _listed(items: Iterable[Any]) -> str:
+    return orjson.dumps(list(items)).decode()
 
 
 def remember(memory: Memory, kind: Kind, rows: Iterable[DeviceRow]) -> None:
@@ -128,17 +151,6 @@ async def hold_devices_of(database: Database, client: Any, workspace_id: int) ->
     for kind in ("remote_controllers", "drones"):
         sql = f"SELECT id FROM {kind} WHERE workspace_id = $1 ORDER BY id FOR UPDATE"  # noqa: S608, ours
         await fetch(database, client, sql, workspace_id)
-
-
-async def controllers_of(database: Database, client: Any, gateways: Collection[str]) -> dict[str, int]:
-    """The rows of the controllers with these serial numbers that are bound at present, by serial number."""
-    sql = "SELECT serial_number, device_id FROM bindings WHERE serial_number = gateway_serial AND serial_number "
-    if database.dialect == "postgresql":
-        rows = await fetch(database, client, sql + "= ANY($1::text[])", list(gateways))
-    else:
-        sql += "IN (SELECT value FROM json_each($1))"
-        rows = await fetch(database, client, sql, orjson.dumps(list(gateways)).decode())
-    return {row["serial_number"]: row["device_id"] for row in rows}
 
 
 def _device(kind: Kind, row: dict[str, Any], memory: Memory | None) -> DeviceRow:
