@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ofh.mqtt.codec import encode
+from ofh.mqtt.connection import _WRITE
 from ofh.mqtt.packets import (
     Auth,
     ConnAck,
@@ -576,7 +577,7 @@ async def test_a_client_that_asks_and_never_listens_is_not_read_on() -> None:
         ):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
         sending = asyncio.create_task(raw.send_bytes(encode(PingReq(), V5) * 2_000_000))
-        await until(lambda: connection.is_slow)
+        await until(lambda: connection.is_slow and connection._holds == _WRITE)
         held = connection._out_bytes + connection._link.buffered_bytes()
         assert held < 1_000_000
         here.pass_time(91)  # and its keep-alive goes on
