@@ -155,11 +155,11 @@ async def test_uploads_that_are_refused_say_why(visit: Visit) -> None:
     assert (found.problem, found.detail) == (Problem.BAD_SIGNATURE, "SignatureDoesNotMatch")
     assert await visit.put(grant, "elsewhere/DJI_0001.jpeg") == 403
     assert (await visit.step(Step.FIRST_OBJECT)).problem is Problem.OUTSIDE_GRANT
-    uploads, clock = visit.hub.uploads, visit.hub.uploads._clock
-    uploads._clock = lambda: clock() + timedelta(hours=13)
+    grants, clock = visit.hub.grants, visit.hub.grants._clock
+    grants._clock = lambda: clock() + timedelta(hours=13)
     assert await visit.put(grant, inside) == 400
     assert (await visit.step(Step.FIRST_OBJECT)).problem is Problem.GRANT_EXPIRED
-    uploads._clock = clock
+    grants._clock = clock
     assert await visit.put(grant, inside) == 200
     assert (await visit.step(Step.FIRST_OBJECT)).state is State.OK
 
