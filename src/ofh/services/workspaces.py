@@ -21,7 +21,7 @@ from ofh.store import lookups
 from ofh.store.bulk import hold_devices_of
 from ofh.store.database import Database
 from ofh.store.journal import time_of_feed
-from ofh.store.models import AuditEntry, Connection, Membership, User, Workspace
+from ofh.store.models import AuditEntry, Connection, Membership, Stream, User, Workspace
 
 from .access import Access, forbidden
 from .alert_rules import give_defaults
@@ -214,6 +214,7 @@ class Workspaces:
             accounts = await Connection.filter(workspace_id=workspace.id).values_list("public_id", flat=True)
             await Membership.filter(workspace_id=workspace.id).delete()
             await Connection.filter(workspace_id=workspace.id).delete()
+            await Stream.filter(workspace_id=workspace.id).delete()
             workspace.deleted_at = self._clock()
             await workspace.save(update_fields=["deleted_at"])
             await self._audit.by(

@@ -13,7 +13,7 @@ from ofh.domain.errors import Code, HubError
 from ofh.services.access import OPERATOR
 from ofh.services.audit import Event
 from ofh.services.clearing import Clearing
-from ofh.store.models import Binding, Connection, Drone, Membership, User, Workspace
+from ofh.store.models import Binding, Connection, Drone, Membership, Stream, User, Workspace
 from tests.integration.accounts.house import PASSWORD, House, code_of
 from tests.support.history import history_of, history_row, store
 
@@ -251,8 +251,10 @@ async def test_a_deleted_workspace_takes_its_connections_along(house: House) -> 
     other = await house.workspaces.create(ada, "Hill")
     created = await house.connections.create(ada, workspace.id, "Pad")
     kept = await house.connections.create(ada, other.id, "Pad")
+    await Stream.create(workspace_id=workspace.id, stream_key="n.k", created_at=house.clock.now)
     house.broker.calls.clear()
     await house.workspaces.delete(ada, workspace.id)
+    assert await Stream.all().count() == 0  # nobody publishes to it any more
     assert house.broker.calls == [("delete", created.connection.public_id)]
     assert [row.id for row in await Connection.all()] == [kept.connection.id]
     assert await house.workspaces.get(ada, workspace.id) is None
