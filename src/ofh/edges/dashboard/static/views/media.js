@@ -171,6 +171,7 @@ export default class MediaView {
       queueMicrotask(() => this.#grid.focus(left));
     }
     const shown = items.length + fresh.length;
+    const where = shown ? this.#grid.where : "";
     return html`<div class="media ${isFull ? "has-full" : ""}">
       <section class="media-main" aria-label=${t("media.title")} ?inert=${isFull}>
         <header class="media-head">
@@ -181,6 +182,7 @@ export default class MediaView {
           <div class="media-scroll" @scroll=${this.#grid.scrolled}>
             ${shown ? this.#grid.render() : nothing} ${this.#words(shown)}
           </div>
+          ${where ? html`<p class="media-where" aria-hidden="true">${where}</p>` : nothing}
           ${fresh.length
             ? html`<button type="button" class="button primary media-new" @click=${this.#showNew}>${icon("up")}${t("media.new", { n: fresh.length })}</button>`
             : nothing}

@@ -7,9 +7,8 @@ import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { t } from "../../model/i18n.js";
 import { grouped, Layout } from "../../model/media_layout.js";
-import { icon } from "../../ui/icons.js";
 import { dayText } from "../flights/moments.js";
-import { write } from "./address.js";
+import { nameOf, rowOf } from "./cells.js";
 
 /** @typedef {import("../../model/media_item.js").Item} Item */
 /** @typedef {import("../../model/media_layout.js").Group} Group */
@@ -110,6 +109,15 @@ export class Grid {
     return this.#top <= AT_TOP_PX && !this.#selection.count && !this.#room?.matches(":hover, :focus-within");
   }
 
+  /** What stands at the top of the window, where its name does not: a day and a flight. */
+  get where() {
+    const layout = this.#arranged();
+    const { first } = layout.inSight(this.#top, this.#top);
+    const row = layout.rows[first];
+    if (row?.kind !== "cells" || this.#top >= layout.known) return "";
+    return `${this.#context.units.day(/** @type {Item} */ (layout.order[row.from]).time)} · ${nameOf(this.#context, row.group)}`;
+  }
+
   /** Others are listed. */
   reset() {
     [this.#top, this.#stop, this.#column, this.#isMoved] = [0, null, 0, true];
@@ -181,10 +189,22 @@ export class Grid {
     if (at >= 0 && (at < first || at >= last)) rows.push([/** @type {Row} */ (layout.rows[at]), at]);
     /** @type {Set<string>} */
     const drawn = new Set();
+    /** @type {import("./cells.js").Sight} */
+    const sight = {
+      ...{ context: this.#context, selection: this.#selection, wanted: this.#book.wanted, columns: layout.columns, order: layout.order, stop },
+      ...{ open: this.#book.hasMore ? (this.#groups.at(-1) ?? null) : null, focused: this.#focused, clicked: this.#clicked, ticked: this.#ticked },
+      ...{ grouped: this.#chooseGroup, failed: this.#failed },
+      standing: ({ id, thumbnail }) => {
+        if (thumbnail === null || this.#broken.has(id)) return "none";
+        if (this.#isLeaping && !this.#drawn.has(id)) return "later";
+        drawn.add(id);
+        return "picture";
+      },
+    };
     const content = repeat(
       rows,
       ([{ kind, group, from }]) => (kind === "cells" ? /** @type {Item} */ (layout.order[from]).id : `${kind} ${group.key}`),
-      ([row, index]) => this.#row(layout, row, index, stop, drawn),
+      ([row, index]) => rowOf(sight, row, index),
     );
     queueMicrotask(this.#drawnNow);
     this.#drawn = drawn;
@@ -216,119 +236,25 @@ export class Grid {
     return this.#stop ?? layout.order[0]?.id ?? null;
   }
 
-  /** @param {Layout} layout @param {Row} row @param {number} index @param {string | null} stop @param {Set<string>} drawn */
-  #row(layout, { kind, top, height, group, from, to }, index, stop, drawn) {
-    const place = `top: ${top}px; height: ${height}px`;
-    const { units } = this.#context;
-    const [newest] = group.items;
-    if (kind === "day") {
-      return html`<div class="media-day" role="row" aria-rowindex=${index + 1} .style=${place}>
-        <div role="gridcell" aria-colspan=${layout.columns}><h2>${units.day(/** @type {Item} */ (newest).time)}</h2></div>
-      </div>`;
-    }
-    if (kind === "group") return this.#groupRow(layout, group, index, stop, place);
-    return html`<div class="media-cells" role="row" aria-rowindex=${index + 1} .style=${`${place}; grid-template-columns: repeat(${layout.columns}, minmax(0, 1fr))`}>
-      ${repeat(
-        layout.order.slice(from, to),
-        ({ id }) => id,
-        (item, column) => this.#cell(item, column, item.id === stop, drawn),
-      )}
-    </div>`;
-  }
+  #focused = (/** @type {string} */ stop) => void (this.#stop = stop);
 
-  /** @param {Layout} layout @param {Group} group @param {number} index @param {string | null} stop @param {string} place */
-  #groupRow(layout, group, index, stop, place) {
-    const { units, workspace } = this.#context;
-    const { flight, drone } = /** @type {Item} */ (group.items[0]);
-    const chosen = this.#selection.among(group.items);
-    const isOpen = this.#book.hasMore && this.#groups.at(-1) === group;
-    const name = flight ? t("media.of_flight", { name: drone.name, time: units.time(new Date(flight.startedAt)).slice(0, 5) }) : drone.name;
-    return html`<div class="media-group" role="row" aria-rowindex=${index + 1} .style=${place}>
-      <div role="gridcell" aria-colspan=${layout.columns}>
-        <button
-          type="button"
-          class="media-tick"
-          role="checkbox"
-          aria-checked=${chosen === "all" ? "true" : chosen === "some" ? "mixed" : "false"}
-          aria-label=${t("media.choose_group", { name })}
-          tabindex=${stop === group.key ? 0 : -1}
-          data-stop=${group.key}
-          @click=${() => this.#chooseGroup(group)}
-          @focus=${() => (this.#stop = group.key)}
-        ></button>
-        <span class="media-group-name" title=${flight ? units.utc(flight.startedAt) : ""}>${name}</span>
-        <span class="count">${units.number(group.items.length)}${isOpen ? "+" : ""}</span>
-        ${flight ? html`<a class="media-flight" href="#/w/${workspace?.id}/flights/${flight.id}" tabindex="-1">${icon("route")}${t("media.to_flight")}</a>` : nothing}
-      </div>
-    </div>`;
-  }
-
-  /** @param {Item} item @param {number} column @param {boolean} isStop @param {Set<string>} drawn */
-  #cell(item, column, isStop, drawn) {
-    const { id, name, type, time } = item;
-    const { units, workspace } = this.#context;
-    const isChosen = this.#selection.has(id);
-    const isShown = item.thumbnail !== null && !this.#broken.has(id) && (!this.#isLeaping || this.#drawn.has(id));
-    if (isShown) drawn.add(id);
-    const address = ["media", ...write(this.#book.wanted, id)].map(encodeURIComponent).join("/");
-    return html`<div class="media-cell ${isChosen ? "chosen" : ""}" role="gridcell" aria-colindex=${column + 1} aria-selected=${isChosen}>
-      <a
-        class="media-link"
-        href="#/w/${workspace?.id}/${address}"
-        tabindex=${isStop ? 0 : -1}
-        data-stop=${id}
-        data-media=${id}
-        title="${name} · ${units.moment(time)}"
-        draggable="false"
-        @click=${(/** @type {MouseEvent} */ event) => this.#clicked(event, item)}
-        @focus=${() => (this.#stop = id)}
-        ><span class="unseen">${t(`media.one_${type.toLowerCase()}`)} ${name}, ${units.moment(time)}</span>${isShown
-          ? html`<img src=${item.thumbnail} alt="" decoding="async" draggable="false" @error=${() => this.#failed(id)} />`
-          : this.#placeholder(item)}
-        ${type === "VIDEO" ? html`<span class="media-sign">${icon("play")}${t("media.video")}</span>` : nothing}
-        ${item.lens === "THERMAL" ? html`<span class="media-sign">${t("media_lens.thermal")}</span>` : nothing}
-      </a>
-      <button
-        type="button"
-        class="media-tick"
-        role="checkbox"
-        aria-checked=${isChosen}
-        aria-label=${t("media.choose", { name })}
-        tabindex="-1"
-        @click=${(/** @type {MouseEvent} */ event) => this.#ticked(event, item)}
-      ></button>
-    </div>`;
-  }
-
-  /** @param {Item} item */
-  #placeholder({ id, type, name, thumbnail, isRead }) {
-    if (thumbnail !== null && !this.#broken.has(id)) return html`<span class="media-none"></span>`; // as soon as it rests
-    const isComing = !isRead;
-    return html`<span class="media-none ${isComing ? "coming" : ""}" title=${t(isComing ? "media.coming" : "media.no_preview")}>
-      ${icon(type === "VIDEO" ? "film" : type === "PHOTO" ? "photo" : "file")}
-      <span>${isComing ? t("media.coming") : name.slice(name.lastIndexOf(".") + 1).toUpperCase()}</span>
-    </span>`;
-  }
-
-  /** @param {string} id */
-  #failed(id) {
+  #failed = (/** @type {string} */ id) => {
     this.#broken.add(id);
     this.#context.update();
-  }
+  };
 
-  /** A click opens; where something is chosen already it chooses. @param {MouseEvent} event @param {Item} item */
-  #clicked(event, item) {
+  /** A click opens; where something is chosen already it chooses. */
+  #clicked = (/** @type {MouseEvent} */ event, /** @type {Item} */ item) => {
     if (event.shiftKey || event.ctrlKey || event.metaKey || this.#selection.count) this.#ticked(event, item);
-  }
+  };
 
-  /** @param {MouseEvent} event @param {Item} item */
-  #ticked(event, item) {
+  #ticked = (/** @type {MouseEvent} */ event, /** @type {Item} */ item) => {
     event.preventDefault();
     this.#stop = item.id;
     if (event.shiftKey) this.#selection.stretch(this.#layout.order, this.#layout.indexOf(item.id));
     else this.#selection.toggle(item);
     this.#context.update();
-  }
+  };
 
   #keyed = (/** @type {KeyboardEvent} */ event) => {
     const layout = this.#arranged();
