@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.dashboard import LINK, Hub, Page, hub
+from tests.browser.gallery import browse
 from tests.support.npm import install
 
 pytestmark = [pytest.mark.browser, pytest.mark.npm]
@@ -77,6 +78,10 @@ def test_flights_are_listed_shown_downloaded_and_played_once_more(running: Hub, 
     go(page, "flights")
     page.do("see", ".flight-list", "No flights yet")
     assert page.do("axe") == []
+    go(page, "media")
+    page.do("see", ".media", "No photos yet")
+    assert page.do("axe") == []
+    go(page, "flights")
 
     made = page.ask('mutation { createConnection(workspaceId: 1, name: "RC") { connectionId secret } }')
     running.fly(
@@ -161,6 +166,12 @@ def test_flights_are_listed_shown_downloaded_and_played_once_more(running: Hub, 
     )
     page.do("until", f"shownMap.getSource('place') && {one}")
 
+
+def test_hundreds_of_photos_are_looked_through_chosen_taken_away_and_deleted(running: Hub, page: Page) -> None:
+    browse(running, page)
+
+
+def test_nothing_went_wrong_and_nobody_but_the_hub_was_asked(running: Hub, page: Page) -> None:
     told = page.do("told")
     assert (told["console"], told["faults"]) == ([], [])
     asked = [url for url in [*told["requests"], *told["sockets"]] if not url.startswith(("data:", "blob:"))]
