@@ -150,8 +150,9 @@ export default class MediaView {
       const days = { from: Math.max(wanted.from ?? -Infinity, begin), until: Math.min(wanted.until ?? Infinity, end) };
       const filter = { ...wanted, ...days, ...(flightId === null ? { droneId: group.items[0]?.drone.id ?? null } : { flightId }) };
       let { items } = group;
+      const newest = this.#book.items[0]?.cameAt ?? Infinity; // what is not let in yet is no part of it
       try {
-        if (this.#book.hasMore) items = (await this.#book.all(filter)).filter(({ flight }) => (flight?.id ?? null) === flightId);
+        if (this.#book.hasMore) items = (await this.#book.all(filter)).filter(({ flight, cameAt }) => (flight?.id ?? null) === flightId && cameAt <= newest);
       } catch (error) {
         return toast(wordsOf(error, this.#context.units), "error");
       }

@@ -127,7 +127,7 @@ export class Bar {
       this.say(t("media.packing"));
       /** @type {Archive[]} */
       const archives = [];
-      if (whole) archives.push(await archiveOf(id, { filter: filterOf({ ...EVERYTHING, ...whole }) }));
+      if (whole && items.length > OF_ONE_ZIP) archives.push(await archiveOf(id, { filter: filterOf({ ...EVERYTHING, ...whole }) }));
       else {
         for (let begin = 0; begin < items.length; begin += OF_ONE_ZIP) {
           archives.push(await archiveOf(id, { ids: items.slice(begin, begin + OF_ONE_ZIP).map((item) => item.id) }));
