@@ -134,7 +134,8 @@ QUERIES = {
     ),
     "media": (
         "media",
-        "query($id:ID!){media(id:$id){fileName meta drone{id} file{url} group{id} groundCoverage{geoJson}}}",
+        "query($id:ID!){media(id:$id){fileName meta drone{id} file{url} group{id} groundCoverage{geoJson} "
+        "coverageMissing{name}}}",
     ),
     "file": ("file", "query($id:ID!){file(id:$id){name size url uploadedBy{id}}}"),
     "files": ("file", "query($id:ID!){files(ids:[$id]){name size url}}"),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { CoveredGround, recent } from "./model/covered_ground.js";
 import { Emitter } from "./model/emitter.js";
+import { Units } from "./model/units.js";
 
 const tick = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -69,7 +70,9 @@ test("an answer that took long is let stand so much the longer, and the longest 
   fleet.emit("media", "7");
   await pass(59_900);
   assert.equal(asked.length, 2);
-  await pass(200);
+  here.hidden = false;
+  covered.wake(); // whoever comes back sees it as it is now
+  await pass(0);
   assert.equal(asked.length, 3);
 });
 
@@ -127,4 +130,14 @@ test("an answer to what is wanted no more is not taken", async () => {
 test("the last day begins at a whole hour, so that the hub can go on with what it has", () => {
   const times = ["2026-06-02T10:00:00Z", "2026-06-02T10:59:59Z"].map((time) => recent({ droneId: null }, Date.parse(time)).from);
   assert.deepEqual(times, ["2026-06-01T10:00:00.000Z", "2026-06-01T10:00:00.000Z"]);
+});
+
+test("areas are told with about three digits, in the units that are wanted", () => {
+  const areas = [0, 8_421.4, 83_160, 4_210_000, 53_200_000, 1_234_567_890];
+  const words = (settings) => areas.map((area) => new Units(settings).area(area).replace("\u00a0", " "));
+  assert.deepEqual(words({ units: "metric", language: "en" }), ["0 m²", "8,421 m²", "0.083 km²", "4.21 km²", "53.2 km²", "1,235 km²"]);
+  assert.deepEqual(words({ units: "metric", language: "de" }).slice(1, 3), ["8.421 m²", "0,083 km²"]);
+  assert.deepEqual(words({ units: "imperial", language: "en" }), ["0 ft²", "2.08 ac", "20.5 ac", "1.63 mi²", "20.5 mi²", "477 mi²"]);
+  assert.equal(new Units({ units: "imperial", language: "en" }).area(929.0304), "10,000\u00a0ft²");
+  assert.equal(new Units({ units: "metric", language: "en" }).area(null), "–");
 });

@@ -48,7 +48,7 @@ export class Footprints {
     this.#overlay = new Overlay(map, "footprints", palette, layers);
     this.#fleet = fleet;
     this.#query = query;
-    this.#ends = [fleet.on("media", () => this.#later()), fleet.on("coverage", () => this.#later())];
+    this.#ends = [fleet.on("media", () => this.#later()), fleet.on("coverage", () => this.#later()), fleet.on("picture", () => this.#later())];
     map.on("style.load", this.#mark);
   }
 

@@ -30,7 +30,8 @@ export function linesOf(ground) {
       if (isCut(index)) {
         if (line.length) lines.push(line);
         line = [];
-      } else line = line.length ? [...line, ring[index + 1]] : [ring[index], ring[index + 1]];
+      } else if (line.length) line.push(ring[index + 1]);
+      else line = [ring[index], ring[index + 1]];
     }
     return lines;
   });

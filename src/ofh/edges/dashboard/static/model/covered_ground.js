@@ -83,6 +83,11 @@ export class CoveredGround {
     if (wanted) void this.#ask();
   }
 
+  /** Somebody looks again: what was put off is due. */
+  wake() {
+    if (this.wanted && this.#dueAt < Infinity) this.#plan(this.#ticks());
+  }
+
   /** @param {string} droneId @param {string | null | undefined} flightId */
   #told(droneId, flightId) {
     const { wanted } = this;

@@ -33,9 +33,11 @@ export class Coverage {
     this.#context = context;
     this.#findsPhotos = findsPhotos;
     this.#covered = new CoveredGround({ query, fleet, clock, changed: () => this.#draw() });
+    document.addEventListener("visibilitychange", this.#seen);
   }
 
   destroy() {
+    document.removeEventListener("visibilitychange", this.#seen);
     this.#covered.destroy();
     this.#card?.destroy();
     this.#map = null;
@@ -71,6 +73,8 @@ export class Coverage {
   closeCard() {
     return this.#card?.close() ?? false;
   }
+
+  #seen = () => document.hidden || this.#covered.wake();
 
   #toggle = () => {
     this.isOn = !this.isOn;

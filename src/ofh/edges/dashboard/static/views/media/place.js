@@ -102,6 +102,10 @@ export class Place {
   #draw() {
     const item = this.#item;
     if (item === null || !isPlaced(item)) return;
+    if (this.#map && !this.#map.map.getContainer().isConnected) {
+      this.#map.destroy(); // its room was made anew
+      this.#map = null;
+    }
     if (this.#map) this.#map.show(shownOf(item), this.#others);
     else if (!this.#isOpening && this.#hasMap) requestAnimationFrame(() => requestAnimationFrame(() => void this.#open()));
   }
