@@ -174,6 +174,11 @@ def test_of_two_last_owners_who_leave_at_once_one_stays(town: Town) -> None:
         assert sorted(found) == [[], ["CONFLICT"]]
 
 
+def fleet_of(workspace: str) -> str:
+    """All that happens."""
+    return f'subscription{{fleet(workspaceId:"{workspace}"){{cursor}}}}'
+
+
 def replay_of(workspace: str) -> str:
     """A replay that is far from its end."""
     span = 'from:"2026-01-01T00:00:00Z",to:"2100-01-01T00:00:00Z"'
@@ -190,7 +195,7 @@ def test_c4_what_hangs_on_a_right_ends_with_it(town: Town, us: Party, how: str) 
     invite = "mutation($w:ID!,$e:String!){inviteMember(workspaceId:$w,email:$e,role:VIEWER){role}}"
     assert "errors" not in town.ask(invite, us.token, w=made, e=email)
     with opened(town, token) as socket:
-        for number, query in (("1", positions(made)), ("2", replay_of(made))):
+        for number, query in (("1", positions(made)), ("2", replay_of(made)), ("3", fleet_of(made))):
             say(socket, subscribe(query, number))
             assert hear(socket)["type"] == "next"
         match how:
@@ -206,8 +211,8 @@ def test_c4_what_hangs_on_a_right_ends_with_it(town: Town, us: Party, how: str) 
             case _:
                 town.ofh("workspace", "delete", made)
         if how in ("removed", "workspace deleted"):
-            errors = [hear(socket) for _ in range(2)]
-            assert sorted((error["id"], error["type"]) for error in errors) == [("1", "error"), ("2", "error")]
+            errors = [hear(socket) for _ in range(3)]
+            assert sorted((error["id"], error["type"]) for error in errors) == [(number, "error") for number in "123"]
             assert {error["payload"][0]["extensions"]["code"] for error in errors} == {"FORBIDDEN"}
             say(socket, subscribe("{me{id}}", "2"))
             assert hear(socket)["payload"] == {"data": {"me": {"id": user}}}
