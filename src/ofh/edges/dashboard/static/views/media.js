@@ -61,6 +61,7 @@ export default class MediaView {
       fleet.on("item", ({ mediaId, isNew }) => this.#told(mediaId, isNew)),
       fleet.on("coverage", ({ mediaId }) => this.#full.renew(mediaId)),
       fleet.on("picture", () => this.#told(null, true)),
+      fleet.on("link", ({ name }) => name === "live" && this.#again()),
     ];
     const { wanted, id } = read(context.route.rest);
     void this.#book.want(wanted);
@@ -100,6 +101,12 @@ export default class MediaView {
   /** @param {string | null} id */
   #addressOf(id) {
     return `#/w/${this.#context.workspace?.id}/${["media", ...write(this.#book.wanted, id)].map(encodeURIComponent).join("/")}`;
+  }
+
+  /** The line stands again. */
+  #again() {
+    this.#grid.again();
+    if (this.#book.fault) void this.#book.again();
   }
 
   /** The hub has told of something. @param {string | null} id @param {boolean} isNew */
@@ -163,7 +170,7 @@ export default class MediaView {
   }
 
   render() {
-    const { items, fresh, total, isKnown, isFiltered, wanted, isLoading, hasMore } = this.#book;
+    const { items, fresh, total, isKnown, isFiltered, wanted, isLoading, hasMore, fault } = this.#book;
     const { units } = this.#context;
     const isFull = this.#full.id !== null;
     if (this.#left !== null && !isFull) {
@@ -187,6 +194,10 @@ export default class MediaView {
           ${fresh.length
             ? html`<button type="button" class="button primary media-new" @click=${this.#showNew}>${icon("up")}${t("media.new", { n: fresh.length })}</button>`
             : nothing}
+          ${fault && shown
+            ? html`<div class="media-reading media-fault"><p class="problem" role="alert">${wordsOf(fault, units)}</p>
+                <button type="button" class="button small" @click=${() => void this.#book.again()}>${t("again")}</button></div>`
+            : nothing}
           ${isLoading && hasMore && shown
             ? html`<p class="media-reading" role="status">${t("media.read", { done: units.number(items.length), n: units.number(total) })}</p>`
             : nothing}
@@ -197,15 +208,15 @@ export default class MediaView {
     </div>`;
   }
 
-  /** What stands instead of photos, or below them. @param {number} shown */
+  /** What stands instead of photos. @param {number} shown */
   #words(shown) {
     const { isKnown, isFiltered, fault } = this.#book;
     const { units, workspace, go } = this.#context;
+    if (shown) return nothing;
     if (fault) {
-      return html`<div class="empty media-fault"><p class="problem" role="alert">${wordsOf(fault, units)}</p>
+      return html`<div class="empty"><p class="problem" role="alert">${wordsOf(fault, units)}</p>
         <p><button type="button" class="button" @click=${() => void this.#book.again()}>${t("again")}</button></p></div>`;
     }
-    if (shown) return nothing;
     if (!isKnown) return html`<p class="empty" role="status">${t("media.waiting")}</p>`;
     if (isFiltered) {
       return html`<div class="empty"><p role="status">${t("media.no_match")}</p>

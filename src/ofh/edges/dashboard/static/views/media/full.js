@@ -91,14 +91,14 @@ export class Full {
 
   /** Something else may be known of it. @param {string} id */
   renew(id) {
-    this.#details.delete(id);
-    if (id === this.id) void this.#load();
+    if (id === this.id) void this.#load(true);
+    else this.#details.delete(id);
   }
 
-  async #load() {
+  /** @param {boolean} [isAnew] also where it is known; what is shown stays until the answer has come */
+  async #load(isAnew = false) {
     const id = /** @type {string} */ (this.id);
-    const known = this.#details.get(id);
-    if (known) this.#tellPlace();
+    if (this.#details.has(id) && !isAnew) void this.#tellPlace();
     else {
       try {
         const { media } = await query(WHOLE, { id });
@@ -113,7 +113,7 @@ export class Full {
       } catch (error) {
         if (id === this.id) this.#fault = error;
       }
-      if (id === this.id) this.#tellPlace();
+      if (id === this.id) void this.#tellPlace();
     }
     this.#context.update();
   }

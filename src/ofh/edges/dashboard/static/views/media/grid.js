@@ -124,6 +124,12 @@ export class Grid {
     this.#broken.clear();
   }
 
+  /** The hub is there again: what could not be fetched is tried once more. */
+  again() {
+    this.#broken.clear();
+    this.#context.update();
+  }
+
   /** Lead to the newest. */
   toTop() {
     this.reset();
