@@ -33,6 +33,23 @@ test("who scrolls back while pages are read has no more of them read", async () 
   assert.ok(book.items.length <= 300);
 });
 
+test("who wants all gets all, also while somebody looks at the beginning", async () => {
+  const { hub, book } = bookOf(2_000);
+  await book.want({});
+  const all = book.readAll();
+  void book.reach(300);
+  assert.equal(await all, true);
+  assert.equal(book.items.length, 2_000);
+  await book.want({});
+  hub.fault = new Error("away");
+  assert.equal(await book.readAll(), false);
+  hub.fault = null;
+  await book.again();
+  const other = book.readAll();
+  await book.want({ type: "PHOTO" });
+  assert.equal(await other, false);
+});
+
 test("what comes meanwhile waits until it is let in, and is counted", async () => {
   const { hub, book } = bookOf(500);
   await book.want({});

@@ -58,6 +58,10 @@ export class MediaBook {
   #after = null;
   #epoch = 0;
   #target = 0;
+  /** How many want all to be read, wherever somebody looks. */
+  #whole = 0;
+  /** @type {Promise<void> | null} */
+  #reading = null;
 
   /** @param {string} workspaceId @param {Query} query @param {() => void} changed there is something new to show */
   constructor(workspaceId, query, changed) {
@@ -80,7 +84,7 @@ export class MediaBook {
     this.wanted = { ...EVERYTHING, ...wanted };
     this.#epoch += 1;
     [this.items, this.fresh, this.total, this.hasMore, this.isKnown, this.isLoading, this.fault] = [[], [], 0, false, false, false, null];
-    [this.#after, this.#target] = [null, 1];
+    [this.#after, this.#target, this.#reading] = [null, 1, null];
     for (const map of [this.#known, this.#others, this.#shared]) map.clear();
     return this.#read();
   }
@@ -90,6 +94,18 @@ export class MediaBook {
     this.#target = count;
     if (this.fault || (this.isKnown && this.items.length >= count)) return Promise.resolve();
     return this.#read();
+  }
+
+  /** Read all, also while somebody looks at the beginning. @returns {Promise<boolean>} whether all is known */
+  async readAll() {
+    const epoch = this.#epoch;
+    this.#whole += 1;
+    try {
+      while (epoch === this.#epoch && this.hasMore && !this.fault) await this.#read();
+    } finally {
+      this.#whole -= 1;
+    }
+    return epoch === this.#epoch && !this.hasMore;
   }
 
   /** After a fault. */
@@ -108,12 +124,20 @@ export class MediaBook {
     return this.#known.has(id);
   }
 
-  async #read() {
-    if (this.isLoading) return;
+  #read() {
+    if (this.#reading) return this.#reading;
+    const reading = this.#readOn().finally(() => {
+      if (this.#reading === reading) this.#reading = null;
+    });
+    this.#reading = reading;
+    return reading;
+  }
+
+  async #readOn() {
     const epoch = this.#epoch;
     this.isLoading = true;
     try {
-      while (epoch === this.#epoch && (!this.isKnown || (this.hasMore && this.items.length < this.#target))) {
+      while (epoch === this.#epoch && (!this.isKnown || (this.hasMore && this.items.length < (this.#whole ? Infinity : this.#target)))) {
         const page = await this.#page(this.wanted, this.#after, this.isKnown ? PAGE : FIRST_PAGE);
         if (epoch !== this.#epoch) return;
         const waiting = new Set(this.fresh.map(({ id }) => id));

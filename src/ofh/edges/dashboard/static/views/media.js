@@ -139,9 +139,9 @@ export default class MediaView {
   async #chooseAll() {
     const { wanted } = this.#book;
     this.#bar.say(t("media.reading"));
-    await this.#book.reach(Infinity);
+    const isAll = await this.#book.readAll();
     this.#bar.say("");
-    if (wanted !== this.#book.wanted || this.#book.fault) return;
+    if (wanted !== this.#book.wanted || !isAll) return;
     this.#selection.clear();
     this.#selection.set(this.#grid.order, true, this.#book.fresh.length ? undefined : wanted);
     this.#context.update();
