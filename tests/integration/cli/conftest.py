@@ -1,5 +1,6 @@
 """Places to run commands in: embedded, and on PostgreSQL, Redis and Mosquitto."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from tests.support.services import Mosquitto, unique
 def place(tmp_path: Path) -> Place:
     """An empty folder, no settings but those that choose no fixed ports."""
     return Place(tmp_path, {"OFH_PORT": "0", "OFH_MQTT_PORT": "0"})
+
+
+@pytest.fixture
+def migrated(place: Place, migrated_sqlite: Path) -> Place:
+    """A data folder with an empty database, for what is not about the first start: to migrate takes a second."""
+    folder = place.folder / "data"
+    folder.mkdir()
+    shutil.copy(migrated_sqlite, folder / "hub.db")
+    return place
 
 
 @pytest.fixture

@@ -132,10 +132,10 @@ def test_without_words_the_command_shows_its_help() -> None:
     assert result.exit_code in (0, 2)
 
 
-async def test_a_connection_that_nobody_used_tells_what_to_do_and_what_cannot_work(place: Place) -> None:
-    await place.ofh("user", "create", "ada@example.org", "--json")
-    workspace = (await place.ofh("workspace", "create", "Lake", "--owner", "ada@example.org", "--json")).answer
-    connection = (await place.ofh("connection", "create", str(workspace["id"]), "Pad", "--json")).answer
+async def test_a_connection_that_nobody_used_tells_what_to_do_and_what_cannot_work(migrated: Place) -> None:
+    await migrated.ofh("user", "create", "ada@example.org", "--json")
+    workspace = (await migrated.ofh("workspace", "create", "Lake", "--owner", "ada@example.org", "--json")).answer
+    connection = (await migrated.ofh("connection", "create", str(workspace["id"]), "Pad", "--json")).answer
     number = str(connection["id"])
     good = {
         "OFH_PUBLIC_URL": "https://hub.example.org",
@@ -144,9 +144,9 @@ async def test_a_connection_that_nobody_used_tells_what_to_do_and_what_cannot_wo
         "OFH_DJI_APP_LICENSE": "l",
     }
     shown, well, nobody = await asyncio.gather(
-        place.ofh("connection", "doctor", number),
-        place.ofh("connection", "doctor", number, "--json", **good),
-        place.ofh("connection", "doctor", "999"),
+        migrated.ofh("connection", "doctor", number),
+        migrated.ofh("connection", "doctor", number, "--json", **good),
+        migrated.ofh("connection", "doctor", "999"),
     )
     assert shown.code == 1
     assert "looks for the hub in itself" in shown.out

@@ -21,17 +21,14 @@ SPAN = ("--from", "2026-05-01T00:00:00Z", "--to", "2026-05-01T18:00:00+02:00")
 
 
 @pytest.fixture
-async def flown(place: Place) -> Place:
+async def flown(migrated: Place) -> Place:
     """A data folder with a drone, number 1, and its flight, number 1."""
-    folder = place.folder / "data"
-    folder.mkdir()
-    database = Database(f"sqlite://{folder / 'hub.db'}")
-    await database.migrate()
+    database = Database(f"sqlite://{migrated.folder / 'data' / 'hub.db'}")
     await database.open()
     async with build(database) as built:
         assert (built.drone.id, built.flight.id) == (1, 1)
     await database.close()
-    return place
+    return migrated
 
 
 def times(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.support.history import history_of, history_row, store
 @pytest.fixture(params=BOTH_WAYS)
 def here(request: pytest.FixtureRequest) -> Place:
     """Where the command is tried: embedded, and with PostgreSQL."""
-    found: Place = request.getfixturevalue("services" if request.param == "services" else "place")
+    found: Place = request.getfixturevalue("services" if request.param == "services" else "migrated")
     return found
 
 
@@ -23,7 +23,6 @@ async def opened(place: Place) -> Database:
     """The place's database, with a drone that flew for a minute 95 and 20 days ago."""
     url = place.settings.get("OFH_DATABASE_URL", f"sqlite://{place.folder / 'data' / 'hub.db'}")
     database = Database(url)
-    await database.migrate()
     await database.open()
     now = datetime.now(UTC).replace(minute=10)  # so that a minute is all in one hour
     workspace = await Workspace.create(uuid=uuid4(), name="Lake", created_at=now, history_days=300)
@@ -56,9 +55,9 @@ async def test_what_the_dry_run_shows_is_what_goes(here: Place) -> None:
     await database.close()
 
 
-async def test_people_read_a_table(place: Place) -> None:
-    database = await opened(place)
-    ended = await place.ofh("history", "prune", "--dry-run", OFH_HISTORY_DAYS="50", OFH_HISTORY_FULL_DAYS="10")
+async def test_people_read_a_table(migrated: Place) -> None:
+    database = await opened(migrated)
+    ended = await migrated.ofh("history", "prune", "--dry-run", OFH_HISTORY_DAYS="50", OFH_HISTORY_FULL_DAYS="10")
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     columns = ["workspace", "name", "days", "drones", "dropped", "thinned", "flights", "events", "alerts"]
@@ -70,11 +69,11 @@ async def test_people_read_a_table(place: Place) -> None:
     await database.close()
 
 
-async def test_a_running_hub_is_no_hindrance_and_prunes_by_itself(place: Place) -> None:
-    database = await opened(place)
-    async with place.running("serve") as hub:
+async def test_a_running_hub_is_no_hindrance_and_prunes_by_itself(migrated: Place) -> None:
+    database = await opened(migrated)
+    async with migrated.running("serve") as hub:
         await hub.says("history pruned")
-        again = await place.ofh("history", "prune", "--json")
+        again = await migrated.ofh("history", "prune", "--json")
         assert [row["dropped"] + row["thinned"] for row in again.answer["workspaces"]] == [0, 0]
     assert len(await history_of(database)) == 68
     await database.close()
