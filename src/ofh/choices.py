@@ -294,7 +294,7 @@ def handed_to_controllers(settings: Settings, public_url: str) -> Handed:
         mqtt_url=mqtt_url_for_controllers(settings, public_url),
         mqtt_url_setting="OFH_PUBLIC_MQTT_URL"
         if settings.public_mqtt_url
-        else "the MQTT address that follows from OFH_PUBLIC_URL",
+        else "OFH_PUBLIC_MQTT_URL (by OFH_PUBLIC_URL)",
         mqtt_listens=None if settings.mqtt_url else settings.mqtt_host,
         has_licence=settings.dji_app_id is not None,
         storage_url=upload_endpoint(settings, public_url).url if settings.storage_sts else None,
