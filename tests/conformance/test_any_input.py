@@ -192,7 +192,7 @@ def test_any_form(town: Town, us: Party, body: bytes, kind: str) -> None:
 @BOUNDED
 @given(id=st.text("0123456789-+ax%", min_size=1, max_size=25), wanted=st.text(st.characters(codec="latin-1")))
 def test_any_download(town: Town, us: Party, id: str, wanted: str) -> None:
-    printable = "".join(c for c in wanted if c.isprintable())
+    printable = "".join(c for c in wanted if c.isprintable()).strip()  # a client sends no header that ends in a blank
     headers = {
         "authorization": f"Bearer {us.token}",
         "range": f"bytes={printable}".encode("latin-1"),

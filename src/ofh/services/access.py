@@ -46,7 +46,7 @@ class Access:
         if not is_id(id):
             return None
         if actor.credential == "cli":
-            return await model.get_or_none(id=id)
+            return await model.get_or_none(id=id, workspace__deleted_at__isnull=True)
         return await lookups.visible(model, id, actor.user_id)
 
     async def is_member(self, user_id: int, workspace_id: int) -> bool:

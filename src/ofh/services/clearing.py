@@ -16,7 +16,7 @@ import structlog
 
 from ofh.store import clearing
 from ofh.store.bulk import hold_devices_of
-from ofh.store.database import Database
+from ofh.store.database import Database, away
 from ofh.store.feed_keeping import delete_feed
 from ofh.store.history import delete_history
 from ofh.store.media import discard_all
@@ -67,8 +67,14 @@ class Clearing:
             HubError: UNAVAILABLE, the database is away.
         """
         total = 0
-        for workspace_id in await Workspace.filter(deleted_at__not_isnull=True).order_by("id").values_list("id"):
-            total += await self._clear(int(workspace_id[0]))
+        for (workspace_id,) in await Workspace.filter(deleted_at__not_isnull=True).order_by("id").values_list("id"):
+            try:
+                total += await self._clear(int(workspace_id))
+            except Exception as error:
+                if away(error) is not None:
+                    raise
+                # Others are not to wait behind one that cannot be cleared; it is looked at again.
+                log.exception("a deleted workspace cannot be cleared", workspace=workspace_id)
         return total
 
     async def _clear(self, workspace_id: int) -> bool:

@@ -195,7 +195,7 @@ def _parsed(stored: Any) -> dict[str, Any] | None:
 
 
 async def write_devices(database: Database, client: Any, kind: Kind, rows: Sequence[DeviceRow]) -> None:
-    """Write back what `lock_devices` read."""
+    """Write back what `lock_devices` read. A connection that was deleted since it was looked up is none."""
     is_text = database.dialect != "postgresql"
     values = []
     for row in sorted(rows, key=lambda row: row.id):
@@ -215,8 +215,8 @@ async def write_devices(database: Database, client: Any, kind: Kind, rows: Seque
     await run_many(
         database,
         client,
-        f"UPDATE {kind} SET connection_id = $2, online = $3, seen_at = $4, left_at = $5,"  # noqa: S608, ours
-        f" state = $6::jsonb{extra} WHERE id = $1",
+        f"UPDATE {kind} SET connection_id = (SELECT id FROM connections WHERE id = $2), online = $3,"  # noqa: S608, ours
+        f" seen_at = $4, left_at = $5, state = $6::jsonb{extra} WHERE id = $1",
         values,
     )
 

@@ -16,7 +16,7 @@ from ofh.services import recorder as recorder_module
 from ofh.store import bulk
 from ofh.store.database import Database
 from ofh.store.history import HistoryRow, write_history
-from ofh.store.models import Drone, Flight
+from ofh.store.models import Connection, Drone, Flight
 from tests.support.fleet import START, FleetBench, charge, position, seconds
 from tests.support.history import history_of
 
@@ -296,6 +296,25 @@ async def test_a_drone_of_a_deleted_workspace_is_acknowledged_and_forgotten(
     )
     await bench.recorder.settled()
     assert bench.acks == [1]
+
+
+async def test_a_late_report_of_a_deleted_connection_costs_nobody_else_anything(
+    bench: FleetBench, workspace_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await bench.workspace("X")
+    await bench.connection(other, "c-2")
+    await bench.announce("c-2", "RC2", "AC2")
+    bounds = [await bench.telemetry.find(AIRCRAFT, None, "c-1"), await bench.telemetry.find("AC2", None, "c-2")]
+    await Connection.filter(public_id="c-1").delete()
+    stored: list[int] = []
+    monkeypatch.setattr(bench.counts, "stored", stored.append)
+    for n, bound in enumerate(bounds):
+        assert bound is not None
+        bench.telemetry.take_now(
+            bound, position(), sent_at=START, received_at=bench.now, digest=n, ack=lambda: bench.acks.append(1)
+        )
+    await bench.recorder.settled()
+    assert (stored, len(bench.acks), bench.counts.drops["not_storable"]) == ([2], 2, 0)
 
 
 async def test_a_handover_between_controllers_loses_no_history(bench: FleetBench, workspace_id: int) -> None:
