@@ -257,11 +257,13 @@ class _Session:
 
         A hub may allow it only once the serial number is bound to the connection, thus after the first topology.
         """
-        if not self._wanted:
+        asked = list(self._wanted)  # somebody else may be asking as well
+        if not asked:
             return
-        codes = await self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._wanted])
+        codes = await self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in asked])
         granted = [code if isinstance(code, int) else code.value for code in codes]
-        self._wanted = [topic for topic, code in zip(self._wanted, granted, strict=True) if code >= 0x80]
+        have = {topic for topic, code in zip(asked, granted, strict=True) if code < 0x80}
+        self._wanted = [topic for topic in self._wanted if topic not in have]
 
     # Topology
 

@@ -3,6 +3,7 @@
 import { html, nothing } from "lit-html";
 import { t } from "../model/i18n.js";
 import { icon } from "./icons.js";
+import { toast } from "./toast.js";
 
 const SAID_MS = 2_000;
 
@@ -32,6 +33,7 @@ async function copy(event, value) {
   } catch {
     // Not over plain http, and not without leave: the text is marked, for the keys that copy.
     getSelection()?.selectAllChildren(code);
+    toast(t("copy.marked"));
     return;
   }
   button.classList.add("copied");
