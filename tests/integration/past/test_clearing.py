@@ -29,7 +29,7 @@ from tests.integration.past.site import Site
 from tests.support.fleet import position, seconds
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -180,3 +180,19 @@ async def test_nothing_is_told_of_a_workspace_that_goes_and_others_are_recorded_
     monkeypatch.setattr(clearing, "_turn", between)
     assert await clearing.clear() == 1
     assert len(seen) > 3
+
+
+async def test_one_that_cannot_be_cleared_holds_up_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = await site.bench.workspace("X")
+    await Workspace.filter(id__in=[site.workspace_id, other]).update(deleted_at=site.bench.now)
+    clearing = Clearing(site.database, lambda: site.bench.now, pause_s=0)
+    clear = clearing._clear
+
+    async def fails_once(workspace_id: int) -> bool:
+        if workspace_id == site.workspace_id:
+            raise ValueError("cannot be cleared")
+        return await clear(workspace_id)
+
+    monkeypatch.setattr(clearing, "_clear", fails_once)
+    assert await clearing.clear() == 1
+    assert [row.id for row in await Workspace.all()] == [site.workspace_id]
