@@ -21,9 +21,6 @@ class Parsed(Generic[T]):
         self._capacity = capacity
         self._rows: dict[Hashable, tuple[Hashable, T]] = {}
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def take(self, row: Hashable, mark: Hashable) -> T | None:
         """What a row with this mark says, if that is known; it is forgotten."""
         held = self._rows.pop(row, None)
