@@ -1,8 +1,13 @@
 // @ts-check
-/** Tells of alerts that are raised while this page is open, whatever it shows: by a sound and a notification, where wanted. */
+/**
+ * Tells of alerts that are raised while this page is open, whatever it shows: by a sound and a notification, where wanted.
+ * Of a browser's tabs one does.
+ */
 import { alertWords } from "../views/alerts/words.js";
 import { toast } from "../ui/toast.js";
+import { Claims } from "./claims.js";
 import { t } from "./i18n.js";
+import { notice } from "./notices.js";
 
 /** Two tones, in hertz; how long each, in seconds. */
 const TONES = [880, 660];
@@ -20,12 +25,13 @@ export class Alarm {
   /** @type {AudioContext | null} */
   #audio = null;
   #isSounding = false;
+  #claims = new Claims(new BroadcastChannel("ofh.alarm"));
 
   /** @param {import("./settings.js").Settings} settings @param {import("./units.js").Units} units */
   constructor(settings, units) {
     this.#settings = settings;
     this.#units = units;
-    settings.on("change", (name) => name === "sound" && settings.sound && void this.#sound());
+    settings.on("change", (name) => name === "sound" && settings.sound && document.hasFocus() && void this.#sound()); // in the tab where it was chosen
   }
 
   /** @param {import("./fleet.js").Fleet | null} fleet whose alerts from now on */
@@ -40,9 +46,15 @@ export class Alarm {
     const told = this.#told;
     const fresh = told === null ? [] : [...fleet.alerts.values()].filter(({ id, acknowledgedAt }) => !told.has(id) && !acknowledgedAt);
     this.#told = new Set([...(told ?? []), ...fleet.alerts.keys()]);
-    if (fresh.length === 0) return;
-    if (this.#settings.sound) void this.#sound();
-    if (this.#settings.notify) for (const alert of fresh) this.#notify(fleet.workspaceId, alert);
+    for (const alert of fresh) {
+      if (this.#settings.sound) void this.#soundFor(alert);
+      if (this.#settings.notify) void this.#notify(fleet.workspaceId, alert);
+    }
+  }
+
+  /** Best by a tab that was clicked in, since browsers let others not be heard. @param {import("./fleet.js").Alert} alert */
+  async #soundFor({ id }) {
+    if (await this.#claims.take(`sound ${id}`, navigator.userActivation?.hasBeenActive ? 0 : 1)) void this.#sound();
   }
 
   /** Once, however many alerts come in that time; never later than they came. */
@@ -74,18 +86,13 @@ export class Alarm {
     });
   }
 
-  /** @param {string} workspaceId @param {import("./fleet.js").Alert} alert */
-  #notify(workspaceId, alert) {
-    if (!("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
-    try {
-      const shown = new Notification(t(`alert_kind.${alert.kind.toLowerCase()}`), { body: alertWords(alert, this.#units), tag: `ofh-${alert.id}` });
-      shown.onclick = () => {
-        window.focus();
-        location.hash = `#/w/${workspaceId}/map/drone/${alert.drone.id}`;
-      };
-    } catch {
-      // phones show them by a service worker alone, which this page has not
-    }
+  /** Not while one of the tabs is in front: it is best placed, and shows the alert. @param {string} workspaceId @param {import("./fleet.js").Alert} alert */
+  async #notify(workspaceId, alert) {
+    const { id, kind, drone } = alert;
+    const isMine = await this.#claims.take(`notice ${id}`, document.hasFocus() ? 0 : 1);
+    if (!isMine || document.hasFocus()) return;
+    const go = () => void (location.hash = `#/w/${workspaceId}/map/drone/${drone.id}`);
+    notice(t(`alert_kind.${kind.toLowerCase()}`), { body: alertWords(alert, this.#units), tag: `ofh-${id}` }, go);
   }
 }
 

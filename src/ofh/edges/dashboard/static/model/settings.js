@@ -27,6 +27,7 @@ export class Settings extends Emitter {
       ...{ language: /** @type {Language} */ (language ?? "en"), units: /** @type {Units} */ (units) },
       ...kept(),
     };
+    addEventListener("storage", ({ key }) => key === KEY && this.#follow()); // another tab has chosen
     this.#prefersDark.addEventListener("change", () => this.theme === "auto" && this.#apply("theme"));
     this.#apply("theme");
     this.#apply("language");
@@ -72,6 +73,13 @@ export class Settings extends Emitter {
       // a browser that keeps nothing: it holds for this visit
     }
     this.#apply(name);
+  }
+
+  #follow() {
+    const before = this.#values;
+    this.#values = { ...before, ...kept() };
+    const names = /** @type {(keyof Values)[]} */ (Object.keys(before));
+    for (const name of names.filter((each) => this.#values[each] !== before[each])) this.#apply(name);
   }
 
   /** @param {keyof Values} name */

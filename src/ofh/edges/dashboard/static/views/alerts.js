@@ -4,6 +4,7 @@ import { html, nothing } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { query } from "../api/graphql.js";
 import { t } from "../model/i18n.js";
+import { askLeave, leave, notice } from "../model/notices.js";
 import { isAtLeast } from "../model/roles.js";
 import { Form } from "../ui/form.js";
 import { icon } from "../ui/icons.js";
@@ -31,6 +32,8 @@ export default class Alerts {
   /** @type {string | null} */
   #next = null;
   #kind = "";
+  /** Why no notification is shown, though somebody wanted them. @type {import("../model/notices.js").Leave | ""} */
+  #refused = "";
   /** @type {Rules | null} */
   #rules = null;
   #ends;
@@ -141,16 +144,21 @@ export default class Alerts {
     const sound = (/** @type {Event} */ event) => settings.set("sound", /** @type {HTMLInputElement} */ (event.target).checked);
     const notify = async (/** @type {Event} */ event) => {
       const box = /** @type {HTMLInputElement} */ (event.target);
-      const isAllowed = box.checked && "Notification" in window && (await Notification.requestPermission()) === "granted";
-      this.#acting.problem = box.checked && !isAllowed ? t("alerts.notify_refused") : "";
-      box.checked = isAllowed;
-      settings.set("notify", isAllowed);
+      const answer = box.checked ? await askLeave() : "";
+      const isShown = answer === "granted" && notice(t("alerts.notify"), { body: t("alerts.notify_sample"), tag: "ofh-sample" });
+      this.#refused = answer === "granted" && !isShown ? "missing" : answer;
+      settings.set("notify", isShown);
+      box.checked = isShown;
       this.#context.update();
     };
+    const mayNotify = leave();
+    const isTaken = settings.notify && mayNotify !== "granted"; // allowed once, and not any more
+    const refused = isTaken ? mayNotify : this.#refused;
     return html`<fieldset class="telling">
       <legend class="unseen">${t("alerts.telling")}</legend>
       <label class="tick"><input type="checkbox" .checked=${settings.sound} @change=${sound} /><span>${t("alerts.sound")}</span></label>
-      <label class="tick"><input type="checkbox" .checked=${settings.notify} @change=${notify} /><span>${t("alerts.notify")}</span></label>
+      <label class="tick"><input type="checkbox" .checked=${settings.notify && !isTaken} @change=${notify} /><span>${t("alerts.notify")}</span></label>
+      <p class="problem" role="alert">${refused && refused !== "granted" ? t(`alerts.notify_${refused}`) : ""}</p>
     </fieldset>`;
   }
 

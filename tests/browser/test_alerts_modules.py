@@ -1,0 +1,22 @@
+"""The pure parts of how the dashboard tells of alerts, by Node's own test runner (`alerts/*.test.mjs`)."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from ofh.edges.dashboard.page import STATIC
+from tests.support.services import program
+
+CLAIMS = Path(__file__).parent / "alerts"
+
+
+def test_one_of_a_browsers_tabs_tells_of_an_alert_and_areas_are_drawn_as_meant(tmp_path: Path) -> None:
+    for folder in ("model", "map", "views/alerts"):
+        shutil.copytree(STATIC / folder, tmp_path / folder)
+    (tmp_path / "package.json").write_text('{"type": "module"}')  # as browsers take them
+    names = [shutil.copy(path, tmp_path) for path in sorted(CLAIMS.glob("*.test.mjs"))]
+    done = subprocess.run(
+        [program("node"), "--test", *names], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "# fail 0" in done.stdout
