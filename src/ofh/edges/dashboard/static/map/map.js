@@ -7,11 +7,10 @@
 import * as maplibre from "maplibre-gl";
 import { Aircraft } from "./aircraft.js";
 import { Areas } from "./areas.js";
-import { styleOf } from "./base_map.js";
+import { BaseMap } from "./base_map.js";
 import { Controllers } from "./controllers.js";
 import { Covered } from "./covered.js";
 import { Footprints } from "./footprints.js";
-import { Graticule, spellingOf } from "./graticule.js";
 import { PALETTES } from "./palette.js";
 import { registerPmtiles } from "./pmtiles.js";
 import { Scene } from "./scene.js";
@@ -64,7 +63,7 @@ export class FleetMap {
   /** @type {Theme} */
   #theme;
   #parts;
-  #graticule;
+  #base;
   /** @type {Traffic | null} */
   #traffic = null;
   /** @type {string | null} */
@@ -96,7 +95,6 @@ export class FleetMap {
     this.map.addControl(this.#scale, "bottom-left");
     this.scene = new Scene(this.map, this.#theme);
     const needs = { scene: this.scene, map: this.map, palette, fleet, settings, clock, query };
-    this.#graticule = source.style === null && source.pmtiles === null ? new Graticule(this.map, palette, spellingOf(words)) : null;
     this.#parts = {
       covered: new Covered(needs),
       areas: new Areas(needs),
@@ -114,9 +112,8 @@ export class FleetMap {
     this.map.on("click", (event) => this.#clicked(event));
     this.map.on("mousemove", (event) => this.#point(event));
     this.map.on("mouseout", (event) => this.#photosPointed([], event.lngLat));
-    this.map.on("error", ({ error }) => console.warn("The map is not whole.", error?.message ?? error));
+    this.#base = new BaseMap({ map: this.map, source, theme: this.#theme, words });
     this.#ends = [settings.on?.("change", () => this.#settle())];
-    void this.#style();
   }
 
   destroy() {
@@ -124,7 +121,7 @@ export class FleetMap {
     for (const end of this.#ends) end?.();
     this.showTraffic(false);
     for (const part of Object.values(this.#parts)) part.destroy();
-    this.#graticule?.destroy();
+    this.#base.destroy();
     this.scene.destroy();
     this.map.remove();
   }
@@ -269,14 +266,8 @@ export class FleetMap {
     if (theme === this.#theme) return;
     this.#theme = theme;
     this.scene.setTheme(theme);
-    for (const part of [this.#graticule, this.#parts.covered, this.#parts.areas, this.#parts.footprints]) part?.setPalette(PALETTES[theme]);
-    void this.#style();
-  }
-
-  async #style() {
-    const theme = this.#theme;
-    const style = await styleOf(/** @type {import("./base_map.js").MapSource} */ (this.#options.source), theme);
-    if (theme === this.#theme) this.map.setStyle(style, { diff: false });
+    for (const part of [this.#parts.covered, this.#parts.areas, this.#parts.footprints]) part.setPalette(PALETTES[theme]);
+    this.#base.setTheme(theme);
   }
 }
 

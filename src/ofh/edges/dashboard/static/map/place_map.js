@@ -3,8 +3,7 @@
 
 import { html, render } from "lit-html";
 import * as maplibre from "maplibre-gl";
-import { styleOf } from "./base_map.js";
-import { Graticule, spellingOf } from "./graticule.js";
+import { BaseMap } from "./base_map.js";
 import { beside, boundsOf, linesOf, ringsOf } from "./outlines.js";
 import { Overlay } from "./overlay.js";
 import { PALETTES } from "./palette.js";
@@ -30,10 +29,9 @@ const layers = (palette) => /** @type {any[]} */ ([
 export class PlaceMap {
   /** MapLibre's. @type {import("maplibre-gl").Map} */
   map;
-  #source;
   #theme;
   #overlay;
-  #graticule;
+  #base;
   #camera;
   /** Whether it has looked anywhere yet. */
   #isPlaced = false;
@@ -44,7 +42,6 @@ export class PlaceMap {
    *   onChoose: (id: string) => void }} needs `onChoose`: somebody clicked on another photo's camera
    */
   constructor(element, { theme, source, words, onChoose }) {
-    this.#source = source;
     this.#theme = theme;
     if (source.pmtiles) registerPmtiles(maplibre.addProtocol);
     this.map = new maplibre.Map({
@@ -53,8 +50,6 @@ export class PlaceMap {
     });
     this.map.addControl(new maplibre.AttributionControl({ compact: true }), "top-left");
     this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
-    this.map.on("error", ({ error }) => console.warn("The map is not whole.", error?.message ?? error));
-    this.#graticule = source.style || source.pmtiles ? null : new Graticule(this.map, PALETTES[theme], spellingOf(words));
     this.#overlay = new Overlay(this.map, "place", PALETTES[theme], layers);
     this.#camera = new maplibre.Marker({ element: cameraElement(), rotationAlignment: "map", pitchAlignment: "map" });
     this.map.on("click", "place-cameras", ({ features }) => {
@@ -63,12 +58,12 @@ export class PlaceMap {
     });
     for (const kind of /** @type {const} */ (["mouseenter", "mouseleave"]))
       this.map.on(kind, "place-cameras", () => this.map.getCanvas().classList.toggle("is-pointing", kind === "mouseenter"));
-    void this.#style();
+    this.#base = new BaseMap({ map: this.map, source, theme, words });
   }
 
   destroy() {
     this.#camera.remove();
-    this.#graticule?.destroy();
+    this.#base.destroy();
     this.#overlay.destroy();
     this.map.remove();
   }
@@ -77,9 +72,8 @@ export class PlaceMap {
   setTheme(theme) {
     if (theme === this.#theme) return;
     this.#theme = theme;
-    this.#graticule?.setPalette(PALETTES[theme]);
     this.#overlay.setPalette(PALETTES[theme]);
-    void this.#style();
+    this.#base.setTheme(theme);
   }
 
   /** @param {Shown} shown @param {readonly Shown[]} others beside it */
@@ -122,12 +116,6 @@ export class PlaceMap {
     this.#camera.setLngLat([longitude, latitude]).setRotation(bearing ?? 0).addTo(this.map);
     const element = this.#camera.getElement();
     for (const name of ["aria-label", "role", "tabindex"]) element.removeAttribute(name);
-  }
-
-  async #style() {
-    const theme = this.#theme;
-    const style = await styleOf(this.#source, theme);
-    if (theme === this.#theme) this.map.setStyle(style, { diff: false });
   }
 }
 

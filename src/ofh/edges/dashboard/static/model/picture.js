@@ -242,11 +242,7 @@ export class Picture extends Emitter {
     const charge = { percent: battery.capacityPercentLeft, reportedAt: Date.parse(battery.reportedAt) };
     if (!drone || (drone.battery && charge.reportedAt < drone.battery.reportedAt)) return;
     drone.battery = charge;
-    const last = drone.charges.at(-1);
-    if (!last || charge.reportedAt - last.reportedAt >= CHARGE_MS) {
-      drone.charges.push(charge);
-      if (drone.charges.length > CHARGES) drone.charges.shift();
-    }
+    keep(drone.charges, charge);
     this.#change(id);
   }
 
@@ -286,6 +282,17 @@ export class Picture extends Emitter {
       this.emit("change", changed);
     });
   }
+}
+
+/**
+ * Of a charge that stays the same only when it began and the newest, so that a page that is open all day does not grow.
+ * @param {Charge[]} charges @param {Charge} charge
+ */
+function keep(charges, charge) {
+  const [before, last] = charges.length > 1 ? charges.slice(-2) : [undefined, charges[0]];
+  if (before?.percent === charge.percent && last?.percent === charge.percent) charges[charges.length - 1] = charge;
+  else if (!last || charge.reportedAt - last.reportedAt >= CHARGE_MS) charges.push(charge);
+  if (charges.length > CHARGES) charges.shift();
 }
 
 /** @param {any} position @param {number | null} heading @returns {Fix} */

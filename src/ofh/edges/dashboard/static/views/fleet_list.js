@@ -25,6 +25,7 @@ const ORDERS = ["state", "name", "battery", "height"];
 export class FleetList {
   #context;
   #select;
+  #end;
   #search = "";
   /** @type {Set<Phase>} */
   #hidden = new Set();
@@ -43,7 +44,11 @@ export class FleetList {
   constructor(context, select) {
     this.#context = context;
     this.#select = select;
-    context.settings.on("change", () => (this.#collator = null));
+    this.#end = context.settings.on("change", () => (this.#collator = null));
+  }
+
+  destroy() {
+    this.#end();
   }
 
   /** @param {string | null} selected */
@@ -52,6 +57,7 @@ export class FleetList {
     const drones = [...fleet.drones.values()];
     const alerted = new Set([...fleet.alerts.values()].map(({ drone }) => drone.id));
     const shown = this.#sorted(drones.filter((drone) => !this.#hidden.has(drone.phase) && this.#matches(drone)));
+    this.#hold();
     return html`<section class="fleet" aria-label=${t("fleet.title")}>
       <div class="fleet-head">
         <div class="fleet-top">
@@ -164,7 +170,7 @@ export class FleetList {
       const to = rowByKey(event, shown.length, shown.findIndex(({ id }) => id === stop));
       if (to !== null) this.#goTo(/** @type {HTMLElement} */ (event.currentTarget), to, /** @type {Drone} */ (shown[to]).id);
     };
-    return html`<div class="rows" role="list" aria-label=${t("fleet.title")} @scroll=${this.#scrolled} @keydown=${moved}>
+    return html`<div class="rows" role="list" tabindex="-1" aria-label=${t("fleet.title")} @scroll=${this.#scrolled} @keydown=${moved}>
       <div class="room" .style=${`height: ${before}px`}></div>
       ${repeat(
         shown.slice(first, last),
@@ -208,6 +214,21 @@ export class FleetList {
         <span class="unseen">${t("battery")}</span><span class="charge ${low}">${units.percent(battery?.percent)}</span>
       </span>
     </button>`;
+  }
+
+  /**
+   * Rows change their places while somebody goes through them by keyboard, and one that is moved, or leaves what is drawn,
+   * loses the focus: it gets it back once all is drawn, or the list does, from where arrow keys go on.
+   */
+  #hold() {
+    const row = document.activeElement;
+    if (!(row instanceof HTMLElement) || row.dataset.drone === undefined) return;
+    const rows = row.closest(".rows");
+    queueMicrotask(() => {
+      if (document.activeElement !== document.body || !rows?.isConnected) return;
+      const again = /** @type {HTMLElement | null} */ (rows.querySelector(`[data-drone="${CSS.escape(row.dataset.drone ?? "")}"]`));
+      (again ?? /** @type {HTMLElement} */ (rows)).focus({ preventScroll: true });
+    });
   }
 
   #scrolled = (/** @type {Event} */ event) => {

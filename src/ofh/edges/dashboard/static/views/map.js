@@ -115,6 +115,7 @@ export default class MapView {
     this.#isOver = true;
     removeEventListener("keydown", this.#keyed);
     for (const end of this.#ends) end();
+    this.#list.destroy();
     this.#panel.destroy();
     this.#coverage.destroy();
     this.#map?.destroy();
@@ -190,5 +191,8 @@ export function words() {
     "NavigationControl.ResetBearing": t("map.north"),
     "Map.Title": t("map.title"),
     "AttributionControl.ToggleAttribution": t("map.sources"),
+    "BaseMap.Missing": t("map.missing"),
+    "BaseMap.Partial": t("map.partial"),
+    "BaseMap.Again": t("again"),
   };
 }
