@@ -362,6 +362,7 @@ class Hub:
             self.people.audit,
             self.doctor,
             self.metrics,
+            rights_wait=timedelta(seconds=settings.mqtt_rights_s),
         )
         self.links = Links(
             database=self.database,

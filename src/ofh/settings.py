@@ -187,6 +187,13 @@ class Settings(BaseSettings):
         description="Seconds without a sign of life after which another process takes over what the outside broker "
         "holds for a process. Needs Redis.",
     )
+    mqtt_rights_s: float = Field(
+        default=0.5,
+        gt=0,
+        le=60,
+        description="Seconds for which the answer to a controller's topology waits, at most, until the broker holds the"
+        " new rights. Pilot 2 wants an answer within a second; what it reports before its rights are held is refused.",
+    )
     mqtt_host: str = Field(default="127.0.0.1", description="Address that the broker inside the hub listens on.")
     mqtt_port: int = Field(default=1883, ge=0, le=65535, description="Its port for plain MQTT; 0 takes a free one.")
     mqtt_tls_port: int = Field(default=8883, ge=1, le=65535, description="Its port for MQTT over TLS.")

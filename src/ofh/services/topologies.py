@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
@@ -46,9 +46,6 @@ from .doctor import Doctor
 
 log = structlog.get_logger(__name__)
 
-RIGHTS_WAIT_S = 0.5
-"""How long an answer waits for the broker to hold the new rights: DJI wants it within a second, and a controller that
-reports at once after it should not be refused."""
 MAX_SERIALS = 1_000
 """Serial numbers that one connection may speak for; a real one has two or three."""
 
@@ -103,7 +100,12 @@ _NAMED_BY_NOBODY = DeviceKind(domain=CONTROLLER, type=UNKNOWN_TYPE, sub_type=0)
 
 
 class Topologies:
-    """Takes topologies in."""
+    """Takes topologies in.
+
+    Args:
+        rights_wait: how long an answer waits for the broker to hold the new rights: DJI wants it within a second, and a
+            controller that reports at once after it should not be refused.
+    """
 
     def __init__(
         self,
@@ -116,6 +118,8 @@ class Topologies:
         audit: Audit,
         doctor: Doctor,
         counters: Counters,
+        *,
+        rights_wait: timedelta = timedelta(seconds=0.5),
     ) -> None:
         self._database = database
         self._bus = bus
@@ -126,6 +130,7 @@ class Topologies:
         self._audit = audit
         self._doctor = doctor
         self._counters = counters
+        self._rights_wait = rights_wait
         self._telling: set[asyncio.Task[None]] = set()
 
     async def announce(
@@ -171,7 +176,7 @@ class Topologies:
             telling = asyncio.create_task(self._tell(outcome))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
-            await asyncio.wait([telling], timeout=RIGHTS_WAIT_S)
+            await asyncio.wait([telling], timeout=self._rights_wait.total_seconds())
         return outcome.accepted
 
     async def claim(self, account: str, gateway: str, *, received_at: datetime) -> bool:

@@ -78,6 +78,7 @@ def servers(tmp_path: Path, own_postgres: PostgresServer, own_redis: RedisServer
             "OFH_REDIS_URL": own_redis.url,
             "OFH_REDIS_PREFIX": unique("ofh-test-") + ":",
             "OFH_MQTT_URL": broker.hub_url,
+            "OFH_MQTT_RIGHTS_S": "60",
             "OFH_SECRET_KEY": "s" * 40,
         }
         way = Way("services", environment, broker.device_port, tmp_path)

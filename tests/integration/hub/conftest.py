@@ -22,6 +22,8 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
         "OFH_REDIS_URL": request.getfixturevalue("redis_url"),
         "OFH_REDIS_PREFIX": unique("ofh-test-") + ":",
         "OFH_MQTT_URL": broker.hub_url,
+        # A busy machine takes longer, and what a test reports right after the answer is not to be refused.
+        "OFH_MQTT_RIGHTS_S": "60",
         "OFH_SECRET_KEY": "s" * 40,
     }
     return Way("services", {**environment, **settings}, broker.device_port, tmp_path)
