@@ -163,3 +163,16 @@ test("what is not kept is told, and a refusal stops it where it was", () => {
   assert.ok(made.playback.fault instanceof GraphQLFault);
   assert.deepEqual([made.playback.fault.code, made.playback.state, made.playback.now()], ["RATE_LIMITED", "still", T + 200_000]);
 });
+
+test("of a battery that stays as it is only the ends are kept, so that a day's picture is small", () => {
+  const made = world();
+  const charge = (ms, capacityPercentLeft) =>
+    made.playback.take({ __typename: "BatteryReported", battery: { droneId: "1", battery: { capacityPercentLeft, reportedAt: iso(ms) } } });
+  made.playback.play();
+  made.tell(snapshot(0));
+  for (let at = 0; at < 600_000; at += 10_000) charge(at, at < 300_000 ? 90 : 89);
+  charge(601_000, 89);
+  const { charges, battery } = made.playback.drones.get("1");
+  assert.deepEqual(charges.map(({ percent, reportedAt }) => [percent, reportedAt - T]), [[90, 0], [90, 290_000], [89, 300_000], [89, 601_000]]);
+  assert.equal(battery.reportedAt, T + 601_000);
+});
