@@ -55,6 +55,8 @@ def test_a_connection_is_made_and_its_controller_comes_in_step_by_step(running: 
     page.do("see", "[data-step=MQTT_LOGIN]")
     assert shown(page, "url") == f"{running.url}/pilot/"
     page.do("see", ".qr-room")
+    page.do("click", "button", "Copy: Secret")
+    page.do("see", ".handing .toast", "Copied: Secret")
     assert page.do("axe") == []
     id, secret = shown(page, "id"), shown(page, "secret")
     assert page.do("count", "[data-state=OK]") == 0

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     AREA_AROUND_POLE = "AREA_AROUND_POLE"
     AREA_TANGLED = "AREA_TANGLED"
     CONTROLLER_REFUSED = "CONTROLLER_REFUSED"
+    OTHER_ORIGIN = "OTHER_ORIGIN"
 
 
 WORDS: Mapping[Reason, str] = {
@@ -77,4 +78,6 @@ WORDS: Mapping[Reason, str] = {
     Reason.AREA_AROUND_POLE: "An area must not go round a pole or round the globe.",
     Reason.AREA_TANGLED: "The sides of an area must not touch or cross each other.",
     Reason.CONTROLLER_REFUSED: "The controller refuses (DJI's code {code}).",
+    Reason.OTHER_ORIGIN: "The hub does not answer pages of this address. Open it under the one that is set as "
+    "OFH_PUBLIC_URL, or name this one there or in OFH_ALLOWED_ORIGINS.",
 }

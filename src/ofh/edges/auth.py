@@ -10,7 +10,8 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError
+from ofh.domain.errors import Code, refusal
+from ofh.domain.reasons import Reason
 from ofh.services.sessions import Sessions
 
 COOKIE = "user-auth"
@@ -118,11 +119,7 @@ class Origins:
         found = list(origins)
         is_ours = len(found) == 1 and self.allows(found[0])
         if (found and not is_ours) or (sec_fetch_site == "cross-site" and not is_ours):
-            raise HubError(
-                Code.FORBIDDEN,
-                "Requests from pages of this origin are not allowed. If it is yours, name it in the setting "
-                "OFH_PUBLIC_URL or OFH_ALLOWED_ORIGINS.",
-            )
+            raise refusal(Code.FORBIDDEN, Reason.OTHER_ORIGIN)
 
     def check_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """As `check`, from ASGI's header list.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofh.domain.errors import Code, HubError
+from ofh.domain.reasons import Reason
 from ofh.edges import auth
 from ofh.edges.auth import Credentials, Origins
 
@@ -120,7 +121,7 @@ def test_which_requests_pass(origins: list[str], site: str | None, passes: bool)
         return
     with pytest.raises(HubError) as refusal:
         PUBLIC.check_headers(headers)
-    assert refusal.value.code is Code.FORBIDDEN
+    assert (refusal.value.code, refusal.value.why) == (Code.FORBIDDEN, Reason.OTHER_ORIGIN)
     assert "OFH_PUBLIC_URL" in refusal.value.message
 
 

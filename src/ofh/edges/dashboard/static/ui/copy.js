@@ -17,25 +17,25 @@ export function copyable(label, value, { name = "", note = nothing } = {}) {
   return html`<div class="copyable">
     <span class="copyable-label">${label}</span>
     <code class="copyable-value" data-value=${name}>${value}</code>
-    <button type="button" class="button small" aria-label=${t("copy.what", { what: label })} @click=${(/** @type {Event} */ event) => copy(event, value)}>
+    <button type="button" class="button small" aria-label=${t("copy.what", { what: label })} @click=${(/** @type {Event} */ event) => copy(event, label, value)}>
       ${icon("copy")}<span aria-hidden="true">${t("copy")}</span>
     </button>
     ${note}
   </div>`;
 }
 
-/** @param {Event} event @param {string} value */
-async function copy(event, value) {
+/** @param {Event} event @param {string} label @param {string} value */
+async function copy(event, label, value) {
   const button = /** @type {HTMLButtonElement} */ (event.currentTarget);
   const code = /** @type {HTMLElement} */ (button.parentElement?.querySelector("code"));
   try {
     await navigator.clipboard.writeText(value);
   } catch {
-    // Not over plain http, and not without leave: the text is marked, for the keys that copy.
+    // Not over plain http, and not without leave: the text is marked, and copied as by the keys.
     getSelection()?.selectAllChildren(code);
-    toast(t("copy.marked"));
-    return;
+    if (!document.execCommand("copy")) return toast(t("copy.marked"));
   }
+  toast(t("copy.done", { what: label }));
   button.classList.add("copied");
   setTimeout(() => button.classList.remove("copied"), SAID_MS);
 }

@@ -1,15 +1,16 @@
 // @ts-check
-/** A short word at the edge of the page that goes by itself, read aloud by screen readers. */
+/** A short word at the edge of the page that goes by itself, read aloud by screen readers; within a dialog, where one is open: nothing else can be heard then. */
 
 const STAY_MS = 6_000;
 
 /** @param {string} text @param {"info" | "error"} [kind] an error stays twice as long, and is read at once. */
 export function toast(text, kind = "info") {
-  let room = document.getElementById("toasts");
+  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  let room = host.querySelector(":scope > .toasts");
   if (!room) {
     room = document.createElement("div");
-    room.id = "toasts";
-    document.body.append(room);
+    room.className = "toasts";
+    host.append(room);
   }
   const line = document.createElement("p");
   line.className = `toast toast-${kind}`;
