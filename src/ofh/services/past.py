@@ -19,7 +19,7 @@ from ofh.store.models import Drone, RemoteController, Workspace
 
 from .access import Access
 from .feed_pages import Missing
-from .snapshots import Snapshot
+from .snapshots import Snapshot, all_devices
 
 PORTION = 2_000
 """Events that are read at a time."""
@@ -91,8 +91,8 @@ class Past:
         async with self._database.reading():
             if not await Workspace.living().filter(id=workspace_id).exists():
                 raise gone("workspace")
-            drones = await Drone.filter(workspace_id=workspace_id).order_by("id")
-            controllers = await RemoteController.filter(workspace_id=workspace_id).order_by("id")
+            drones = await all_devices(Drone, workspace_id)
+            controllers = await all_devices(RemoteController, workspace_id)
         drones_then = {row.id: state.drone(row.id) or NOTHING for row in drones if _was_known(row, state.drones, at)}
         controllers_then = {
             row.id: state.controller(row.id) or NOTHING for row in controllers if _was_known(row, state.controllers, at)

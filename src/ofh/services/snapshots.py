@@ -81,8 +81,8 @@ async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
         workspace = await Workspace.living().get_or_none(id=workspace_id)
         if workspace is None:
             raise gone("workspace")
-        drones = await _all(Drone, workspace_id)
-        controllers = await _all(RemoteController, workspace_id)
+        drones = await all_devices(Drone, workspace_id)
+        controllers = await all_devices(RemoteController, workspace_id)
         alerts = await Alert.filter(workspace_id=workspace_id, cleared_at=None).values_list("id", flat=True)
     return Snapshot(
         workspace_id=workspace_id,
@@ -94,7 +94,7 @@ async def read_snapshot(database: Database, workspace_id: int) -> Snapshot:
     )
 
 
-async def _all(model: type[Device], workspace_id: int) -> list[Device]:
+async def all_devices(model: type[Device], workspace_id: int) -> list[Device]:
     """All devices of a workspace in the order of their ids, some at a time: objects are made of rows in one go."""
     found: list[Device] = []
     while True:

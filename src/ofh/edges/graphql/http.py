@@ -169,7 +169,12 @@ class GraphQLHttp:
         return [asked_of(item) for item in found]
 
     async def _run(self, asked: Asked, one: "One", media: str) -> "Answer":
-        operation = self._schema.prepare(asked)
+        owed: list[int] = []
+        operation = self._schema.prepare(asked, owed.append)
+        try:
+            await self._gate.throttle(one.actor, one.address, sum(owed))
+        except HubError as refusal:
+            raise Refused(_status(refusal), refusal) from None
         if isinstance(operation, list):
             return _not_run(operation, asked.operation_name, media)
         if operation.kind is OperationType.SUBSCRIPTION:

@@ -4,14 +4,16 @@ A document is parsed, measured (`limits.py`) and validated once and then remembe
 Strawberry's resolvers and no extension in between, so one path serves HTTP, websockets and shared subscriptions.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSyntaxError,
@@ -20,6 +22,8 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
+    get_named_type,
+    is_leaf_type,
     parse,
     specified_rules,
     validate,
@@ -42,18 +46,94 @@ REMEMBERED_CHARACTERS = 256 * 1024
 REMEMBERED_LONGEST = 32 * 1024
 """A longer document is read anew each time."""
 
+ERRORS = 20
+"""Of one document that are told: finding what a client may have meant takes a while for each."""
+
+READ_BY_A_REQUEST = 500
+"""Tokens of a document that reading it for the first time may have; each further ones count as one more request."""
+CHARACTERS_OF_A_TOKEN = 200
+COMPARING_OF_A_TOKEN = 40
+"""So many take as long as one token does, some 14 microseconds."""
+
+FIELDS_AT_ONCE = 1_000
+"""Fields of a list that are made in one turn of the loop, some 10 milliseconds: others have theirs in between."""
+LEAST_AT_ONCE, MOST_AT_ONCE = 5, 100
+"""Items of a list in one turn; one that is no longer than the most is made in one."""
+LISTS_AT_ONCE = 4
+"""Pieces of lists that are made in one round of the loop, however many operations are under way."""
+
 
 class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
-    """graphql-core's executor without the leak of 3.3.1 and 3.3.2.
+    """graphql-core's executor, which makes long lists by the piece, and without the leak of 3.3.1 and 3.3.2.
 
     There all events of a subscription share the memo of collected fields, keyed by the identity of lists that are made
     anew for every event: it grows for ever (dependencies.md, 5.3).
     """
 
+    at_once: int = MOST_AT_ONCE
+    """Items of a list that are made in one turn of the loop."""
+    turn: asyncio.Semaphore | None = None
+    """Had for each piece of a list."""
+
+    def complete_iterable_value(
+        self,
+        item_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Any,
+        items: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does; a list of many objects in pieces, so that a fleet of 2,000 holds up nobody."""
+        if (
+            self.turn is None
+            or not isinstance(items, list)
+            or len(items) <= MOST_AT_ONCE
+            or is_leaf_type(get_named_type(item_type))
+        ):
+            return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+        return self._in_pieces(self.turn, item_type, field_details_list, info, path, items, position_context)
+
+    async def _in_pieces(
+        self,
+        turn: asyncio.Semaphore,
+        item_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Any,
+        items: list[Any],
+        position_context: Any,
+    ) -> list[Any]:
+        found: list[Any] = []
+        for start in range(0, len(items), self.at_once):
+            piece, place = items[start : start + self.at_once], cast(Any, _Behind(path, start))
+            async with turn:
+                await asyncio.sleep(0)
+                made: Any = super().complete_iterable_value(
+                    item_type, field_details_list, info, place, piece, position_context
+                )
+            found += await made if isawaitable(made) else made
+        return found
+
     def build_per_event_executor(self, payload: Any) -> "FanoutExecutor":
         executor: FanoutExecutor = super().build_per_event_executor(payload)  # type: ignore[assignment]
         executor._relevant_sub_fields = {}
         return executor
+
+
+class _Behind:
+    """The path of a list whose items are made from a later one on."""
+
+    __slots__ = ("_path", "_start", "key")
+
+    def __init__(self, path: Any, start: int) -> None:
+        self._path = path
+        self._start = start
+        self.key = path.key
+
+    def add_key(self, key: int, typename: str | None = None) -> Any:
+        """The path of an item of the piece."""
+        return self._path.add_key(self._start + key, typename)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +148,7 @@ class Asked:
 class Document:
     """A document that was read, and what is known of it."""
 
-    __slots__ = ("checked", "errors", "needed_below", "order", "personal", "shape", "text", "tree")
+    __slots__ = ("checked", "errors", "needed_below", "order", "personal", "reading", "shape", "text", "tree")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -76,6 +156,8 @@ class Document:
         self.shape: Shape | None = None
         self.order: list[str] = []
         self.errors: list[GraphQLError] = []
+        self.reading = len(text) // CHARACTERS_OF_A_TOKEN
+        """How much reading it took, in tokens."""
         self.checked: dict[str | None, GraphQLError | None] = {}
         """Operations that were weighed, where their weight does not hang on variables."""
         self.needed_below: dict[str | None, frozenset[str]] = {}
@@ -137,12 +219,23 @@ class HubSchema(strawberry.Schema):
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
+        self._turn = asyncio.Semaphore(LISTS_AT_ONCE)
 
     # Reading
 
-    def prepare(self, asked: Asked) -> Operation | list[GraphQLError]:
-        """An operation that may run, or why it may not."""
-        document = self.document(asked.query)
+    def prepare(self, asked: Asked, owe: Callable[[int], None] | None = None) -> Operation | list[GraphQLError]:
+        """An operation that may run, or why it may not.
+
+        Args:
+            owe: told how many requests more than one it counts as, where the document had to be read.
+        """
+        document = self._documents.get(asked.query)
+        if document is None:
+            document = self.document(asked.query)
+            if owe is not None:
+                owe(document.reading // READ_BY_A_REQUEST)
+        else:
+            self._documents.move_to_end(asked.query)
         if document.shape is None or document.errors:
             return document.errors
         node = _chosen(document.shape.operations, asked.operation_name)
@@ -177,18 +270,22 @@ class HubSchema(strawberry.Schema):
         document = Document(text)
         try:
             document.tree = parse(text, max_tokens=self._limits.tokens)
+            document.reading += _tokens(document.tree)
             shape = Shape(document.tree, self._limits)
             order = shape.order()
             if order is None:
                 document.errors = validate(self._schema, document.tree, [NoFragmentCyclesRule])
                 return document
+            document.reading += shape.comparing(self._limits.comparing) // COMPARING_OF_A_TOKEN
             for node in shape.operations:
                 # By the defaults of variables; what a client sends instead is weighed when it comes.
                 error, by_variables = self._scale.check(shape, order, node, {})
                 if error is not None and not by_variables:
                     document.errors = [error]
                     return document
-            document.errors = validate(self._schema, document.tree, self._rules, hide_suggestions=self._hide)
+            document.errors = validate(
+                self._schema, document.tree, self._rules, max_errors=ERRORS, hide_suggestions=self._hide
+            )
             document.shape, document.order = shape, order
         except GraphQLSyntaxError as error:
             document.errors = [self._too_complex(error) or error]
@@ -212,7 +309,7 @@ class HubSchema(strawberry.Schema):
 
     def executor(self, operation: Operation, context: Any) -> FanoutExecutor | list[GraphQLError]:
         """What runs the operation, or what is wrong with its variables."""
-        return FanoutExecutor.build(  # type: ignore[return-value]
+        found = FanoutExecutor.build(
             self._schema,
             operation.document.tree,
             context_value=context,
@@ -221,6 +318,10 @@ class HubSchema(strawberry.Schema):
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             hide_suggestions=self._hide,
         )
+        if isinstance(found, FanoutExecutor):
+            found.turn = self._turn
+            found.at_once = at_once(operation.document, MOST_AT_ONCE)
+        return found  # type: ignore[return-value]
 
     async def run(self, executor: FanoutExecutor) -> ExecutionResult:
         """Run a query or a mutation."""
@@ -256,6 +357,20 @@ class HubSchema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: errors are logged where they are shown, by `errors.present`."""
+
+
+def at_once(document: Document, most: int) -> int:
+    """How many times all that a document selects may be made in one turn of the loop, up to the most."""
+    fields = document.shape.fields if document.shape is not None else 1
+    return min(max(FIELDS_AT_ONCE // max(fields, 1), LEAST_AT_ONCE), most)
+
+
+def _tokens(tree: DocumentNode) -> int:
+    token = tree.loc.start_token if tree.loc is not None else None
+    found = 0
+    while token is not None:
+        found, token = found + 1, token.next
+    return found
 
 
 def _chosen(operations: list[OperationDefinitionNode], name: str | None) -> OperationDefinitionNode | GraphQLError:

@@ -37,6 +37,13 @@ PAGE_ARGUMENT = "first"
 """A field with this argument is a paged list."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
+ONE_VISIT = 5
+ONE_PAIR = 1
+ONE_DEEP_PAIR = 10
+ONE_FRAGMENT_PAIR = 200
+ONE_CHARACTER = 4
+"""What looking at a selection, comparing two fields, two with fields below, and two fragments in one place count as,
+and each character of the fields' arguments, which are written out for it."""
 NESTING = 64
 """Selection sets within each other in one definition, inline fragments counted; far beyond any allowed depth."""
 CEILING = 10**9
@@ -47,8 +54,21 @@ LONG: Mapping[str, int] = {
     "GroundCoverage.all": 200,
     "GroundCoverage.outer": 200,
     "GroundCoverage.holes": 200,
+    "Workspace.drones": 25,
+    "Workspace.remoteControllers": 25,
+    "Workspace.connections": 25,
+    "Workspace.members": 25,
+    "Workspace.mapElements": 25,
+    "Workspace.alertRules": 10,
+    "Snapshot.drones": 10,
+    "Snapshot.remoteControllers": 10,
+    "Snapshot.alerts": 10,
 }
-"""What lists count as that are known to be longer than others that are not paged."""
+"""What lists count as that grow with a workspace or a photo and are not paged. They are made by the piece
+(`hub_schema.py`), so nobody waits for a long one; what one asks for is bounded by its length times what is below."""
+WITHIN_EACH_OTHER = 1_000
+"""What one of these counts as that has another one below: their lengths multiply, as all drones of each drone's
+workspace do."""
 DEAR: Mapping[str, int] = {
     "Query.fleetAt": 1_000,
     "Subscription.replay": 200,
@@ -82,6 +102,8 @@ class Limits:
     """The page that is given where none is asked for."""
     plain_list: int = 10
     """What a list that is not paged counts as."""
+    comparing: int = 100_000
+    """Of fields that stand under one name, each with each other, which validation does: see `Shape.comparing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +114,8 @@ class Weight:
     aliases: int = 0
     fields: int = 0
     cost: int = 0
+    is_long: bool = False
+    """Something in it is one of the lists of `LONG`."""
 
 
 class _Refused(Exception):
@@ -120,9 +144,51 @@ class Shape:
         _at_most(counter.directives, limits.directives, "directives")
         if counter.nul:
             raise bad_input("query", "The character U+0000 is not allowed.")
+        self.fields = counter.fields
+        """That stand in it, each once."""
         self._spreads = {name: _spreads(node.selection_set) for name, node in self.fragments.items()}
         for node in self.operations:
             _spreads(node.selection_set)
+
+    def comparing(self, most: int) -> int:
+        """How much the library's rule has to do by which fields of one name must agree: it compares each with each,
+        so that it takes the square of what stands in the document. 1 is a comparison of two fields with nothing below,
+        about 0.4 microseconds.
+
+        Raises:
+            HubError: TOO_COMPLEX, as soon as it is more than the most.
+        """
+        found = 0
+        for definition in (*self.operations, *self.fragments.values()):
+            groups = [[definition.selection_set]]  # the selections that are merged, as the answer's fields will be
+            while groups:
+                alike: dict[str, tuple[int, int]] = {}
+                below: dict[str, list[SelectionSetNode]] = {}
+                spread: set[str] = set()
+                pending = groups.pop()
+                while pending:
+                    for item in pending.pop().selections:
+                        found += ONE_VISIT
+                        if isinstance(item, FieldNode):
+                            name = (item.alias or item.name).value
+                            pair = ONE_PAIR if item.selection_set is None else ONE_DEEP_PAIR
+                            pair += ONE_CHARACTER * sum(_length(node) for node in item.arguments or ())
+                            others, most_of_pair = alike.get(name, (0, 0))
+                            most_of_pair = max(pair, most_of_pair)
+                            found += others * most_of_pair
+                            alike[name] = (others + 1, most_of_pair)
+                            if item.selection_set is not None:
+                                below.setdefault(name, []).append(item.selection_set)
+                        elif isinstance(item, InlineFragmentNode):
+                            pending.append(item.selection_set)
+                        elif isinstance(item, FragmentSpreadNode) and item.name.value in self.fragments:
+                            if item.name.value not in spread:
+                                found += len(spread) * ONE_FRAGMENT_PAIR
+                                spread.add(item.name.value)
+                            pending.append(self.fragments[item.name.value].selection_set)
+                    _at_most(found, most, "comparisons of fields of one name")
+                groups.extend(below.values())
+        return found
 
     def order(self) -> list[str] | None:
         """The names of the fragments, each after those that it spreads; None where they form a cycle."""
@@ -199,6 +265,7 @@ class _Walk:
 
     def weigh(self, selections: SelectionSetNode, parent: GraphQLNamedType | None) -> Weight:
         depth = aliases = fields = cost = 0
+        is_long = False
         for node in selections.selections:
             match node:
                 case FieldNode():
@@ -216,7 +283,8 @@ class _Walk:
             aliases = min(aliases + added.aliases, CEILING)
             fields = min(fields + added.fields, CEILING)
             cost = min(cost + added.cost, CEILING)
-        return Weight(depth, aliases, fields, cost)
+            is_long = is_long or added.is_long
+        return Weight(depth, aliases, fields, cost, is_long)
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Weight:
         aliases = 1 if node.alias else 0
@@ -227,22 +295,27 @@ class _Walk:
         if node.name.value in INTROSPECTION:
             # Bounded by the library's own rule; its depth and lists are those of the schema, not of our data.
             return Weight(1, aliases + below.aliases, 1 + below.fields, 1)
-        times = self._times(node, field, parent) if field else 1
+        times = self._times(node, field, parent, below) if field else 1
+        name = _name(parent, node)
         return Weight(
             below.depth + 1,
             min(aliases + below.aliases, CEILING),
             min(1 + below.fields, CEILING),
-            min(DEAR.get(_name(parent, node), 1) + times * below.cost, CEILING),
+            min(DEAR.get(name, 1) + times * below.cost, CEILING),
+            below.is_long or name in LONG,
         )
 
-    def _times(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None) -> int:
+    def _times(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, below: Weight) -> int:
         """How often what is below the field is computed."""
         if PAGE_ARGUMENT in field.args:
             return self._page(node)
         kind = field.type.of_type if is_non_null_type(field.type) else field.type
         if not is_list_type(kind) or (parent is not None and parent.name in self._pages):
             return 1  # the list of a page was counted with the page
-        return LONG.get(_name(parent, node), self._limits.plain_list)
+        times = LONG.get(_name(parent, node))
+        if times is None:
+            return self._limits.plain_list
+        return WITHIN_EACH_OTHER if below.is_long else times
 
     def _page(self, node: FieldNode) -> int:
         size: Any = None
@@ -264,6 +337,10 @@ class _Walk:
         return int(value.value) if isinstance(value, IntValueNode) and len(value.value) < 20 else None
 
 
+def _length(node: Node) -> int:
+    return 0 if node.loc is None else node.loc.end - node.loc.start
+
+
 def _name(parent: GraphQLNamedType | None, node: FieldNode) -> str:
     return f"{parent.name if parent else ''}.{node.name.value}"
 
@@ -274,7 +351,11 @@ class _Counter(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.directives = 0
+        self.fields = 0
         self.nul = False
+
+    def enter_field(self, *_: Any) -> None:
+        self.fields += 1
 
     def enter_directive(self, *_: Any) -> None:
         self.directives += 1

@@ -5,6 +5,7 @@ lives for one operation (for one event in a shared subscription): it remembers w
 would show old rows. It knows nothing of the reader: whether a row may be shown is `visibility.py`'s matter.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", models.Flight, models.Media)
 
+READ = 250
+"""Rows of a list that are read at once: objects are made of them in one go, and others have their turns in between."""
 BATCH = 10_000
 """Keys in one statement; both databases take some 32,000 parameters."""
 
@@ -131,9 +134,15 @@ def _lists(model: type[M], column: str) -> Callable[[list[int]], Awaitable[list[
 
     async def load(keys: list[int]) -> list[list[M]]:
         found: dict[int, list[M]] = {key: [] for key in keys}
-        for row in await model.filter(**{f"{column}__in": keys}).order_by("id"):
-            found[getattr(row, column)].append(row)
-        return [found[key] for key in keys]
+        behind = 0
+        while True:
+            rows = await model.filter(**{f"{column}__in": keys}, id__gt=behind).order_by("id").limit(READ)
+            for row in rows:
+                found[getattr(row, column)].append(row)
+            if len(rows) < READ:
+                return [found[key] for key in keys]
+            behind = rows[-1].pk
+            await asyncio.sleep(0)
 
     return load
 

@@ -295,21 +295,17 @@ class Socket(AnySocket):
             note([to_graphql_error(error)], asked.operation_name)
             self._error(id, error)
             return
-        operation = self._sockets.schema.prepare(asked)
-        if isinstance(operation, list):
-            note(operation, asked.operation_name)
-            self._send_errors(id, [present(error, "") for error in operation])
-            return
-        self._start(id, operation)
+        self._start(id, asked)
 
-    def _start(self, id: str, operation: Operation, place: Any = None) -> None:
+    def _start(self, id: str, asked: Asked | Operation, place: Any = None) -> None:
         """Begin an operation.
 
         Args:
+            asked: what a client asks for, or what was fit to run before and begins anew.
             place: where a subscription goes on that begins anew (`Gathering.standing`).
         """
         context = self._sockets.contexts.of(self.actor, address=self.address)
-        running = Running(operation, context, place)
+        running = Running(asked, context, place)
         self._operations[id] = running
         running.task = asyncio.create_task(self._run(id, running))
         self._tasks.add(running.task)
@@ -325,33 +321,52 @@ class Socket(AnySocket):
     async def _run(self, id: str, running: "Running") -> None:
         """From the start of an operation to its end, or to its place in a group."""
         try:
-            await self._sockets.gate.throttle(self.actor, self.address, 1)
-            executor = self._sockets.schema.executor(running.operation, running.context)
+            asked = running.asked
+            operation = asked if isinstance(asked, Operation) else await self._read(asked)
+            if isinstance(operation, list):
+                note(operation, running.name)
+                self._finish(id, running, [present(error, "") for error in operation])
+                return
+            running.asked = operation
+            executor = self._sockets.schema.executor(operation, running.context)
             if isinstance(executor, list):
-                note(executor, running.operation.name)
+                note(executor, operation.name)
                 self._finish(id, running, [present(error, "") for error in executor])
-            elif running.operation.kind is OperationType.SUBSCRIPTION:
-                await self._run_subscription(id, running, executor)
+            elif operation.kind is OperationType.SUBSCRIPTION:
+                await self._run_subscription(id, running, operation, executor)
             else:
-                await self._run_once(id, running, executor)
+                await self._run_once(id, running, operation, executor)
         except HubError as error:
             self._refused(id, running, error)
         except Exception as fault:  # noqa: BLE001 - the outermost of this task
-            where = running.operation.name or running.operation.kind.value
-            self._finish(id, running, [internal(fault, where)])
+            self._finish(id, running, [internal(fault, running.where)])
 
-    async def _run_once(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
+    async def _read(self, asked: Asked) -> Operation | list[GraphQLError]:
+        """What is asked for, counted as a request before it is looked at, and as more where looking took long.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        throttle, owed = self._sockets.gate.throttle, list[int]()
+        await throttle(self.actor, self.address, 1)
+        operation = self._sockets.schema.prepare(asked, owed.append)
+        await throttle(self.actor, self.address, sum(owed))
+        return operation
+
+    async def _run_once(self, id: str, running: "Running", operation: Operation, executor: FanoutExecutor) -> None:
         result = await self._sockets.runner.run(
-            running.operation,
+            operation,
             executor,
             whose=(self.actor.credential, self.actor.credential_id),
             within_s=self._sockets.limits.operation_s,
         )
-        note(result.errors or (), running.operation.name)
+        note(result.errors or (), operation.name)
         await self._next(id, running, result)
         self._finish(id, running, None)
 
-    async def _run_subscription(self, id: str, running: "Running", executor: FanoutExecutor) -> None:
+    async def _run_subscription(
+        self, id: str, running: "Running", operation: Operation, executor: FanoutExecutor
+    ) -> None:
         # No limit of time: the first event of an ordinary subscription may be hours away. One that shows what is in a
         # workspace yields a `Join`: by that alone the end of a right is known to end it.
         stream = await self._sockets.schema.open(executor)
@@ -361,7 +376,7 @@ class Socket(AnySocket):
         async with closed(aiter(stream)) as events:
             event = await anext(events, None)
             if isinstance(event, Join | Follow | Play):
-                self._enrol(id, running, event, executor)
+                self._enrol(id, running, event, operation, executor)
                 return
             running.is_open = True
             if event is not None:
@@ -370,28 +385,33 @@ class Socket(AnySocket):
                         await self._next(id, running, result)
         self._finish(id, running, None)
 
-    def _enrol(self, id: str, running: "Running", join: Join | Follow | Play, executor: FanoutExecutor) -> None:
+    def _enrol(
+        self,
+        id: str,
+        running: "Running",
+        join: Join | Follow | Play,
+        operation: Operation,
+        executor: FanoutExecutor,
+    ) -> None:
         if self._operations.get(id) is not running:
             return
         member = Member(self, self.outlet, id)
         member.place = running.place
         self._operations[id] = member
-        self._sockets.fanout.enrol(member, join, running.operation, executor)
+        self._sockets.fanout.enrol(member, join, operation, executor)
 
     def _not_opened(self, id: str, running: "Running", errors: list[GraphQLError]) -> None:
         refusal = hub_error(errors[0]) if errors else None
         if refusal is not None:
             self._refused(id, running, refusal)
         else:
-            where = running.operation.name or "subscription"
-            note(errors, running.operation.name)
-            self._finish(id, running, [present(error, where) for error in errors])
+            note(errors, running.name)
+            self._finish(id, running, [present(error, running.where) for error in errors])
 
     async def _next(self, id: str, running: "Running", result: ExecutionResult) -> None:
         await self.outlet.drain()
         if self._operations.get(id) is running and not self.is_closed:
-            where = running.operation.name or running.operation.kind.value
-            body = encode(result, where)
+            body = encode(result, running.where)
             self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
 
     # Ends of operations
@@ -399,8 +419,8 @@ class Socket(AnySocket):
     def _refused(self, id: str, running: "Running", error: HubError) -> None:
         """A subscription that cannot begin or go on; where a backend is away the client is to come back."""
         shown = Shown.of(error)
-        note([to_graphql_error(error)], running.operation.name)
-        if shown.ws_close is not None and running.operation.kind is OperationType.SUBSCRIPTION:
+        note([to_graphql_error(error)], running.name)
+        if shown.ws_close is not None and running.is_subscription:
             self.closing(shown.ws_close, error.message)
         else:
             self._finish(id, running, [shown.body])
@@ -439,7 +459,7 @@ class Socket(AnySocket):
             if isinstance(operation, Running):
                 if operation.is_opening:
                     operation.leave()
-                    self._start(id, operation.operation, operation.place)
+                    self._start(id, operation.asked, operation.place)
             elif workspace_id in operation.workspaces():
                 del self._operations[id]
                 operation.leave()
@@ -494,12 +514,16 @@ class Socket(AnySocket):
 
 
 class Running:
-    """An operation with a task of its own."""
+    """An operation with a task of its own.
 
-    __slots__ = ("context", "is_open", "operation", "place", "task")
+    Args:
+        asked: what a client asks for, or what was fit to run before and begins anew.
+    """
 
-    def __init__(self, operation: Operation, context: Context, place: Any = None) -> None:
-        self.operation = operation
+    __slots__ = ("asked", "context", "is_open", "place", "task")
+
+    def __init__(self, asked: Asked | Operation, context: Context, place: Any = None) -> None:
+        self.asked = asked
         self.context = context
         self.place = place
         self.is_open = False
@@ -507,9 +531,29 @@ class Running:
         self.task: asyncio.Task[None] | None = None
 
     @property
+    def operation(self) -> Operation | None:
+        """None until it was read."""
+        return self.asked if isinstance(self.asked, Operation) else None
+
+    @property
+    def name(self) -> str | None:
+        """Its name in the document, as far as it is known."""
+        return self.asked.name if isinstance(self.asked, Operation) else self.asked.operation_name
+
+    @property
+    def where(self) -> str:
+        """What the log knows it by."""
+        return self.name or ("operation" if self.operation is None else self.operation.kind.value)
+
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it was read, and is one."""
+        return self.operation is not None and self.operation.kind is OperationType.SUBSCRIPTION
+
+    @property
     def is_opening(self) -> bool:
         """A subscription whose rights may just be being looked at."""
-        return self.operation.kind is OperationType.SUBSCRIPTION and not self.is_open
+        return self.is_subscription and not self.is_open
 
     def leave(self) -> None:
         """Stop it; a mutation that has begun runs on, with nobody to answer."""

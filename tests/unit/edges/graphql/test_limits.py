@@ -48,8 +48,48 @@ def test_aliases_count_as_often_as_they_are_spread() -> None:
 
 def test_fields() -> None:
     hub = schema(aliases=1_000)
-    assert code(hub, "{" + " hello" * 500 + "}") == "ok"
-    assert code(hub, "{" + " hello" * 501 + "}") == "TOO_COMPLEX"
+    assert code(hub, "{" + " ".join(f"a{n}: hello" for n in range(500)) + "}") == "ok"
+    assert code(hub, "{" + " ".join(f"a{n}: hello" for n in range(501)) + "}") == "TOO_COMPLEX"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{" + " hello" * 490 + "}",
+        "{" + " node { id }" * 240 + "}",
+        "{" + " ".join(f'hello(name: "{n}{"x" * 40}")' for n in range(60)) + "}",
+        "{ ...F0 ...F1 }" + "".join(f" fragment F{n} on Query {{{' node { id }' * 100}}}" for n in range(2)),
+        "{ node {"
+        + "".join(f" ...F{n}" for n in range(50))
+        + "} }"
+        + "".join(f" fragment F{n} on Node {{ id }}" for n in range(50)),
+        "{ hello } fragment F on Query {" + " node { id }" * 240 + "}",
+        "{ hello }"
+        + "".join(f" fragment F{n} on Node {{ ...F{n + 1} ...F{n + 1} }}" for n in range(39))
+        + " fragment F39 on Node { id }",
+        "query ($n: Int) { node { page(first: $n) { edges { node { id } } } } " + "hello " * 1_900 + "}",
+    ],
+)
+def test_fields_of_one_name_that_the_library_compares_each_with_each(query: str) -> None:
+    """240 of them had kept the loop busy for a quarter of a second, and a stranger may send 20 a second."""
+    hub = HubSchema(Query, Mutation, Subscription)
+    hub._rules = []  # what is refused is refused before the library's rules
+    assert code(hub, query) == "TOO_COMPLEX"
+
+
+def test_fragments_as_clients_write_them_are_no_burden() -> None:
+    fields = " id __typename parent { id __typename }"
+    fragments = "".join(f" fragment F{n} on Node {{{fields}}}" for n in range(20))
+    assert code(schema(), "{ node {" + "".join(f" ...F{n}" for n in range(20)) + "} }" + fragments) == "ok"
+
+
+def test_reading_a_long_document_counts_as_several_requests_once() -> None:
+    hub, owed = schema(fields=10_000), list[int]()
+    names = " ".join(f"a{n}: hello" for n in range(30))
+    for query in ("{ hello }", "{" + names + "}" + "#\n" * 1_800, "{ hello } #" + "x" * 200_000):
+        for _ in range(2):
+            hub.prepare(Asked(query=query), owed.append)
+    assert owed == [0, 3, 2, 2]  # the last one is too long to be remembered
 
 
 def test_tokens_comments_counted() -> None:
