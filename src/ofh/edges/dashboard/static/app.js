@@ -15,6 +15,7 @@ import { Settings } from "./model/settings.js";
 import { Units } from "./model/units.js";
 import { wordsOf } from "./ui/faults.js";
 import { toast } from "./ui/toast.js";
+import { speakValidity } from "./ui/validity.js";
 import { VIEWS, frame } from "./views/frame.js";
 
 /** @typedef {{ name: string, workspaceId: string | null, rest: string[] }} Route */
@@ -220,6 +221,7 @@ async function begin() {
   }
 }
 
+speakValidity(document);
 onTime((time) => clock.note(time));
 session.on("change", () => void route());
 settings.on("change", async () => {

@@ -38,9 +38,9 @@ export class Form {
     return async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       const form = /** @type {HTMLFormElement} */ (event.target);
-      for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+      if (!this.isBusy) unmark(form);
       const error = await this.run(() => act(/** @type {Values} */ (Object.fromEntries(new FormData(form))), form), own);
-      if (error instanceof GraphQLFault) mark(form, Object.keys(error.fields));
+      if (error instanceof GraphQLFault && mark(form, Object.keys(error.fields), this.#told)) this.problem = ""; // it stands at the field
     };
   }
 
@@ -68,9 +68,30 @@ export class Form {
   }
 }
 
-/** Lead to the field that is wrong. @param {HTMLFormElement} form @param {string[]} names of arguments, as the hub has them */
-function mark(form, names) {
+/**
+ * Lead to the field that is wrong, with the words behind it.
+ * @param {HTMLFormElement} form
+ * @param {string[]} names of arguments, as the hub has them
+ * @param {{ text: string, lang: string | undefined }} told
+ * @returns {boolean} whether the words stand there
+ */
+function mark(form, names, { text, lang = "" }) {
   const fields = names.map((name) => form.elements.namedItem(name)).filter((field) => field instanceof HTMLInputElement && field.type !== "hidden");
   for (const field of fields) /** @type {HTMLElement} */ (field).setAttribute("aria-invalid", "true");
-  /** @type {HTMLElement | undefined} */ (fields[0])?.focus();
+  const first = /** @type {HTMLInputElement | undefined} */ (fields[0]);
+  first?.focus();
+  const label = first?.closest("label.field");
+  if (!first || !label) return false;
+  const words = document.createElement("p");
+  Object.assign(words, { className: "problem at-field", id: `wrong-${first.name}`, textContent: text, lang });
+  words.setAttribute("role", "alert");
+  label.after(words);
+  first.setAttribute("aria-describedby", words.id);
+  return true;
+}
+
+/** @param {HTMLFormElement} form */
+function unmark(form) {
+  for (const words of form.querySelectorAll(".at-field")) words.remove();
+  for (const field of form.querySelectorAll("[aria-invalid]")) for (const name of ["aria-invalid", "aria-describedby"]) field.removeAttribute(name);
 }

@@ -30,7 +30,7 @@ export default class Login {
 
   /** @param {HTMLElement} main */
   mounted(main) {
-    main.querySelector("input")?.focus();
+    main.querySelector(/** @type {"input"} */ ("input:not([type=hidden])"))?.focus();
   }
 
   destroy() {}
@@ -76,14 +76,14 @@ export default class Login {
     const { session, secret } = this.#context;
     return html`<h1>${t("reset.title")}</h1>
       ${this.#form(
-        async ({ code, password }) => {
-          await session.resetPassword(code ?? secret, password);
+        async ({ code, newPassword }) => {
+          await session.resetPassword(code ?? secret, newPassword);
           this.#context.secret = "";
           location.hash = "#/login";
           toast(t("reset.done"));
         },
         html`${secret ? nothing : field("code", t("reset.code"), "text", "one-time-code")}
-          ${field("password", t("first.new"), "password", "new-password")}
+          ${field("newPassword", t("first.new"), "password", "new-password")}
           <p class="aside">${t("first.rule")}</p>`,
         t("reset.action"),
       )}
@@ -95,13 +95,13 @@ export default class Login {
     return html`<h1>${t("first.title")}</h1>
       <p>${t("first.text", { email: session.user?.email ?? "" })}</p>
       ${this.#form(
-        async ({ password }) => {
-          await session.setFirstPassword(password);
+        async ({ newPassword }) => {
+          await session.setFirstPassword(newPassword);
           location.hash = "#/";
           toast(t("first.done"));
         },
         html`<input type="hidden" name="username" autocomplete="username" .value=${session.user?.email ?? ""} />
-          ${field("password", t("first.new"), "password", "new-password")}
+          ${field("newPassword", t("first.new"), "password", "new-password")}
           <p class="aside">${t("first.rule")}</p>`,
         t("first.set"),
       )}

@@ -1,4 +1,4 @@
-"""The pure parts of how the dashboard tells of alerts, by Node's own test runner (`alerts/*.test.mjs`)."""
+"""Pure parts of the dashboard's page outside of its larger views, by Node's own test runner (`page/*.test.mjs`)."""
 
 import shutil
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 from ofh.edges.dashboard.page import STATIC
 from tests.support.services import program
 
-CLAIMS = Path(__file__).parent / "alerts"
+CLAIMS = Path(__file__).parent / "page"
 
 
-def test_one_of_a_browsers_tabs_tells_of_an_alert_and_areas_are_drawn_as_meant(tmp_path: Path) -> None:
-    for folder in ("model", "map", "views/alerts"):
+def test_one_tab_tells_of_an_alert_areas_are_drawn_as_meant_and_fields_say_what_is_wrong(tmp_path: Path) -> None:
+    for folder in ("model", "map", "ui", "views/alerts"):
         shutil.copytree(STATIC / folder, tmp_path / folder)
     (tmp_path / "package.json").write_text('{"type": "module"}')  # as browsers take them
     names = [shutil.copy(path, tmp_path) for path in sorted(CLAIMS.glob("*.test.mjs"))]
