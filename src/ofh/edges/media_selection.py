@@ -10,13 +10,13 @@ from ofh.domain.areas import Area
 from ofh.domain.errors import HubError, bad_input
 from ofh.domain.media import Lens, MediaType
 from ofh.domain.times import read_time
+from ofh.edges.ids import number
 from ofh.services.media import MediaFilter
 
 E = TypeVar("E", MediaType, Lens)
 
 NAMES = ("droneId", "flightId", "type", "from", "to", "area", "lens", "ids")
 
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _LOST_PLUS = re.compile(r".*\d \d\d:?\d\d", re.ASCII)
 
 
@@ -44,10 +44,10 @@ def read(given: Mapping[str, str]) -> tuple[MediaFilter, list[int] | None]:
     Raises:
         HubError: BAD_INPUT.
     """
-    ids = [_id("ids", part) for part in given["ids"].split(",")] if "ids" in given else None
+    ids = [number(part, "ids") for part in given["ids"].split(",")] if "ids" in given else None
     wanted = MediaFilter(
-        drone_id=_id("droneId", given["droneId"]) if "droneId" in given else None,
-        flight_id=_id("flightId", given["flightId"]) if "flightId" in given else None,
+        drone_id=number(given["droneId"], "droneId") if "droneId" in given else None,
+        flight_id=number(given["flightId"], "flightId") if "flightId" in given else None,
         type=_one_of("type", given["type"], MediaType) if "type" in given else None,
         start=time_of("from", given["from"]) if "from" in given else None,
         end=time_of("to", given["to"]) if "to" in given else None,
@@ -74,12 +74,6 @@ def time_of(name: str, text: str) -> datetime:
     if _LOST_PLUS.fullmatch(text):
         raise bad_input(name, "Write the + of an offset as %2B in a URL, or give the time in UTC with Z.")
     raise bad_input(name, "This is no time in ISO 8601 with an offset, such as 2026-05-01T12:00:00Z.")
-
-
-def _id(name: str, text: str) -> int:
-    if _ID.fullmatch(text) is None:
-        raise bad_input(name, "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
-    return int(text)
 
 
 def _one_of(name: str, text: str, kinds: type[E]) -> E:

@@ -6,23 +6,23 @@ then cuts the connection, and no client takes the part that it has for the whole
 nothing for too long, ends the work at once.
 """
 
-import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.routing import BaseRoute, Route
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.errors import Code, HubError
 from ofh.domain.exports.about import ExportFormat
 from ofh.edges import media_selection
 from ofh.edges.auth import Credentials, actor_of
+from ofh.edges.downloads import POLICY, NotTaken, cut, disposition, stream
 from ofh.edges.export_links import PATH
+from ofh.edges.ids import number
 from ofh.edges.rest_errors import refuse
 from ofh.services.archives import Archives
 from ofh.services.exports import Exports
@@ -34,14 +34,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-POLICY = b"sandbox; default-src 'none'; frame-ancestors 'none'"
-
 MAX_BODY = 65_536
 """Bytes that a client has to take before the time for it begins anew."""
-
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_UNRESERVED = "!#$&+-.^_`|~"
-"""What may stand in `filename*` beside letters and digits (RFC 8187)."""
 
 
 class Download(Protocol):
@@ -107,13 +101,19 @@ class ExportEndpoint:
         begun = False
         try:
             actor = await self._actor(scope)
-            async with opened(actor, _number(scope["path_params"]["id"]), scope) as export:
+            async with opened(actor, number(scope["path_params"]["id"]), scope) as export:
                 begun = True
                 await send({"type": "http.response.start", "status": 200, "headers": _headers(export)})
                 if scope["method"] == "HEAD":
                     await send({"type": "http.response.body", "body": b""})
                     return
-                await self._stream(export, receive, send)
+                try:
+                    async with aclosing(export.pieces()) as pieces, aclosing(cut(pieces, MAX_BODY)) as parts:
+                        await stream(parts, receive, send, self._stuck_s)
+                except NotTaken as why:
+                    log.info("an export was not taken", why=str(why), done=export.done)
+                else:
+                    log.info("exported", kind=export.media_type, done=export.done)
         except HubError as error:
             if begun:
                 log.warning("an export was cut off", why=error.code.value)
@@ -146,42 +146,6 @@ class ExportEndpoint:
         wanted, ids = media_selection.read(_parameters(scope, possible=media_selection.NAMES))
         return self._archives.of_workspace(actor, id, wanted, ids)
 
-    async def _stream(self, export: Download, receive: Receive, send: Send) -> None:
-        """Send the file for as long as somebody takes it."""
-        sending = asyncio.create_task(self._send(export, send))
-        leaving = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                log.info("a client left its export", done=export.done)
-                return
-            await sending
-        except _Stuck:
-            log.info("a client took no data of its export", done=export.done)
-        finally:
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
-
-    async def _send(self, export: Download, send: Send) -> None:
-        async with aclosing(export.pieces()) as pieces:
-            async for piece in pieces:
-                for first in range(0, len(piece), MAX_BODY):
-                    await self._put(send, piece[first : first + MAX_BODY], is_last=False)
-        await self._put(send, b"", is_last=True)
-        log.info("exported", kind=export.media_type, done=export.done)
-
-    async def _put(self, send: Send, body: bytes, *, is_last: bool) -> None:
-        try:
-            async with asyncio.timeout(self._stuck_s):
-                await send({"type": "http.response.body", "body": body, "more_body": not is_last})
-        except TimeoutError:
-            raise _Stuck from None
-
-
-class _Stuck(Exception):
-    """The client takes no data."""
-
 
 class _Download:
     """A route of one kind; an object, since Starlette takes functions for something else."""
@@ -192,18 +156,6 @@ class _Download:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._endpoint.answer(self._opened, scope, receive, send)
-
-
-async def _gone(receive: Receive) -> None:
-    """Wait until the client is; a body, which no one asked for, is let pass."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _number(text: str) -> int:
-    if _ID.fullmatch(text) is None:
-        raise bad_input("id", "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
-    return int(text)
 
 
 def _parameters(scope: Scope, *, needed: tuple[str, ...] = (), possible: tuple[str, ...] = ()) -> dict[str, str]:
@@ -232,11 +184,9 @@ def _parameters(scope: Scope, *, needed: tuple[str, ...] = (), possible: tuple[s
 
 
 def _headers(export: Download) -> list[tuple[bytes, bytes]]:
-    name = quote(export.file_name, safe=_UNRESERVED)
-    disposition = f"attachment; filename=\"{export.plain_file_name}\"; filename*=UTF-8''{name}"
     return [
         (b"content-type", export.media_type.encode()),
-        (b"content-disposition", disposition.encode()),
+        (b"content-disposition", disposition("attachment", export.file_name, export.plain_file_name)),
         (b"cache-control", b"no-store"),
         (b"content-security-policy", POLICY),
     ]

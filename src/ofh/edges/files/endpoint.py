@@ -6,12 +6,9 @@ that is cut off is seen to be. Files are private: a browser asks each time wheth
 told to save whatever it could take for more than a picture.
 """
 
-import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
-from urllib.parse import quote
 
 import structlog
 from starlette.routing import BaseRoute, Route
@@ -20,9 +17,11 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.media import INLINE
 from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
+from ofh.edges.downloads import POLICY, NotTaken, disposition, put, stream
 from ofh.edges.file_links import PATH, THUMBNAIL_PATH
+from ofh.edges.ids import number
+from ofh.edges.large_bodies import LargeBody, Left, Stalled
 from ofh.edges.multipart import BadMultipart, MultipartReader, PartBegin, PartData, PartEnd, boundary_of
-from ofh.edges.patience import Patience
 from ofh.edges.rest_errors import Headers, Send, refusal, refuse
 from ofh.services.files import Files, NewFile
 from ofh.services.sessions import Sessions
@@ -35,23 +34,15 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-POLICY = b"sandbox; default-src 'none'; frame-ancestors 'none'"
 MAX_FIELD = 65_536
 """Bytes of a field's text."""
 MAX_FORM = 2 * 1024 * 1024
 """Bytes that a form has at the most beside its file."""
-LINGER_BYTES = 2 * 1024 * 1024
-LINGER_S = 2.0
-"""So much of an upload that was refused is still read: a sender that is cut off does not see the answer."""
-
 _GUARDED = (
     (b"cache-control", b"private, no-cache"),
     (b"content-security-policy", POLICY),
     (b"x-content-type-options", b"nosniff"),
 )
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_UNRESERVED = "!#$&+-.^_`|~"
-"""What may stand in `filename*` beside letters and digits (RFC 8187)."""
 
 
 class FileEndpoints:
@@ -99,12 +90,14 @@ class FileEndpoints:
         if scope["method"] != "POST":
             await refuse(send, HubError(Code.BAD_INPUT, "Use POST."), (b"allow", b"POST"), status=405)
             return
-        body = _Body(scope, receive, self._stuck_s)
+        body = LargeBody(scope, receive, self._stuck_s)
         try:
             row = await self._take(scope, body)
         except HubError as error:
-            await _refuse_body(send, body, error)
-        except _Left:
+            await body.refuse(send, *refusal(error))
+        except Stalled:
+            await body.refuse(send, *refusal(HubError(Code.BAD_INPUT, "The body does not come.")))
+        except Left:
             log.info("an upload was left by its sender")
         else:
             content = b'{"id":%d}' % row.id
@@ -124,7 +117,7 @@ class FileEndpoints:
         begun = False
         try:
             actor = await self._actor(scope, self._throttle_bytes)
-            row = await self._files.file(actor, _number(scope["path_params"]["id"]))
+            row = await self._files.file(actor, number(scope["path_params"]["id"]))
             if row is None:
                 raise gone("file")
             is_get = scope["method"] == "GET"
@@ -146,7 +139,9 @@ class FileEndpoints:
                 if not has_content:
                     await send({"type": "http.response.body", "body": b""})
                 else:
-                    await self._stream(first, pieces, receive, send)
+                    await stream(_chained(first, pieces), receive, send, self._stuck_s)
+        except NotTaken as why:
+            log.info("a download was not taken", why=str(why))
         except HubError as error:
             if begun:
                 log.warning("a download was cut off", why=error.code.value)
@@ -161,7 +156,7 @@ class FileEndpoints:
         is_get = scope["method"] == "GET"
         try:
             actor = await self._actor(scope, self._throttle_bytes)
-            row = await self._files.file(actor, _number(scope["path_params"]["id"]))
+            row = await self._files.file(actor, number(scope["path_params"]["id"]))
             if row is None or row.thumbnail_key is None:
                 raise gone("thumbnail")
             etag = f'"{row.thumbnail_etag}"'.encode()
@@ -176,8 +171,8 @@ class FileEndpoints:
             headers += [(b"content-type", b"image/jpeg"), (b"content-length", str(row.thumbnail_size).encode())]
             headers += [(b"content-disposition", b"inline")]
         await send({"type": "http.response.start", "status": part.status, "headers": headers})
-        with suppress(_Stuck):
-            await self._put(send, content, is_last=True)
+        with suppress(NotTaken):
+            await put(send, content, self._stuck_s, is_last=True)
 
     async def _actor(self, scope: Scope, throttle: Callable[[Actor | None, str, int], Awaitable[None]]) -> Actor:
         """Who asks.
@@ -192,7 +187,7 @@ class FileEndpoints:
             raise HubError(Code.UNAUTHENTICATED, "Log in first.")
         return actor
 
-    async def _take(self, scope: Scope, body: "_Body") -> File:
+    async def _take(self, scope: Scope, body: LargeBody) -> File:
         limit = self._max_bytes + MAX_FORM
         if body.announced is not None and body.announced > limit:
             raise HubError(Code.TOO_LARGE, f"A file may have at most {self._max_bytes} bytes.")
@@ -200,7 +195,7 @@ class FileEndpoints:
         if is_checked(method="POST", bearer=Credentials.of(headers).bearer):
             self._origins.check_headers(headers)
         actor = await self._actor(scope, self._throttle)
-        workspace_id = _number(scope["path_params"]["id"])
+        workspace_id = number(scope["path_params"]["id"])
         reader = MultipartReader(_boundary(headers))
         async with self._files.receive(actor, workspace_id) as incoming:
             form = _Form(incoming)
@@ -221,35 +216,11 @@ class FileEndpoints:
         async for piece in self._files.content(row, part.start, part.end):
             yield piece
 
-    async def _stream(self, first: bytes, pieces: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
-        """Send the content for as long as somebody takes it."""
-        sending = asyncio.create_task(self._send(first, pieces, send))
-        leaving = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                log.info("a client left its download")
-                return
-            await sending
-        except _Stuck:
-            log.info("a client took no data of its download")
-        finally:
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
 
-    async def _send(self, first: bytes, pieces: AsyncGenerator[bytes, None], send: Send) -> None:
-        await self._put(send, first, is_last=False)
-        async for piece in pieces:
-            await self._put(send, piece, is_last=False)
-        await self._put(send, b"", is_last=True)
-
-    async def _put(self, send: Send, body: bytes, *, is_last: bool) -> None:
-        try:
-            async with asyncio.timeout(self._stuck_s):
-                await send({"type": "http.response.body", "body": body, "more_body": not is_last})
-        except TimeoutError:
-            raise _Stuck from None
+async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield first
+    async for piece in rest:
+        yield piece
 
 
 class _Endpoint:
@@ -260,56 +231,6 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope, receive, send)
-
-
-class _Left(Exception):
-    """The client is gone."""
-
-
-class _Stuck(Exception):
-    """The client takes no data."""
-
-
-class _Body:
-    """A request's body as it comes."""
-
-    def __init__(self, scope: Scope, receive: Receive, stuck_s: float) -> None:
-        names = dict(scope["headers"])
-        length = names.get(b"content-length", b"")
-        self.announced = int(length[:20]) if length.isdigit() else None
-        """Bytes, where that was said."""
-        self.has_ended = False
-        self.waits_to_be_asked = names.get(b"expect", b"").lower() == b"100-continue"
-        """Nothing was sent so far, and nothing will be before it is asked for."""
-        self._receive = Patience(receive, stuck_s)
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """All of it.
-
-        Raises:
-            _Left: the client is gone.
-            HubError: BAD_INPUT, it sends next to nothing any more.
-        """
-        while not self.has_ended:
-            self.waits_to_be_asked = False
-            try:
-                message = await self._receive()
-            except TimeoutError:
-                raise HubError(Code.BAD_INPUT, "The body does not come.") from None
-            if message["type"] == "http.disconnect":
-                raise _Left
-            self.has_ended = not message.get("more_body", False)
-            yield message.get("body", b"")
-
-    async def let_pass(self) -> None:
-        """Read on for a while what nobody wants."""
-        left = LINGER_BYTES
-        with suppress(TimeoutError, _Left, HubError):
-            async with asyncio.timeout(LINGER_S):
-                async for piece in self.pieces():
-                    left -= len(piece)
-                    if left < 0:
-                        return
 
 
 class _Form:
@@ -388,12 +309,6 @@ def _boundary(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     raise HubError(Code.BAD_INPUT, "Send the form as multipart/form-data, with its boundary in the header.")
 
 
-def _number(text: str) -> int:
-    if _ID.fullmatch(text) is None:
-        raise bad_input("id", "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
-    return int(text)
-
-
 def _etag(row: File) -> bytes:
     return f'"{row.etag}"'.encode()
 
@@ -408,38 +323,16 @@ def _headers(row: File, part: Wanted) -> Headers:
         *headers,
         (b"content-type", row.content_type.encode()),
         (b"content-length", str(part.end - part.start).encode()),
-        (b"content-disposition", _disposition(row).encode()),
+        (b"content-disposition", _disposition(row)),
         (b"accept-ranges", b"bytes"),
     ]
 
 
-def _disposition(row: File) -> str:
+def _disposition(row: File) -> bytes:
     """To be shown only where the content itself is a kind of picture or video that a browser plays (U5)."""
     kind = "inline" if row.content_type in INLINE else "attachment"
     plain = "".join(
         character if character.isascii() and character.isprintable() and character not in '"\\%' else "_"
         for character in row.name
     )
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(row.name, safe=_UNRESERVED)}"
-
-
-async def _gone(receive: Receive) -> None:
-    """Wait until the client is; a body, which no one asked for, is let pass."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _refuse_body(send: Send, body: _Body, error: HubError) -> None:
-    """Answer a refusal at once, also in the midst of a body."""
-    status, headers, content = refusal(error)
-    if body.has_ended or body.announced == 0:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-        return
-    # What is left of the body would be taken for the next request.
-    headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content, "more_body": not body.waits_to_be_asked})
-    if not body.waits_to_be_asked:
-        await body.let_pass()
-        await send({"type": "http.response.body", "body": b""})
+    return disposition(kind, row.name, plain)

@@ -5,7 +5,6 @@ The length and content of texts is the services' matter, for every edge alike.
 A resolver asks who is there first and reads its arguments second, so that a stranger learns nothing from them.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -17,19 +16,6 @@ from ofh.domain.events import EventKind
 from ofh.domain.feed import Choice
 
 T = TypeVar("T")
-
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-
-
-def number(value: str, field: str) -> int:
-    """The number that an id stands for. Eighteen digits fit every id column.
-
-    Raises:
-        HubError: BAD_INPUT, no such number.
-    """
-    if _ID.fullmatch(value) is None:
-        raise bad_input(field, "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
-    return int(value)
 
 
 def given(*, clearable: frozenset[str] = frozenset(), **values: Any) -> dict[str, Any]:

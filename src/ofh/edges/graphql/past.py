@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.events import EventKind
+from ofh.edges.ids import number
 from ofh.services.steering import steering_name
 
-from .arguments import Area, choice_of, chosen, given, number
+from .arguments import Area, choice_of, chosen, given
 from .fields import field, subscription
 from .mutations.base import mutation
 from .replaying import Play

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from .arguments import number
+from ofh.edges.ids import number
+
 from .fields import field
 from .past import PastQueries
 from .types.accounts import User

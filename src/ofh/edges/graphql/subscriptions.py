@@ -16,11 +16,12 @@ from ofh.domain.errors import gone
 from ofh.domain.events import EventKind
 from ofh.domain.feed import Delivery
 from ofh.domain.traffic import Box, Sighting
+from ofh.edges.ids import number
 from ofh.services.media_watch import Uploaded, analysed, uploads
 from ofh.services.pages import read_feed_cursor
 from ofh.services.steering import steering_name
 
-from .arguments import Area, choice_of, chosen, number, within
+from .arguments import Area, choice_of, chosen, within
 from .fanout import Join, Watch
 from .fields import subscription
 from .follows import Follow, Place

@@ -4,10 +4,10 @@ import re
 
 from ofh.domain.events import Table
 from ofh.domain.traffic import Circle
+from ofh.edges.ids import id_in
 
 from .protocol import MAX_FILTER
 
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 """A number as JavaScript writes it."""
 
@@ -21,15 +21,10 @@ TABLES = {
 They name no table of the database."""
 
 
-def row_id(filter: str) -> int | None:
-    """The id that a filter is; None where it is none (security.md, A3)."""
-    return int(filter) if _ID.fullmatch(filter) else None
-
-
 def table_row(filter: str) -> tuple[Table, int] | None:
     """The row of `table%rowId`; None where it is none."""
     name, percent, text = filter.partition("%")
-    table, number = TABLES.get(name), row_id(text)
+    table, number = TABLES.get(name), id_in(text)
     return (table, number) if percent and table is not None and number is not None else None
 
 

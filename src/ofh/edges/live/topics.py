@@ -12,6 +12,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.devices import Fix
 from ofh.domain.events import BatteryReported, ControllerPositioned, DronePositioned, Table
 from ofh.domain.traffic import Sighting
+from ofh.edges.ids import id_in
 from ofh.services.access import Access
 from ofh.services.feed import Feed
 from ofh.services.fleet import Fleet
@@ -19,7 +20,7 @@ from ofh.services.media_watch import Uploaded, uploads
 from ofh.services.rows import Row, Rows
 from ofh.services.traffic import Traffic, TrafficWatch
 
-from .filters import circle, row_id, table_row
+from .filters import circle, table_row
 
 
 class Watch(Protocol):
@@ -74,11 +75,11 @@ class Topics:
         """
         match event:
             case "drone_position" | "drone_telemetry" | "drone_media":
-                return await self._of_drone(actor, event, row_id(filter))
+                return await self._of_drone(actor, event, id_in(filter))
             case "remote_controller_position":
-                return await self._of_controller(actor, row_id(filter))
+                return await self._of_controller(actor, id_in(filter))
             case "workspace_drones_position" | "workspace_drones_media":
-                return await self._of_workspace(actor, event, row_id(filter))
+                return await self._of_workspace(actor, event, id_in(filter))
             case "traffic":
                 return self._of_circle(filter)
             case "db_row_update":

@@ -9,7 +9,6 @@ bodies where none is read. No body of a refusal is empty, and no answer has a nu
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,6 +22,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_token, is_checked
 from ofh.edges.errors import report
+from ofh.edges.ids import MAX_ID, number
 from ofh.edges.requests import header, whole_body
 from ofh.edges.rest_errors import Headers, Send, refuse
 from ofh.edges.strict_json import BadJson, loads
@@ -41,9 +41,6 @@ MAX_BODY = 1_048_576
 JSON = "application/json"
 SLOW_S = 1.0
 """An operation that took longer is named in the log."""
-
-_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_MAX_ID = 10**18 - 1
 
 
 class Ask:
@@ -91,10 +88,7 @@ class Ask:
         Raises:
             HubError: BAD_INPUT.
         """
-        text = self._path[name]
-        if _ID.fullmatch(text) is None:
-            raise bad_input(name, "An id is a whole number of 1 to 18 digits, without a sign or leading zeros.")
-        return int(text)
+        return number(self._path[name], name)
 
     def text(self, name: str) -> str | UnsetType:
         """A text of the body; UNSET where it is left out. What it may hold is the service's matter.
@@ -160,7 +154,7 @@ class Ask:
 def _is_id(value: Any) -> bool:
     """Whether a JSON number can be an id; `7.0` is a whole number too."""
     is_whole = type(value) is int or (type(value) is float and value.is_integer())
-    return is_whole and 0 < value <= _MAX_ID
+    return is_whole and 0 < value <= MAX_ID
 
 
 Operation = Callable[[Ask], Awaitable[Any]]

@@ -18,13 +18,14 @@ from starlette.routing import BaseRoute, Route
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.edges.errors import report
+from ofh.edges.large_bodies import LargeBody, Left, Stalled
 from ofh.services.grants import BUCKET, REGION, Bearer, Grants
 from ofh.services.incoming import Received
 from ofh.services.uploads import MAX_PARTS, Uploads
 
 from . import body, signature, xml
 from .asked import Asked, host_of, key_of, parameters_of, request_of
-from .exchange import Body, Left, Receive, Scope, Send, refuse, send_answer
+from .exchange import Receive, Scope, Send, refuse, send_answer
 from .refusals import S3Refusal, as_s3, denied
 from .signature import Request, Seal
 
@@ -101,12 +102,15 @@ class S3Endpoint:
         return scope["type"] == "http" and host_of(scope).startswith(f"{BUCKET}.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = Body(scope, receive, self._stuck_s)
+        incoming = LargeBody(scope, receive, self._stuck_s)
         try:
             answer = await self._answer(scope, incoming)
         except Left:
             log.info("an upload was cut off", address=self._address_of(scope))
             return
+        except Stalled:
+            slow = S3Refusal("RequestTimeout", "Your socket connection to the server was not read in time.")
+            await refuse(scope, incoming, send, slow)
         except S3Refusal as refusal:
             await refuse(scope, incoming, send, refusal)
         except HubError as error:
@@ -122,7 +126,7 @@ class S3Endpoint:
                 headers.append((b"content-length", str(length).encode()))
             await send_answer(scope, send, answer.status, headers, answer.body)
 
-    async def _answer(self, scope: Scope, incoming: Body) -> _Answer:
+    async def _answer(self, scope: Scope, incoming: LargeBody) -> _Answer:
         request = request_of(scope)
         path = request.path.partition("?")[0]
         if not host_of(scope).startswith(f"{BUCKET}."):
@@ -183,7 +187,7 @@ class S3Endpoint:
                 return await self._list_uploads(asked)
         raise denied("These credentials allow uploading, and nothing else.")
 
-    async def _object(self, asked: Asked, incoming: Body) -> _Answer:
+    async def _object(self, asked: Asked, incoming: LargeBody) -> _Answer:
         names = set(asked.parameters) - {"encoding-type"}
         match asked.request.method:
             case "PUT" if asked.request.header("x-amz-copy-source") is not None:
@@ -206,7 +210,7 @@ class S3Endpoint:
                 return await self._list_parts(asked)
         raise denied("These credentials allow uploading, and nothing else.")
 
-    async def _put(self, asked: Asked, incoming: Body) -> _Answer:
+    async def _put(self, asked: Asked, incoming: LargeBody) -> _Answer:
         only_new = asked.only_new()
         received_type = asked.content_type()
 
@@ -218,7 +222,7 @@ class S3Endpoint:
 
         return await self._taken(asked, incoming, store)
 
-    async def _put_part(self, asked: Asked, incoming: Body) -> _Answer:
+    async def _put_part(self, asked: Asked, incoming: LargeBody) -> _Answer:
         upload_id = asked.parameters["uploadId"]
         number = asked.number("partNumber", None, MAX_PARTS)
 
@@ -233,7 +237,7 @@ class S3Endpoint:
     async def _taken(
         self,
         asked: Asked,
-        incoming: Body,
+        incoming: LargeBody,
         store: Callable[[Received], Awaitable[str]],
         allowed: Callable[[int | None], Awaitable[None]] | None = None,
     ) -> _Answer:
@@ -260,7 +264,7 @@ class S3Endpoint:
         headers = {f"{body.CHECKSUM}{name}": body.encoded(value) for name, value in promised.items()}
         return _Answer(headers={"etag": f'"{etag}"', **headers})
 
-    async def _complete(self, asked: Asked, incoming: Body) -> _Answer:
+    async def _complete(self, asked: Asked, incoming: LargeBody) -> _Answer:
         if body.checksums_of(asked.request):
             raise S3Refusal("NotImplemented", "A checksum of all parts together is not implemented here.", 501)
         form = body.form_of(asked.request, asked.claim, asked.seal)

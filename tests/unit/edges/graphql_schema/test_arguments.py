@@ -4,7 +4,8 @@ import pytest
 import strawberry
 
 from ofh.domain.errors import Code, HubError
-from ofh.edges.graphql.arguments import Area, chosen, given, number, within
+from ofh.edges.graphql.arguments import Area, chosen, given, within
+from ofh.edges.ids import number
 
 
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("42", 42), ("9" * 18, 10**18 - 1)])

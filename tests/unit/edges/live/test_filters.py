@@ -6,17 +6,18 @@ from hypothesis import strategies as st
 
 from ofh.domain.events import Table
 from ofh.domain.traffic import Circle
-from ofh.edges.live.filters import circle, row_id, table_row
+from ofh.edges.ids import id_in
+from ofh.edges.live.filters import circle, table_row
 
 
 @pytest.mark.parametrize("text", ["1", "17", "999999999999999999"])
 def test_an_id_is_a_number_as_rest_writes_it(text: str) -> None:
-    assert row_id(text) == int(text)
+    assert id_in(text) == int(text)
 
 
 @pytest.mark.parametrize("text", ["", "0", "01", "+1", "-1", "1.0", "1e3", " 1", "1\n", "1" * 19, "١", "17%18", "17&x"])
 def test_anything_else_is_no_id(text: str) -> None:
-    assert row_id(text) is None
+    assert id_in(text) is None
 
 
 @pytest.mark.parametrize(
@@ -83,4 +84,4 @@ def test_what_is_no_circle_on_earth_is_refused(text: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_is_a_filter_or_none(text: str) -> None:
-    row_id(text), table_row(text), circle(text)
+    id_in(text), table_row(text), circle(text)

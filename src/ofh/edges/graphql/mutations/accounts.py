@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from ofh.edges.graphql.arguments import given, number
+from ofh.edges.graphql.arguments import given
 from ofh.edges.graphql.types.accounts import (
     AccessToken,
     AccessTokenPayload,
@@ -14,6 +14,7 @@ from ofh.edges.graphql.types.accounts import (
     User,
 )
 from ofh.edges.graphql.visibility import Info
+from ofh.edges.ids import number
 
 from .base import mutation
 

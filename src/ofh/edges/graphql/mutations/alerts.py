@@ -5,9 +5,10 @@ from typing import Annotated
 import strawberry
 
 from ofh.domain.alerts import AlertKind
-from ofh.edges.graphql.arguments import chosen, given, number
+from ofh.edges.graphql.arguments import chosen, given
 from ofh.edges.graphql.types.alerts import Alert, AlertRule, AreaCornerInput
 from ofh.edges.graphql.visibility import Info, shown_or_gone
+from ofh.edges.ids import number
 
 from .base import mutation
 

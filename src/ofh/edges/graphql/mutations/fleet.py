@@ -4,9 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from ofh.edges.graphql.arguments import number
 from ofh.edges.graphql.types.fleet import Drone
 from ofh.edges.graphql.visibility import Info, shown_or_gone
+from ofh.edges.ids import number
 
 from .base import mutation
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import strawberry
 
-from ofh.edges.graphql.arguments import given, number
+from ofh.edges.graphql.arguments import given
 from ofh.edges.graphql.scalars import Json
 from ofh.edges.graphql.types.map_elements import MapElement
 from ofh.edges.graphql.visibility import Info, shown_or_gone
+from ofh.edges.ids import number
 
 from .base import mutation
 

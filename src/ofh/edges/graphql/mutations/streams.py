@@ -4,9 +4,10 @@ from typing import Annotated
 
 import strawberry
 
-from ofh.edges.graphql.arguments import chosen, number
+from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.types.streams import Stream
 from ofh.edges.graphql.visibility import Info, look_or_gone
+from ofh.edges.ids import number
 from ofh.services.streams import Streamable
 
 from .base import mutation

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import strawberry
 
 from ofh.domain.actors import Role
-from ofh.edges.graphql.arguments import chosen, given, number
+from ofh.edges.graphql.arguments import chosen, given
 from ofh.edges.graphql.types.workspaces import Connection, ConnectionPayload, Member, Workspace
 from ofh.edges.graphql.visibility import Info, shown_or_gone
+from ofh.edges.ids import number
 
 from .base import mutation
 

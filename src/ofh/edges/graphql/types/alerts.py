@@ -7,11 +7,12 @@ import strawberry
 
 from ofh.domain.alerts import TERMS, AlertKind
 from ofh.domain.outlines import Corner
-from ofh.edges.graphql.arguments import chosen, number
+from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import Json, describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.edges.ids import number
 from ofh.services import alerts
 from ofh.store import models
 

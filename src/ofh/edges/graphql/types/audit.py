@@ -6,10 +6,11 @@ from typing import Any
 
 import strawberry
 
-from ofh.edges.graphql.arguments import chosen, number
+from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.scalars import describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.edges.ids import number
 from ofh.services import audit_record
 from ofh.services.audit import Event
 from ofh.services.audit_record import AuditOutcome

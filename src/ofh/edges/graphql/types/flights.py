@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from ofh.domain.exports.about import ExportFormat
-from ofh.edges.graphql.arguments import Area, chosen, number
+from ofh.edges.graphql.arguments import Area, chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.edges.ids import number
 from ofh.services.flights import FlightFilter as Wanted
 from ofh.services.flights import end_of_track
 from ofh.services.media import MediaFilter as WantedMedia

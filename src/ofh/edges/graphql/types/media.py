@@ -9,11 +9,12 @@ import strawberry
 from ofh.dji import products
 from ofh.domain.errors import bad_input
 from ofh.domain.media import Lens, MediaType
-from ofh.edges.graphql.arguments import Area, chosen, number
+from ofh.edges.graphql.arguments import Area, chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import BigInt, Json, describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.edges.ids import number
 from ofh.services.media import MediaFilter as Wanted
 from ofh.store import models
 

@@ -9,11 +9,12 @@ import strawberry
 from ofh.dji.topics import is_serial
 from ofh.domain.actors import Action, Role
 from ofh.domain.events import EventKind
-from ofh.edges.graphql.arguments import chosen, number
+from ofh.edges.graphql.arguments import chosen
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.loaders import existing
 from ofh.edges.graphql.scalars import describe
 from ofh.edges.graphql.visibility import Info, OfWorkspace
+from ofh.edges.ids import number
 from ofh.services.flights import FlightFilter as Wanted
 from ofh.services.media import MediaFilter as WantedMedia
 from ofh.services.names import check_text
