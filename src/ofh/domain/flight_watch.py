@@ -17,19 +17,8 @@ from datetime import datetime
 from typing import Any
 
 from .devices import Fix, from_micros, micros
-from .flights import (
-    DEFAULT_RULES,
-    Change,
-    Changes,
-    Course,
-    Departure,
-    Entry,
-    Evidence,
-    Flight,
-    FlightRules,
-    Phase,
-    Sample,
-)
+from .flight_course import Changes, Course, Evidence
+from .flights import DEFAULT_RULES, Change, Departure, Entry, Flight, FlightRules, Phase, Sample
 
 MAX_WINDOW = 200
 """Entries that may still be overtaken. Ten a second leave room to spare; a sender whose clock stands still, or who
