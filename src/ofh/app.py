@@ -143,6 +143,8 @@ class HubApp:
                 messages_per_s=settings.socket_messages_per_s,
                 messages_burst=2 * settings.socket_messages_per_s,
                 per_user=settings.sockets_per_user,
+                documents=settings.socket_documents,
+                ways=settings.socket_ways,
                 per_address=settings.sockets_per_address,
                 unread_s=settings.socket_stuck_s,
                 recheck_s=settings.socket_recheck_s,

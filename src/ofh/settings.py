@@ -467,6 +467,15 @@ class Settings(BaseSettings):
     )
 
     socket_operations: int = Field(default=50, ge=1, description="Active operations on one websocket.")
+    socket_documents: int = Field(
+        default=8,
+        ge=1,
+        description="Different GraphQL documents by which one user watches the same thing, such as a workspace's feed, "
+        "at a time and in one process: each of them costs as much as all its subscribers together.",
+    )
+    socket_ways: int = Field(
+        default=20, ge=1, description="The same with different variables, such as areas, intervals and views."
+    )
     sockets_per_user: int = Field(
         default=20, ge=1, description="Websockets of one user, or of one controller, in one process."
     )

@@ -344,6 +344,46 @@ async def test_more_than_so_many_operations_are_rate_limited() -> None:
         assert client.idle()
 
 
+async def test_one_user_watches_the_same_in_so_many_ways_on_all_sockets_together() -> None:
+    """security.md, section 6: who shares an execution with others costs nothing more, who wants another one does."""
+    limits = SocketLimits(documents=2, ways=3)
+    watch = "subscription ($id: ID!, $far: Boolean = false) { %s: position(droneId: $id) { text @include(if: $far) } }"
+    async with (
+        running(build(sockets=limits)) as edge,
+        connect(edge.sockets) as client,
+        connect(edge.sockets) as second,
+        connect(edge.sockets, session="s2") as other,
+    ):
+        client.subscribe("a", watch % "a", {"id": "1"})
+        second.subscribe("a", watch % "b", {"id": "1"})
+        client.subscribe("same", watch % "a", {"id": "1"})
+        client.subscribe("far", watch % "a", {"id": "1", "far": True})
+        await settle()
+        second.subscribe("c", watch % "c", {"id": "1"})
+        assert error_code(await second.receive()) == "RATE_LIMITED"
+        second.subscribe("b far", watch % "b", {"id": "1", "far": True})
+        assert error_code(await second.receive()) == "RATE_LIMITED"
+        second.subscribe("elsewhere", watch % "c", {"id": "2"})
+        other.subscribe("c", watch % "c", {"id": "1"})
+        second.send({"id": "a", "type": "complete"})
+        await settle()
+        second.subscribe("c", watch % "c", {"id": "1"})
+        await settle()
+        assert client.idle()
+        assert second.idle()
+        assert other.idle()
+
+
+async def test_subscriptions_that_nobody_can_share_are_bounded_for_each_user() -> None:
+    async with running(build(sockets=SocketLimits(ways=2))) as edge, connect(edge.sockets) as client:
+        for id in "abc":
+            client.subscribe(id, "subscription { count(to: 1000000) }")
+        async with asyncio.timeout(10):
+            while (message := await client.receive())["type"] == "next":
+                pass
+        assert (message["id"], error_code(message)) == ("c", "RATE_LIMITED")
+
+
 async def test_operations_are_throttled_like_requests(edge: Edge) -> None:
     async with connect(edge.sockets) as client:
         edge.toy.throttled = True

@@ -29,6 +29,7 @@ from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, Turns, send
 from .rendering import Renderer
 from .replaying import Play, Playing
+from .ways import Way
 
 R = TypeVar("R")
 
@@ -389,6 +390,17 @@ class Fanout:
         assert isinstance(group, Group)
         group.add(member)
 
+    @staticmethod
+    def way_of(join: Join | Follow, operation: Operation, executor: FanoutExecutor) -> Way:
+        """The way of watching that an operation is; what a replay costs is bounded where replays are counted."""
+        key: Any = join.key
+        watched = key[:2] if isinstance(key, tuple) else key
+        document = (operation.document.text, operation.name)
+        if isinstance(join, Follow):
+            below = frozen(_needed(operation, executor))
+            return Way(watched=watched, document=document, how=(below, join.shared_key, join.view))
+        return Way(watched=watched, document=document, how=(frozen(executor.variable_values.coerced), key))
+
     def _follow(self, member: Member, follow: Follow, operation: Operation, executor: FanoutExecutor) -> None:
         if member.place is None:
             member.place = replace(follow.place)
@@ -396,11 +408,8 @@ class Fanout:
             follow = follow.moved(member.place.area)
         document = operation.document
         reader = member.owner.actor if operation.name in document.personal else None
-        needed = document.needed_below.get(operation.name)
-        if needed is None:
-            needed = document.needed_below[operation.name] = needed_below(document, operation.node)
-        variables = {name: value for name, value in executor.variable_values.coerced.items() if name in needed}
-        shown = (document.text, operation.name, frozen(variables), follow.key, follow.scope, reader and reader.user_id)
+        variables = frozen(_needed(operation, executor))
+        shown = (document.text, operation.name, variables, follow.key, follow.scope, reader and reader.user_id)
         key = (shown, follow.shared_key)
         group = self._groups.get(key)
         if group is None:
@@ -446,6 +455,15 @@ class Fanout:
             del self._groups[key]
         if group.task is not None:
             group.task.cancel()
+
+
+def _needed(operation: Operation, executor: FanoutExecutor) -> dict[str, Any]:
+    """The variables of an operation that follows a feed which count for how events are shown."""
+    document = operation.document
+    needed = document.needed_below.get(operation.name)
+    if needed is None:
+        needed = document.needed_below[operation.name] = needed_below(document, operation.node)
+    return {name: value for name, value in executor.variable_values.coerced.items() if name in needed}
 
 
 def frozen(value: Any) -> Hashable:

@@ -16,6 +16,7 @@ from ofh.edges.errors import WIRE, present, to_graphql_error
 from ofh.edges.outlet import Outlet, text_header
 
 from .hub_schema import Operation
+from .ways import Way
 
 
 class Owner(Protocol):
@@ -67,9 +68,9 @@ class Gathering(Protocol):
 class Member:
     """One operation of one socket in a group."""
 
-    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size", "steered")
+    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size", "steered", "way")
 
-    def __init__(self, owner: Owner, outlet: Outlet, id: str) -> None:
+    def __init__(self, owner: Owner, outlet: Outlet, id: str, way: Way | None = None) -> None:
         self.owner = owner
         self.outlet = outlet
         self.id = id
@@ -80,6 +81,8 @@ class Member:
         """In a group that watches: the state that it was given, until the next batch went out."""
         self.place: Any = None
         """In a group that follows a feed: where it stands there, while that is not where the group stands."""
+        self.way = way
+        """The way in which it watches; None where that is bounded otherwise."""
         self.steered: ExitStack | None = None
         """What ends with it, where it can be steered."""
 

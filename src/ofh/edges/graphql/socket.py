@@ -6,7 +6,7 @@ limits of rate, size and time. The schema, the limits and the fan-out are the sa
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from .members import Member, Shown
 from .rendering import encode
 from .replaying import Play
 from .runner import Runner
+from .ways import Way, check_room
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -53,6 +54,10 @@ class SocketLimits:
     messages_burst: float = 200.0
     per_user: int = 20
     """Sockets of one user."""
+    documents: int = 8
+    """Different documents by which one user watches the same thing, on all sockets together."""
+    ways: int = 20
+    """The same with different variables: areas, paces."""
     per_address: int = 100
     """Sockets of one address that have not shown who they are."""
     unread_s: float = 30.0
@@ -86,6 +91,7 @@ class Sockets:
         self.runner = Runner(schema)
         self.limits = limits or SocketLimits()
         self._sockets: set[Socket] = set()
+        self._of_users: defaultdict[int, set[Socket]] = defaultdict(set)
         self._strangers: Counter[str] = Counter()
         self._users: Counter[int] = Counter() if users is None else users
         self._rounds: Rounds[Socket] = Rounds(
@@ -150,6 +156,22 @@ class Sockets:
         counter[key] += change
         if counter[key] <= 0:
             del counter[key]
+        if (user_id := socket.counted) is not None:
+            if change > 0:
+                self._of_users[user_id].add(socket)
+            else:
+                self._of_users[user_id].discard(socket)
+                if not self._of_users[user_id]:
+                    del self._of_users[user_id]
+
+    def check_room(self, socket: "Socket", way: Way) -> None:
+        """See whether the user of a socket may watch in one more way.
+
+        Raises:
+            HubError: RATE_LIMITED.
+        """
+        held = [way for other in self._of_users.get(socket.actor.user_id, ()) for way in other.ways()]
+        check_room(held, way, documents=self.limits.documents, ways=self.limits.ways)
 
     def show(self, socket: "Socket", actor: Actor) -> bool:
         """A socket has shown who it is; false where that user has too many."""
@@ -378,6 +400,9 @@ class Socket(AnySocket):
             if isinstance(event, Join | Follow | Play):
                 self._enrol(id, running, event, operation, executor)
                 return
+            way = Way(watched=None, document=operation.document.text, how=running)  # it shares nothing with anybody
+            self._sockets.check_room(self, way)
+            running.way = way
             running.is_open = True
             if event is not None:
                 async with closed(map_source_to_response_event(executor, _again(event, events))) as results:
@@ -395,7 +420,10 @@ class Socket(AnySocket):
     ) -> None:
         if self._operations.get(id) is not running:
             return
-        member = Member(self, self.outlet, id)
+        way = None if isinstance(join, Play) else self._sockets.fanout.way_of(join, operation, executor)
+        if way is not None:
+            self._sockets.check_room(self, way)
+        member = Member(self, self.outlet, id, way)
         member.place = running.place
         self._operations[id] = member
         self._sockets.fanout.enrol(member, join, operation, executor)
@@ -413,6 +441,10 @@ class Socket(AnySocket):
         if self._operations.get(id) is running and not self.is_closed:
             body = encode(result, running.where)
             self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
+
+    def ways(self) -> list[Way]:
+        """The ways in which it watches."""
+        return [operation.way for operation in self._operations.values() if operation.way is not None]
 
     # Ends of operations
 
@@ -520,7 +552,7 @@ class Running:
         asked: what a client asks for, or what was fit to run before and begins anew.
     """
 
-    __slots__ = ("asked", "context", "is_open", "place", "task")
+    __slots__ = ("asked", "context", "is_open", "place", "task", "way")
 
     def __init__(self, asked: Asked | Operation, context: Context, place: Any = None) -> None:
         self.asked = asked
@@ -528,6 +560,8 @@ class Running:
         self.place = place
         self.is_open = False
         """A subscription's first event has come."""
+        self.way: Way | None = None
+        """Of a subscription that shares nothing with others: the way in which it watches."""
         self.task: asyncio.Task[None] | None = None
 
     @property
