@@ -13,6 +13,8 @@ import { KINDS } from "./words.js";
 /** @typedef {import("./words.js").Kind} Kind */
 
 const METRES_PER_FOOT = 0.3048;
+/** Above ground; European regulation 2019/947, UAS.OPEN.010. */
+const OPEN_CATEGORY_M = 120;
 /** Threshold and margin that a new rule begins with: percent, else metres. @type {Record<Kind, [number | null, number | null]>} */
 const BEGINNING = { LOW_BATTERY: [25, 5], HEIGHT: [120, 5], PROXIMITY: [20, 10], AREA: [null, 10], LINK_LOST: [null, null] };
 
@@ -62,7 +64,7 @@ export class RuleForm {
       <h1>${rule ? rule.name : t("rules.make")}</h1>
       <form class="part" @submit=${this.#form.sent((values) => this.#save(values), { OUT_OF_RANGE: this.#range })} data-form=${this.#kind}>
         ${rule === null ? this.#kinds() : nothing}
-        <p class="lead">${t(`alert_about.${kind}`)}</p>
+        <p class="lead">${t(`alert_about.${kind}`, { limit: this.#context.units.height(OPEN_CATEGORY_M) })}</p>
         <label class="field"><span>${t("rules.name")}</span><input name="name" required maxlength="100" autocomplete="off" .value=${rule?.name ?? ""} /></label>
         ${threshold === null ? nothing : this.#number("threshold", t(`threshold.${kind}`), threshold)}
         ${this.#area ? html`${this.#sides()} ${this.#area.render()}` : nothing}
