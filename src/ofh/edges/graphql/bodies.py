@@ -8,8 +8,6 @@ from ofh.domain.events import FeedEvent
 
 from .rendering import GONE, Renderer
 
-RENDERED = 64
-"""Events that are rendered in one turn of the loop: others have theirs in between."""
 PORTION_BYTES = 64 * 1024
 """Bodies that are handed to a socket at once."""
 KEPT_BYTES = 4 * 1024 * 1024
@@ -35,10 +33,11 @@ class Bodies:
             HubError: UNAVAILABLE.
         """
         found: list[tuple[int, bytes]] = []
-        for start in range(0, len(events), RENDERED):
+        step = self.renderer.at_once
+        for start in range(0, len(events), step):
             if start:
                 await asyncio.sleep(0)
-            part = events[start : start + RENDERED]
+            part = events[start : start + step]
             known = {event.seq: body for event in part if (body := self._kept.get(event.seq)) is not None}
             missing = [event for event in part if event.seq not in known]
             rendering = self.renderer.bodies([show(event) for event in missing])

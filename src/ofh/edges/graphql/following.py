@@ -23,11 +23,11 @@ from ofh.services.feed_pages import Missing, is_sparse
 from ofh.services.snapshots import Snapshot
 from ofh.services.workspace_feed import WorkspaceFeed
 
-from .bodies import RENDERED, Bodies, portions
+from .bodies import Bodies, portions
 from .follows import Follow, Place
 from .members import Member, Shown, hand, send
 from .presenting import shown_snapshot
-from .rendering import NotNow
+from .rendering import RENDERED, NotNow
 
 if TYPE_CHECKING:
     from .fanout import Fanout

@@ -18,11 +18,13 @@ from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import hub_error, internal, present, to_graphql_error
 
 from .context import Context, Contexts
-from .hub_schema import FanoutExecutor, Operation
+from .hub_schema import FanoutExecutor, Operation, at_once
 from .projection import NotPlain, project
 
 Faults = dict[str, dict[str, Any]]
 
+RENDERED = 64
+"""Events that are rendered in one turn of the loop, or fewer where each takes much."""
 GONE = b""
 """The body of an event about something that is no more."""
 TRIES = 3
@@ -76,6 +78,11 @@ class Renderer:
     def is_plain(self) -> bool:
         """Rendering takes a few calls of Python and no waiting, for most events at least."""
         return self._project is not None
+
+    @property
+    def at_once(self) -> int:
+        """Events to render in one turn of the loop: others have theirs in between."""
+        return RENDERED if self.is_plain else at_once(self.operation.document, RENDERED)
 
     @property
     def is_personal(self) -> bool:

@@ -16,7 +16,7 @@ from ofh.edges.errors import internal
 from ofh.services.replays import Item, Progress, Replay
 from ofh.services.snapshots import Snapshot
 
-from .bodies import RENDERED, portions
+from .bodies import portions
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, hand
 from .presenting import RETRY_S, shown_snapshot
@@ -93,8 +93,9 @@ class Playing:
                 self._replay = replay
                 async with aclosing(replay.items()) as batches:
                     async for batch in batches:
-                        for start in range(0, len(batch), RENDERED):
-                            await self._tell(batch[start : start + RENDERED])
+                        step = self._renderer.at_once
+                        for start in range(0, len(batch), step):
+                            await self._tell(batch[start : start + step])
         except HubError as refusal:
             error = Shown.of(refusal)
         except Exception as fault:  # noqa: BLE001 - the outermost of this task

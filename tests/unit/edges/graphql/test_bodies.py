@@ -9,8 +9,8 @@ import pytest
 
 from ofh.domain.events import PresenceChanged
 from ofh.edges.graphql import bodies
-from ofh.edges.graphql.bodies import RENDERED, Bodies
-from ofh.edges.graphql.rendering import GONE, Renderer
+from ofh.edges.graphql.bodies import Bodies
+from ofh.edges.graphql.rendering import GONE, RENDERED, Renderer
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -21,6 +21,8 @@ def event(seq: int) -> PresenceChanged:
 
 class Painter:
     """Renders a hundred bytes for each event; later, while it is told to wait."""
+
+    at_once = RENDERED
 
     def __init__(self) -> None:
         self.rendered: list[int] = []

@@ -7,7 +7,7 @@ import strawberry
 from graphql import ExecutionResult
 
 from ofh.domain.errors import Code, HubError
-from ofh.edges.graphql.hub_schema import MOST_AT_ONCE, Asked, HubSchema, Operation
+from ofh.edges.graphql.hub_schema import LEAST_AT_ONCE, MOST_AT_ONCE, Asked, HubSchema, Operation, at_once
 
 ITEMS = 3 * MOST_AT_ONCE + 50
 
@@ -81,3 +81,10 @@ async def test_a_list_of_plain_values_takes_no_pieces() -> None:
     result, turns = await run("{ numbers }")
     assert result.data == {"numbers": list(range(ITEMS))}
     assert turns == 0
+
+
+def test_the_more_a_document_selects_the_less_of_it_is_made_in_one_turn() -> None:
+    schema = HubSchema(Query)
+    one, many = (schema.document("{ things {" + " number odd" * times + "} }") for times in (1, 50))
+    assert at_once(one, MOST_AT_ONCE) == MOST_AT_ONCE
+    assert LEAST_AT_ONCE < at_once(many, MOST_AT_ONCE) < 20
