@@ -15,6 +15,10 @@ from ofh.store.models import Membership, Workspace
 
 from .audit import Audit, Event
 from .names import is_id
+from .rate_counters import MemoryCounters, Rate
+
+DENIALS = Rate(per_second=1 / 60, burst=60)
+"""Of one user and process that are recorded: who tries without end shall not fill the database."""
 
 M = TypeVar("M", bound=Model)
 
@@ -27,6 +31,7 @@ class Access:
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
+        self._denials = MemoryCounters()
 
     async def role(self, actor: Actor, workspace_id: int) -> Role | None:
         """The actor's role in a workspace; None where there is no such workspace or the actor is no member."""
@@ -74,7 +79,9 @@ class Access:
         return role
 
     async def denied(self, actor: Actor, action: Action, workspace_id: int) -> None:
-        """Record that somebody tried what their role does not allow."""
+        """Record that somebody tried what their role does not allow, up to `DENIALS`."""
+        if await self._denials.take(str(actor.user_id), DENIALS):
+            return
         await self._audit.by(
             actor, Event.PERMISSION_DENIED, outcome="denied", workspace_id=workspace_id, object=f"action:{action}"
         )

@@ -43,11 +43,14 @@ from .control import Control
 from .counters import Counters
 from .derivation import Derivation
 from .doctor import Doctor
+from .rate_counters import MemoryCounters, Rate
 
 log = structlog.get_logger(__name__)
 
 MAX_SERIALS = 1_000
 """Serial numbers that one connection may speak for; a real one has two or three."""
+CONFLICTS = Rate(per_second=1 / 60, burst=60)
+"""Of one connection and process that are recorded; all are counted."""
 
 
 @dataclass(slots=True)
@@ -130,6 +133,7 @@ class Topologies:
         self._audit = audit
         self._doctor = doctor
         self._counters = counters
+        self._conflicts = MemoryCounters()
         self._rights_wait = rights_wait
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -159,8 +163,10 @@ class Topologies:
         for serial in outcome.conflicts:
             elsewhere = LinkProblem.AIRCRAFT_ELSEWHERE if outcome.accepted else LinkProblem.CONTROLLER_ELSEWHERE
             self._doctor.note(account, LinkStepName.TOPOLOGY, elsewhere, serial)
-            log.info("serial number is online in another workspace", serial=serial, account=account)
             self._counters.dropped("serial_conflict")
+            if await self._conflicts.take(account, CONFLICTS):
+                continue
+            log.info("serial number is online in another workspace", serial=serial, account=account)
             await self._audit.record(
                 "serial conflict",
                 outcome="denied",

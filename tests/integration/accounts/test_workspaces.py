@@ -10,7 +10,7 @@ import pytest
 
 from ofh.domain.actors import Action, Actor, Role
 from ofh.domain.errors import Code, HubError
-from ofh.services.access import OPERATOR
+from ofh.services.access import DENIALS, OPERATOR
 from ofh.services.audit import Event
 from ofh.services.clearing import Clearing
 from ofh.store.models import Binding, Connection, Drone, Membership, Stream, User, Workspace
@@ -117,6 +117,17 @@ async def test_what_each_role_may_do(house: House) -> None:
     for role in RANKS:  # everybody may leave
         await house.workspaces.remove_member(people[role], workspace.id, people[role].user_id)
         assert await house.access.role(people[role], workspace.id) is None
+
+
+async def test_l3_a_member_who_tries_without_end_does_not_fill_the_audit_record(house: House) -> None:
+    ada = await house.person("ada")
+    workspace = await house.workspaces.create(ada, "Lake")
+    for name in ("eve", "mallory"):
+        viewer = await house.join(workspace, name, Role.VIEWER)
+        for _ in range(DENIALS.burst + 20):
+            with pytest.raises(HubError):
+                await house.workspaces.reset_uuid(viewer, workspace.id)
+    assert len(await house.recorded(Event.PERMISSION_DENIED)) == 2 * DENIALS.burst
 
 
 async def test_administrators_manage_everybody_but_owners(house: House) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ofh.services.topologies import CONFLICTS
 from ofh.store.database import Database
 from ofh.store.models import AuditEntry, Binding, Drone, RemoteController
 from tests.support.fleet import START, FleetBench
@@ -75,7 +76,10 @@ async def test_m3_a_stranger_claims_no_controller_that_is_online(bench: FleetBen
     assert not await claim(bench, "x-1", "RC1")
     assert bench.bindings.serials("c-1") == {"RC1", "AC1"}
     assert bench.bindings.serials("x-1") == frozenset()
-    assert await AuditEntry.filter(action="serial conflict", workspace_id=theirs).exists()
+    assert await AuditEntry.filter(action="serial conflict", workspace_id=theirs).count() == 1
+    for _ in range(CONFLICTS.burst + 10):
+        assert not await claim(bench, "x-1", "RC1")
+    assert await AuditEntry.filter(action="serial conflict", workspace_id=theirs).count() == CONFLICTS.burst
 
 
 async def test_m3_a_stranger_claims_no_aircraft_that_is_online(bench: FleetBench, ours: int, theirs: int) -> None:
