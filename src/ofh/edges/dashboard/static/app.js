@@ -55,6 +55,7 @@ const LOADERS = {
 const LIVE_MS = 250;
 const TICK_MS = 1_000;
 const AGAIN_MS = 3_000;
+const RENEW_MS = 60_000;
 
 const session = new Session();
 const settings = new Settings();
@@ -115,10 +116,10 @@ function destination() {
     return { name: "login", workspaceId: null, rest: [name] };
   }
   if (first === "password") return { name: "login", workspaceId: null, rest: ["first"] };
-  if (session.workspaces.length === 0) return { name: first === "account" ? "account" : "welcome", workspaceId: null, rest: [] };
-  const [fallback] = session.workspaces;
   const chosen = first === "w" ? session.workspaces.find(({ id }) => id === second) : undefined;
   if (first === "w" && second && !chosen) toast(t("workspace.gone"), "error");
+  if (session.workspaces.length === 0) return { name: first === "account" ? "account" : "welcome", workspaceId: null, rest: [] };
+  const [fallback] = session.workspaces;
   const name = chosen && VIEWS.some((known) => known.name === third) ? third : "map";
   return { name, workspaceId: (chosen ?? /** @type {any} */ (lastWorkspace() ?? fallback)).id, rest: chosen ? rest : [] };
 }
@@ -157,12 +158,17 @@ async function route() {
     const here = `#/w/${workspaceId}/${next.name}`;
     if (!location.hash.startsWith(here)) history.replaceState(null, "", here);
     recall(workspaceId);
+  } else if (session.standing === "in" && location.hash.startsWith("#/w/")) {
+    history.replaceState(null, "", "#/"); // it has been said that there is none
   }
   context.workspace = session.workspaces.find(({ id }) => id === workspaceId) ?? null;
   if (context.fleet?.workspaceId !== workspaceId) {
     context.fleet?.stop();
     context.fleet = workspaceId ? new Fleet({ client: socket(), workspaceId, clock }) : null;
-    context.fleet?.on("link", context.update);
+    context.fleet?.on("link", ({ name }) => {
+      if (name === "ended") void session.renew();
+      context.update();
+    });
     context.fleet?.on("alerts", context.update);
     alarm.watch(context.fleet);
   }
@@ -230,6 +236,8 @@ settings.on("change", async () => {
 });
 addEventListener("hashchange", () => void route());
 setInterval(() => document.hidden || context.update(), TICK_MS);
+setInterval(() => document.hidden || void session.renew(), RENEW_MS);
+document.addEventListener("visibilitychange", () => document.hidden || void session.renew());
 await speak(settings.language);
 draw();
 await begin();

@@ -29,6 +29,8 @@ export class GraphQLFault extends Error {
 
 /** @type {Set<() => void>} */
 const signedOut = new Set();
+/** @type {Set<() => void>} */
+const refused = new Set();
 /** @type {Set<(time: number) => void>} */
 const timed = new Set();
 /** @type {import("graphql-ws").Client | null} */
@@ -37,6 +39,11 @@ let client = null;
 /** Be told when the session has ended. @param {() => void} listener */
 export function onSignedOut(listener) {
   signedOut.add(listener);
+}
+
+/** Be told when something was refused that this page took for allowed, or was not there. @param {() => void} listener */
+export function onRefused(listener) {
+  refused.add(listener);
 }
 
 /** Be told the hub's time, to the second, with each answer. @param {(time: number) => void} listener */
@@ -64,6 +71,7 @@ export async function query(document, variables) {
   if (!error) return body.data;
   const { code = "BROKEN", fields, reason, given, id, retryAfter = wait } = error.extensions ?? {};
   if (code === "UNAUTHENTICATED") for (const listener of signedOut) listener();
+  if (code === "FORBIDDEN" || code === "GONE") for (const listener of refused) listener();
   throw new GraphQLFault(code, error.message, { fields, reason, given, id, until: retryAfter ? Date.now() + 1_000 * retryAfter : undefined });
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** Who is logged in, and which workspaces they have. Told to others as `change`. */
-import { GraphQLFault, hangUp, onSignedOut, query } from "../api/graphql.js";
+import { GraphQLFault, hangUp, onRefused, onSignedOut, query } from "../api/graphql.js";
 import { Emitter } from "./emitter.js";
 
 /** @typedef {{ id: string, name: string, email: string | null, registrationIncomplete: boolean | null }} User */
@@ -20,23 +20,34 @@ export class Session extends Emitter {
   version = "";
   /** Whether it ended by itself: logged out elsewhere, or too old. */
   hasEnded = false;
+  #isRenewing = false;
 
   constructor() {
     super();
     onSignedOut(() => this.standing === "in" && this.#leave(true));
+    onRefused(() => void this.renew());
   }
 
   /** Ask the hub who is here. @throws {GraphQLFault} */
   async load() {
+    const before = JSON.stringify([this.standing, this.user, this.workspaces]);
     const { me, server } = await query("{ me { id name email registrationIncomplete } server { version } }");
     this.version = server.version;
-    if (me === null) return this.#leave(false);
+    if (me === null) return this.#leave(this.standing === "in");
     const { workspaces } = await query("{ workspaces { id name role } }");
     this.user = me;
     this.workspaces = workspaces;
     this.standing = "in";
     this.hasEnded = false;
-    this.emit("change", "in");
+    if (before !== JSON.stringify([this.standing, this.user, this.workspaces])) this.emit("change", "in");
+  }
+
+  /** Ask the hub anew what somebody who is in may do: no event tells of another role, or of the end of a membership. */
+  async renew() {
+    if (this.standing !== "in" || this.#isRenewing) return;
+    this.#isRenewing = true;
+    await this.load().catch((error) => console.info("It could not be asked what this account may do; it is asked again.", error));
+    this.#isRenewing = false;
   }
 
   /** @param {string} username @param {string} password */
