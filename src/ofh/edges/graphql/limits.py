@@ -36,6 +36,10 @@ from ofh.edges.errors import to_graphql_error
 PAGE_ARGUMENT = "first"
 """A field with this argument is a paged list."""
 
+POINTS_ARGUMENT = "maxPoints"
+POINTS_OF_A_TIME = 200
+"""A track counts as a list, or as more where more than 2,000 points are asked for."""
+
 INTROSPECTION = frozenset({"__schema", "__type"})
 ONE_VISIT = 5
 ONE_PAIR = 1
@@ -309,6 +313,8 @@ class _Walk:
         """How often what is below the field is computed."""
         if PAGE_ARGUMENT in field.args:
             return self._page(node)
+        if POINTS_ARGUMENT in field.args:
+            return max(self._limits.plain_list, self._asked_for(node, POINTS_ARGUMENT, 0) // POINTS_OF_A_TIME)
         kind = field.type.of_type if is_non_null_type(field.type) else field.type
         if not is_list_type(kind) or (parent is not None and parent.name in self._pages):
             return 1  # the list of a page was counted with the page
@@ -318,15 +324,18 @@ class _Walk:
         return WITHIN_EACH_OTHER if below.is_long else times
 
     def _page(self, node: FieldNode) -> int:
-        size: Any = None
-        for argument in node.arguments or ():
-            if argument.name.value == PAGE_ARGUMENT:
-                size = self._value(argument)
-        if not isinstance(size, int | float):
-            return self._limits.default_page
+        size = self._asked_for(node, PAGE_ARGUMENT, self._limits.default_page)
         if size > self._limits.page:
             raise bad_input(PAGE_ARGUMENT, f"A page has at most {self._limits.page} items.")
-        return max(int(size), 1)
+        return max(size, 1)
+
+    def _asked_for(self, node: FieldNode, name: str, default: int) -> int:
+        """The number that an argument gives; the default where it gives none."""
+        number: Any = None
+        for argument in node.arguments or ():
+            if argument.name.value == name:
+                number = self._value(argument)
+        return int(min(number, CEILING)) if isinstance(number, int | float) else default
 
     def _value(self, argument: ArgumentNode) -> Any:
         value = argument.value

@@ -71,6 +71,13 @@ def test_all_of_each_of_all_is_too_complex(query: str) -> None:
     assert code("query($w:ID!)" + query) == "TOO_COMPLEX"
 
 
+def test_the_longest_track_of_each_drone_is_too_complex_and_a_short_one_is_not() -> None:
+    track = 'track(from:"2026-01-01T00:00:00Z",to:"2026-01-01T00:00:00Z",maxPoints:%d){longitude latitude height time}'
+    for most, expected in ((10_000, "TOO_COMPLEX"), (2_000, "ok"), (2**31 - 1, "TOO_COMPLEX"), (10**30, "BAD_INPUT")):
+        assert code(f"query($w:ID!){{workspace(id:$w){{drones{{{track % most}}}}}}}") == expected
+    assert code(f'{{drone(id:"1"){{{track % 10_000}}}}}') == "ok"
+
+
 def test_a_whole_workspace_at_once_is_not() -> None:
     connection = "id name remoteController{id serialNumber} drone{id name} doctor{state steps{name state problem hint}}"
     assert code(f"query($w:ID!){{workspace(id:$w){{name connections{{{connection}}}}}}}") == "ok"
