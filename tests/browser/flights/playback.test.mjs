@@ -164,6 +164,31 @@ test("what is not kept is told, and a refusal stops it where it was", () => {
   assert.deepEqual([made.playback.fault.code, made.playback.state, made.playback.now()], ["RATE_LIMITED", "still", T + 200_000]);
 });
 
+test("what the loss of the line ended goes on from there once it stands again, and nothing else does", async () => {
+  const made = world();
+  made.playback.resume();
+  assert.equal(made.begun.length, 0);
+  made.playback.play();
+  made.tell(snapshot(0));
+  made.tick = 20_000;
+  made.sink.error({ reason: "1006" });
+  assert.deepEqual([made.playback.state, made.playback.fault.code], ["still", "OFFLINE"]);
+  made.tick = 90_000;
+  made.playback.resume();
+  assert.deepEqual([made.begun[1].from, made.playback.state, made.playback.fault], [iso(20_000), "opening", null]);
+  made.tell(snapshot(20_000));
+  made.playback.pause();
+  await settled();
+  made.sink.error({ reason: "1006" });
+  made.playback.resume();
+  await settled();
+  assert.deepEqual([made.begun.length, made.playback.fault, made.asked.at(-1)[0]], [2, null, "fleetAt"]);
+  made.playback.play();
+  made.sink.error([{ message: "no", extensions: { code: "FORBIDDEN" } }]);
+  made.playback.resume();
+  assert.deepEqual([made.begun.length, made.playback.fault.code], [3, "FORBIDDEN"]);
+});
+
 test("of a battery that stays as it is only the ends are kept, so that a day's picture is small", () => {
   const made = world();
   const charge = (ms, capacityPercentLeft) =>

@@ -68,6 +68,8 @@ export class Playback extends Picture {
   /** @type {number | null} */
   #wanted = null;
   #isAsking = false;
+  /** Whether it played when the line to the hub was lost. */
+  #wasPlaying = false;
 
   /** @param {Needs} needs */
   constructor(needs) {
@@ -129,6 +131,15 @@ export class Playback extends Picture {
       this.#tell({ paused: false });
     } else this.#begin(this.now() >= this.span.to ? this.span.from : this.now());
     this.#settle();
+  }
+
+  /** The line to the hub stands again: what ended with it goes on. */
+  resume() {
+    if (/** @type {any} */ (this.fault)?.code !== "OFFLINE" || this.#run) return;
+    if (this.#wasPlaying) return this.play();
+    this.fault = null;
+    this.#wanted = this.now();
+    void this.#look();
   }
 
   pause() {
@@ -241,6 +252,7 @@ export class Playback extends Picture {
   /** @param {any} why errors of the hub, the end of a socket, or an Error */
   #failed(why) {
     this.#stand(this.now());
+    this.#wasPlaying = this.isPlaying;
     this.#leave();
     const error = Array.isArray(why) ? why[0] : null;
     this.fault = error ? new GraphQLFault(error.extensions?.code ?? "BROKEN", error.message) : new GraphQLFault("OFFLINE", String(why?.reason ?? why));
@@ -268,6 +280,7 @@ export class Playback extends Picture {
     } catch (error) {
       if (this.#run) {
         this.#stand(this.now());
+        this.#wasPlaying = this.isPlaying;
         this.#leave();
         this.fault = error;
         this.#settle();
@@ -288,6 +301,7 @@ export class Playback extends Picture {
         if (this.#run === null && this.#wanted === null && fleetAt && at === this.now()) this.#show(fleetAt);
       }
     } catch (error) {
+      this.#wasPlaying = false;
       this.fault = error;
     } finally {
       this.#isAsking = false;

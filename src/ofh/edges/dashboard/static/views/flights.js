@@ -97,6 +97,7 @@ export default class FlightsView {
         }
       }),
       fleet.on("picture", () => this.#renew()),
+      fleet.on("link", ({ name }) => name === "live" && this.#playback.resume()),
       this.#playback.on("change", context.updateLive),
       context.settings.on("change", () => this.#track?.setTheme(this.#theme)),
     ];
@@ -135,6 +136,7 @@ export default class FlightsView {
     for (const end of this.#ends) end();
     this.#detail.destroy();
     this.#coverage.destroy();
+    this.#past.destroy();
     this.#playback.stop();
     this.#track?.destroy();
     this.#map?.destroy();
