@@ -14,6 +14,7 @@ import { Session } from "./model/session.js";
 import { Settings } from "./model/settings.js";
 import { Units } from "./model/units.js";
 import { wordsOf } from "./ui/faults.js";
+import { focusKeeper } from "./ui/focus.js";
 import { toast } from "./ui/toast.js";
 import { speakValidity } from "./ui/validity.js";
 import { VIEWS, frame } from "./views/frame.js";
@@ -87,12 +88,14 @@ let view = null;
 let viewKey = "";
 let isBehind = false;
 let problem = "";
+const keepFocus = focusKeeper(document, () => document.getElementById("main"));
 
 function draw() {
   isWaiting = false;
   document.title = [context.workspace?.name, "OpenFlightHub"].filter(Boolean).join(" · ");
   const inside = isBehind ? outdated() : session.standing === "unknown" ? opening() : (view?.render() ?? nothing);
   render(frame(context, inside), root);
+  keepFocus();
 }
 
 function opening() {
