@@ -21,33 +21,61 @@ import { FRAGMENTS, Picture, SELECTION } from "./picture.js";
 
 /** Somebody looks at the page and waits, so it tries again sooner than a program would. */
 const LONGEST_WAIT_MS = 8_000;
+/** An event that the hub could not show leaves a picture that is wrong in one place; so long after it all is asked for anew. */
+const RENEWAL_MS = 20_000;
 
 export class Fleet extends Picture {
-  #following;
+  #client;
   #clock;
+  #following;
+  /** Which one it is. */
+  #turn = 0;
+  /** @type {{ west: number, south: number, east: number, north: number } | null} */
+  #area = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #renewal;
 
   /**
    * @param {{ client: import("graphql-ws").Client, workspaceId: string, clock: import("./clock.js").Clock }} needs
    */
   constructor({ client, workspaceId, clock }) {
     super(workspaceId);
+    this.#client = client;
     this.#clock = clock;
-    this.#following = followFleet({
-      client,
-      workspaceId,
+    this.#following = this.#begin();
+  }
+
+  #begin() {
+    const turn = (this.#turn += 1);
+    const following = followFleet({
+      client: this.#client,
+      workspaceId: this.workspaceId,
       selection: SELECTION,
       fragments: FRAGMENTS,
       delivery: "LATEST",
       interval: 250,
+      ...(this.#area && { area: this.#area }),
       wait: (losses) => Math.min(LONGEST_WAIT_MS, backOff(losses)),
-      onState: (state) => this.#setLink(state),
+      onState: (state) => turn === this.#turn && this.#setLink(state),
     });
-    void this.#follow();
+    void this.#follow(following, turn);
+    return following;
   }
 
   /** End it. */
   stop() {
+    clearTimeout(this.#renewal);
     this.#following.stop();
+  }
+
+  #renew() {
+    this.#renewal ??= setTimeout(() => {
+      this.#renewal = undefined;
+      if (this.link.name === "ended") return;
+      const before = this.#following;
+      this.#following = this.#begin();
+      before.stop();
+    }, RENEWAL_MS);
   }
 
   /**
@@ -55,14 +83,20 @@ export class Fleet extends Picture {
    * @param {{ west: number, south: number, east: number, north: number }} area
    */
   moveViewport(area) {
+    this.#area = area;
     this.#following.moveViewport(area).catch((error) => console.error(error));
   }
 
-  async #follow() {
+  /** @param {import("ofh/fleet.js").Fleet} following @param {number} turn */
+  async #follow(following, turn) {
     try {
-      for await (const event of this.#following) {
+      for await (const event of following) {
+        if (turn !== this.#turn) return;
         if (this.link.name === "live") this.#clock.note(event.at);
-        if (event.errors) console.error("The hub could not show a part of an event.", event.errors);
+        if (event.errors) {
+          console.error("The hub could not show a part of an event.", event.errors);
+          this.#renew();
+        }
         this.take(event);
       }
     } catch (error) {
