@@ -92,7 +92,8 @@ const keepFocus = focusKeeper(document, () => document.getElementById("main"));
 
 function draw() {
   isWaiting = false;
-  document.title = [context.workspace?.name, "OpenFlightHub"].filter(Boolean).join(" · ");
+  const place = context.workspace ? t(`view.${context.route.name}`) : "";
+  document.title = [place, context.workspace?.name, "OpenFlightHub"].filter(Boolean).join(" · ");
   const inside = isBehind ? outdated() : session.standing === "unknown" ? opening() : (view?.render() ?? nothing);
   render(frame(context, inside), root);
   keepFocus();

@@ -26,6 +26,7 @@ export class Rules {
   /** @type {RuleForm | null} */
   #form = null;
   #shown = "";
+  #isGone = false;
 
   /** @param {import("../../app.js").Context} context */
   constructor(context) {
@@ -54,6 +55,7 @@ export class Rules {
     this.#form?.destroy();
     this.#shown = shown;
     const rule = this.#list.find(({ id }) => id === shown) ?? null;
+    this.#isGone = rule === null && !["", "new"].includes(shown);
     const hasForm = (shown === "new" || rule !== null) && isAtLeast(this.#context.workspace, "ADMIN");
     this.#form = hasForm ? new RuleForm(this.#context, rule, (made) => this.#made(made)) : null;
     this.#context.update();
@@ -74,7 +76,7 @@ export class Rules {
     return html`<h1>${t("alerts.rules")}</h1>
       <p class="lead">${t("rules.text")}</p>
       ${mayManage ? html`<p><a class="button primary" href="#/w/${id}/alerts/rules/new">${icon("plus")}${t("rules.make")}</a></p>` : nothing}
-      ${this.#acting.line} ${this.#reading.line}
+      ${this.#isGone ? html`<p class="note" role="status">${t("rules.gone")}</p>` : nothing} ${this.#acting.line} ${this.#reading.line}
       ${this.#list?.length === 0 ? html`<div class="nothing"><h2>${t("rules.none")}</h2><p>${t("rules.none_text")}</p></div>` : nothing}
       <ul class="cards">
         ${repeat(
