@@ -28,6 +28,7 @@ from .events import (
     MapChange,
     MapElementChanged,
     MediaAnalysed,
+    MediaDeleted,
     MediaUploaded,
     PresenceChanged,
     RowChanged,
@@ -184,6 +185,9 @@ def _to_json(event: Event) -> list[Any]:
             return ["media", event.workspace_id, micros(event.at), event.drone_id, [event.media_id, event.flight_id]]
         case MediaAnalysed():
             return ["analysed", event.workspace_id, micros(event.at), event.drone_id, event.media_id]
+        case MediaDeleted():
+            gone = [event.media_id, event.flight_id]
+            return ["media_deleted", event.workspace_id, micros(event.at), event.drone_id, gone]
         case CoverageChanged():
             return ["coverage", event.workspace_id, micros(event.at), event.drone_id, event.media_id]
 
@@ -259,6 +263,9 @@ _READ: dict[str, Callable[[dict[str, Any], Any, Any, int], Event | None]] = {
     "flight": _flight,
     "alert": _alert,
     "media": lambda common, subject, body, seq: MediaUploaded(
+        **common, drone_id=subject, media_id=body[0], flight_id=body[1], seq=seq
+    ),
+    "media_deleted": lambda common, subject, body, seq: MediaDeleted(
         **common, drone_id=subject, media_id=body[0], flight_id=body[1], seq=seq
     ),
     "analysed": lambda common, subject, body, seq: MediaAnalysed(**common, drone_id=subject, media_id=body, seq=seq),

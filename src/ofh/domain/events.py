@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     MEDIA_UPLOADED = "MEDIA_UPLOADED"
     MEDIA_ANALYSED = "MEDIA_ANALYSED"
     COVERAGE_CHANGED = "COVERAGE_CHANGED"
+    MEDIA_DELETED = "MEDIA_DELETED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +231,30 @@ class MediaAnalysed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaDeleted:
+    """A media item is no more, nor its file; what it alone showed of the ground is shown by none."""
+
+    workspace_id: int
+    drone_id: int
+    media_id: int
+    flight_id: int | None
+    """That it belonged to."""
+    at: datetime
+    """By the hub's clock."""
+    seq: int = 0
+
+    @property
+    def kind(self) -> EventKind:
+        """As listeners choose among them."""
+        return EventKind.MEDIA_DELETED
+
+    @property
+    def key(self) -> Hashable:
+        """Each counts: none replaces another."""
+        return ("media_deleted", self.media_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageChanged:
     """What a media item shows of the ground is known now, or is not what it was."""
 
@@ -364,6 +389,8 @@ KeptEvent = (
     PresenceChanged | DroneRenamed | FlightChanged | AlertChanged | MediaUploaded | MediaAnalysed | CoverageChanged
 )
 """What stands in the workspace's journal."""
-FeedEvent = DronePositioned | BatteryReported | ControllerPositioned | ControllerPresenceChanged | KeptEvent
+FeedEvent = (
+    DronePositioned | BatteryReported | ControllerPositioned | ControllerPresenceChanged | MediaDeleted | KeptEvent
+)
 """What stands in the workspace's feed: numbered, and kept as long as the feed is."""
 Event = FeedEvent | TopologyChanged | MapElementChanged | LinkStepChanged | RowChanged

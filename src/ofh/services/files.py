@@ -21,9 +21,10 @@ from ofh.backends.ports import ObjectStore
 from ofh.domain.actors import Action, Actor
 from ofh.domain.devices import micros
 from ofh.domain.errors import Code, HubError, bad_input, gone
-from ofh.domain.events import Table
+from ofh.domain.events import MediaDeleted, Table
 from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
 from ofh.domain.reasons import Reason
+from ofh.store import journal
 from ofh.store.database import Database
 from ofh.store.models import File, Fingerprint, Media
 
@@ -291,10 +292,12 @@ class Files:
         return row
 
     async def _delete(self, actor: Actor, row: File, what: str) -> None:
-        async with self._database.transaction():
+        now = self._clock()
+        news: journal.News = {}
+        async with self._database.transaction() as client:
             media = await Media.get_or_none(file_id=row.id)
             if media is not None:
-                await Fingerprint.filter(media_id=media.id).update(deleted_at=self._clock(), media_id=None)
+                await Fingerprint.filter(media_id=media.id).update(deleted_at=now, media_id=None)
             # Locked: its thumbnail may be made at this very moment.
             held = await File.filter(id=row.id).select_for_update().first()
             if held is None or not await File.filter(id=row.id).delete():
@@ -304,6 +307,17 @@ class Files:
             await self._audit.by(
                 actor, Event.FILE_DELETED, workspace_id=row.workspace_id, object=f"file:{row.id} {row.name}"
             )
+            if media is not None:
+                gone_item = MediaDeleted(
+                    workspace_id=row.workspace_id,
+                    drone_id=media.drone_id,
+                    media_id=media.id,
+                    flight_id=media.flight_id,
+                    at=now,
+                )
+                news = await journal.append(self._database, client, {row.workspace_id: [gone_item]}, now)
+        if self._news is not None:
+            await self._news.publish(news)
         await self._tell(row, media)
         await self._discarding.now(objects)
 

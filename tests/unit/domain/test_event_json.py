@@ -19,6 +19,7 @@ from ofh.domain.events import (
     FeedEvent,
     MapChange,
     MapElementChanged,
+    MediaDeleted,
     PresenceChanged,
     RowChanged,
     Table,
@@ -63,6 +64,7 @@ _feed_events = st.one_of(
         fix=_fixes,
         came_from=st.none() | _fixes,
     ),
+    st.builds(MediaDeleted, workspace_id=_ids, drone_id=_ids, media_id=_ids, flight_id=st.none() | _ids, at=_times),
     st.builds(PresenceChanged, workspace_id=_ids, drone_id=_ids, at=_times, online=st.booleans()),
     st.builds(ControllerPresenceChanged, workspace_id=_ids, remote_controller_id=_ids, at=_times, online=st.booleans()),
 )

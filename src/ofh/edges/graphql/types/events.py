@@ -47,6 +47,7 @@ describe(
         EventKind.ALERT_CLEARED: "What an alert was raised for has passed.",
         EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
         EventKind.COVERAGE_CHANGED: "What one of them shows of the ground is known, or is not what it was.",
+        EventKind.MEDIA_DELETED: "A member deleted one of them.",
         EventKind.MEDIA_ANALYSED: "The hub has looked into one of them: its thumbnail and what it says are known.",
     },
 )
@@ -228,6 +229,25 @@ class MediaAnalysed(FleetEvent):
 
 
 @strawberry.type(
+    description="A member deleted a photo, a video or a side file. The ground that its flight and its workspace show "
+    "may have changed with it. Told by `fleet` and by replays; the audit record says who it was."
+)
+class MediaDeleted(FleetEvent):
+    @field("What the media item's id was.")
+    def media_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.event.media_id))
+
+    @field("The id of the flight that it belonged to; null where none was known.")
+    def flight_id(self) -> strawberry.ID | None:
+        id = self.event.flight_id
+        return None if id is None else strawberry.ID(str(id))
+
+    @field("The drone that it came from, as it is now.")
+    async def drone(self, info: Info) -> Drone:
+        return await _drone(info, self)
+
+
+@strawberry.type(
     description="What a photo or a video shows of the ground is known now, or is not what it was. The ground that its "
     "flight and its workspace show may have changed with it."
 )
@@ -313,6 +333,7 @@ KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.MEDIA_UPLOADED: MediaUploaded,
     EventKind.MEDIA_ANALYSED: MediaAnalysed,
     EventKind.COVERAGE_CHANGED: CoverageChanged,
+    EventKind.MEDIA_DELETED: MediaDeleted,
 }
 """The type that shows each kind."""
 TYPES: tuple[type, ...] = (*KINDS.values(), Snapshot, Gap, CaughtUp, Passed)

@@ -50,7 +50,8 @@ import { Emitter } from "./emitter.js";
  *   coverage: { mediaId: string, droneId: string, flightId: string | null }, link: Link }} News
  */
 
-const CHARGES = 720;
+/** Of each aircraft: those of hours, since only changes are kept. */
+const CHARGES = 240;
 const CHARGE_MS = 5_000;
 
 const POSITION = "longitude latitude height reportedAt";
@@ -82,6 +83,7 @@ export const SELECTION = `
   ... on AlertCleared { alert { ...Warning } }
   ... on MediaUploaded { media { id drone { id } } }
   ... on MediaAnalysed { media { id drone { id } } }
+  ... on MediaDeleted { mediaId flightId drone { id } }
   ... on CoverageChanged { media { id drone { id } flight { id } } }`;
 
 /** @extends {Emitter<News>} */
@@ -176,6 +178,12 @@ export class Picture extends Emitter {
       case "MediaAnalysed":
         this.emit("item", { mediaId: event.media.id, droneId: event.media.drone.id, isNew: event.__typename === "MediaUploaded" });
         return this.emit("media", event.media.drone.id);
+      case "MediaDeleted": {
+        const { mediaId, flightId, drone } = event;
+        this.emit("item", { mediaId, droneId: drone.id, isNew: false });
+        this.emit("media", drone.id);
+        return this.emit("coverage", { mediaId, droneId: drone.id, flightId });
+      }
       case "CoverageChanged": {
         const { id, drone, flight } = event.media;
         return this.emit("coverage", { mediaId: id, droneId: drone.id, flightId: flight?.id ?? null });

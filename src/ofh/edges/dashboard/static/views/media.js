@@ -128,6 +128,7 @@ export default class MediaView {
       if (this.#grid.isIdle && this.#full.id === null) this.#book.admit();
     }
     await this.#book.refresh(ids).catch(() => undefined); // shown as it was known; the next look asks again
+    this.#selection.drop(ids.filter((id) => !this.#book.item(id))); // somebody deleted them
     for (const id of ids) this.#full.renew(id);
   }
 
