@@ -6,7 +6,8 @@ Strawberry's resolvers and no extension in between, so one path serves HTTP, web
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, cast
@@ -60,7 +61,7 @@ FIELDS_AT_ONCE = 1_000
 LEAST_AT_ONCE, MOST_AT_ONCE = 5, 100
 """Items of a list in one turn; one that is no longer than the most is made in one."""
 LISTS_AT_ONCE = 4
-"""Pieces of lists that are made in one round of the loop, however many operations are under way."""
+"""Pieces of lists that are made at the same time, however many operations are under way."""
 
 
 class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -74,6 +75,7 @@ class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
     """Items of a list that are made in one turn of the loop."""
     turn: asyncio.Semaphore | None = None
     """Had for each piece of a list."""
+    has_turn: bool = False
 
     def complete_iterable_value(
         self,
@@ -107,17 +109,31 @@ class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
         found: list[Any] = []
         for start in range(0, len(items), self.at_once):
             piece, place = items[start : start + self.at_once], cast(Any, _Behind(path, start))
-            async with turn:
+            async with self._had(turn):
                 await asyncio.sleep(0)
                 made: Any = super().complete_iterable_value(
                     item_type, field_details_list, info, place, piece, position_context
                 )
-            found += await made if isawaitable(made) else made
+                found += await made if isawaitable(made) else made
         return found
+
+    @asynccontextmanager
+    async def _had(self, turn: asyncio.Semaphore) -> AsyncIterator[None]:
+        """A turn, unless this operation has one: a list within a list must not wait for the one that is made of it."""
+        if self.has_turn:
+            yield
+            return
+        async with turn:
+            self.has_turn = True
+            try:
+                yield
+            finally:
+                self.has_turn = False
 
     def build_per_event_executor(self, payload: Any) -> "FanoutExecutor":
         executor: FanoutExecutor = super().build_per_event_executor(payload)  # type: ignore[assignment]
         executor._relevant_sub_fields = {}
+        executor.has_turn = False
         return executor
 
 

@@ -7,7 +7,15 @@ import strawberry
 from graphql import ExecutionResult
 
 from ofh.domain.errors import Code, HubError
-from ofh.edges.graphql.hub_schema import LEAST_AT_ONCE, MOST_AT_ONCE, Asked, HubSchema, Operation, at_once
+from ofh.edges.graphql.hub_schema import (
+    LEAST_AT_ONCE,
+    LISTS_AT_ONCE,
+    MOST_AT_ONCE,
+    Asked,
+    HubSchema,
+    Operation,
+    at_once,
+)
 
 ITEMS = 3 * MOST_AT_ONCE + 50
 
@@ -20,6 +28,10 @@ class Thing:
     async def later(self) -> int:
         await asyncio.sleep(0)
         return self.number
+
+    @strawberry.field
+    async def others(self) -> list["Thing"]:
+        return [Thing(number=number) for number in range(MOST_AT_ONCE + 1)] if self.number % 150 == 0 else []
 
     @strawberry.field
     def odd(self) -> bool | None:
@@ -75,6 +87,18 @@ async def test_what_is_wrong_in_a_later_piece_stands_in_its_own_place() -> None:
     ]
     assert result.data is not None
     assert [thing["odd"] for thing in result.data["things"][97:102]] == [True, False, None, False, True]
+
+
+async def test_long_lists_within_long_lists_wait_for_nobody_however_many_ask_at_once() -> None:
+    schema = HubSchema(Query)
+    operation = schema.prepare(Asked(query="{ things { others { later } } more: things { number } }"))
+    assert isinstance(operation, Operation)
+    executors: list[Any] = [schema.executor(operation, None) for _ in range(2 * LISTS_AT_ONCE)]
+    async with asyncio.timeout(30):
+        results = await asyncio.gather(*(schema.run(executor) for executor in executors))
+    for result in results:
+        assert result.data is not None
+        assert [len(thing["others"]) for thing in result.data["things"]].count(MOST_AT_ONCE + 1) == 3
 
 
 async def test_a_list_of_plain_values_takes_no_pieces() -> None:
