@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from .devices import Battery, DeviceState, Fix
 
@@ -41,6 +41,7 @@ class EventKind(StrEnum):
 class DronePositioned:
     """A drone has a newer position than before."""
 
+    kind: ClassVar[EventKind] = EventKind.POSITION_REPORTED
     workspace_id: int
     drone_id: int
     at: datetime
@@ -54,11 +55,6 @@ class DronePositioned:
     """Its number in the workspace's feed; 0 until it has one. So with every `FeedEvent`."""
 
     @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.POSITION_REPORTED
-
-    @property
     def key(self) -> Hashable:
         """Of several, a reader needs the newest."""
         return ("position", self.drone_id)
@@ -68,16 +64,12 @@ class DronePositioned:
 class BatteryReported:
     """A drone has told its battery's charge."""
 
+    kind: ClassVar[EventKind] = EventKind.BATTERY_REPORTED
     workspace_id: int
     drone_id: int
     at: datetime
     battery: Battery
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.BATTERY_REPORTED
 
     @property
     def key(self) -> Hashable:
@@ -89,6 +81,7 @@ class BatteryReported:
 class ControllerPositioned:
     """A remote controller has a newer position than before."""
 
+    kind: ClassVar[EventKind] = EventKind.REMOTE_CONTROLLER_REPORTED
     workspace_id: int
     remote_controller_id: int
     at: datetime
@@ -96,11 +89,6 @@ class ControllerPositioned:
     came_from: Fix | None = None
     """Where it was before, if that is known."""
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.REMOTE_CONTROLLER_REPORTED
 
     @property
     def key(self) -> Hashable:
@@ -133,16 +121,12 @@ class PresenceChanged:
 class DroneRenamed:
     """A member gave a drone another name."""
 
+    kind: ClassVar[EventKind] = EventKind.DRONE_RENAMED
     workspace_id: int
     drone_id: int
     at: datetime
     """By the hub's clock."""
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.DRONE_RENAMED
 
     @property
     def key(self) -> Hashable:
@@ -189,6 +173,7 @@ class AlertChanged:
 class MediaUploaded:
     """A photo, a video or a side file of a drone is here."""
 
+    kind: ClassVar[EventKind] = EventKind.MEDIA_UPLOADED
     workspace_id: int
     drone_id: int
     media_id: int
@@ -197,11 +182,6 @@ class MediaUploaded:
     at: datetime
     """When the hub had it."""
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.MEDIA_UPLOADED
 
     @property
     def key(self) -> Hashable:
@@ -213,16 +193,12 @@ class MediaUploaded:
 class MediaAnalysed:
     """The hub has looked into a media item's file: what it says of itself is known, and whether it has a thumbnail."""
 
+    kind: ClassVar[EventKind] = EventKind.MEDIA_ANALYSED
     workspace_id: int
     drone_id: int
     media_id: int
     at: datetime
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.MEDIA_ANALYSED
 
     @property
     def key(self) -> Hashable:
@@ -234,6 +210,7 @@ class MediaAnalysed:
 class MediaDeleted:
     """A media item is no more, nor its file; what it alone showed of the ground is shown by none."""
 
+    kind: ClassVar[EventKind] = EventKind.MEDIA_DELETED
     workspace_id: int
     drone_id: int
     media_id: int
@@ -242,11 +219,6 @@ class MediaDeleted:
     at: datetime
     """By the hub's clock."""
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.MEDIA_DELETED
 
     @property
     def key(self) -> Hashable:
@@ -258,17 +230,13 @@ class MediaDeleted:
 class CoverageChanged:
     """What a media item shows of the ground is known now, or is not what it was."""
 
+    kind: ClassVar[EventKind] = EventKind.COVERAGE_CHANGED
     workspace_id: int
     drone_id: int
     media_id: int
     at: datetime
     """When it was computed."""
     seq: int = 0
-
-    @property
-    def kind(self) -> EventKind:
-        """As listeners choose among them."""
-        return EventKind.COVERAGE_CHANGED
 
     @property
     def key(self) -> Hashable:

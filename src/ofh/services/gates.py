@@ -43,7 +43,7 @@ class Gate:
 
     async def _wait(self) -> None:
         if len(self._waiting) >= self.MAX_WAITING:
-            raise _busy()
+            raise busy()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -56,7 +56,7 @@ class Gate:
                 self._waiting.remove(turn)
             self._wake()
             if isinstance(error, TimeoutError):
-                raise _busy() from None
+                raise busy() from None
             raise
 
     def _wake(self) -> None:
@@ -67,5 +67,6 @@ class Gate:
                 turn.set_result(None)
 
 
-def _busy() -> HubError:
+def busy() -> HubError:
+    """The refusal where more log in at once than passwords can be checked."""
     return HubError(Code.UNAVAILABLE, "Too many are logging in at this moment. Try again soon.", retry_after_s=5)

@@ -17,9 +17,10 @@ from typing import TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.errors import bad_input
 from ofh.domain.reasons import Reason
 
+from .gates import busy
 from .names import check_text
 
 MIN_BYTES = 8
@@ -126,23 +127,19 @@ class Passwords:
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._max_waiting:
-            raise _busy()
+            raise busy()
         self._waiting += 1
         try:
             async with asyncio.timeout(self._patience_s):
                 await self._turns.acquire()
         except TimeoutError:
-            raise _busy() from None
+            raise busy() from None
         finally:
             self._waiting -= 1
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         # A caller may go away, a thread cannot: the turn ends when the work does.
         running.add_done_callback(lambda done: self._turns.release())
         return await asyncio.shield(running)
-
-
-def _busy() -> HubError:
-    return HubError(Code.UNAVAILABLE, "Too many are logging in at this moment. Try again soon.", retry_after_s=5)
 
 
 def _b64(count: int) -> str:
