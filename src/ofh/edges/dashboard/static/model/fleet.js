@@ -87,6 +87,16 @@ export class Fleet extends Picture {
     this.#following.moveViewport(area).catch((error) => console.error(error));
   }
 
+  /** @param {import("./picture.js").Drone} drone @override */
+  isTold({ fixes }) {
+    const fix = fixes.at(-1);
+    if (this.#area === null || fix === undefined) return true;
+    const { west, south, east, north } = this.#area;
+    const { longitude, latitude } = fix;
+    const isBetween = west <= east ? longitude >= west && longitude <= east : longitude >= west || longitude <= east;
+    return isBetween && latitude >= south && latitude <= north;
+  }
+
   /** @param {import("ofh/fleet.js").Fleet} following @param {number} turn */
   async #follow(following, turn) {
     try {

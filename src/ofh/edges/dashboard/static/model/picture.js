@@ -112,6 +112,11 @@ export class Picture extends Emitter {
   /** Have positions only of an area told, where that can be. @param {{ west: number, south: number, east: number, north: number }} _area */
   moveViewport(_area) {}
 
+  /** Whether positions of a drone are told where it was last: not those outside of an area that alone is asked for. @param {Drone} _drone */
+  isTold(_drone) {
+    return true;
+  }
+
   /** Alerts that stand for a drone. @param {string} id */
   alertsOf(id) {
     return [...this.alerts.values()].filter((alert) => alert.drone.id === id);

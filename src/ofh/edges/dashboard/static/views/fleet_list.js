@@ -186,6 +186,7 @@ export class FleetList {
   /** @param {Drone} drone @param {{ isSelected: boolean, hasAlert: boolean, isStop: boolean }} marks */
   #rowOf(drone, { isSelected, hasAlert, isStop }) {
     const { clock, units } = this.#context;
+    const fleet = /** @type {import("../model/fleet.js").Fleet} */ (this.#context.fleet);
     const { row, phase, battery, telemetry } = drone;
     const fix = drone.fixes.at(-1);
     const age = fix ? clock.age(fix.reportedAt) : null;
@@ -205,7 +206,7 @@ export class FleetList {
         <span class="row-name">${row.name}</span>
         <span class="row-what"
           >${hasAlert ? html`<span class="alert-word">${t("alert.word")}</span> · ` : nothing}${t(`phase.${phase}`)}${age !== null && age > AGE_SHOWN_MS
-            ? html` · <span class="age">${t("ago", { age: units.age(age) })}</span>`
+            ? html` · <span class="age">${fleet.isTold(drone) ? t("ago", { age: units.age(age) }) : t("fleet.elsewhere")}</span>`
             : nothing}</span
         >
       </span>

@@ -68,9 +68,16 @@ export default class MapView {
   routed() {
     this.#panel.show(this.#selected);
     this.#map?.select(this.#selected);
+    this.#approach();
     this.#coverage.closeCard();
     if (this.#hasPhotos) this.#showPhotos();
     this.#cover();
+  }
+
+  /** Of a fleet that is too large to be told whole, the chosen aircraft is where the map looks. */
+  #approach() {
+    const drone = this.#context.fleet?.drones.get(this.#selected ?? "");
+    if (drone && !this.#context.fleet?.isTold(drone)) this.#map?.fly(drone.id);
   }
 
   /** The ground that photos show: of the chosen aircraft, else of all. */

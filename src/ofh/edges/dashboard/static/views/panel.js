@@ -156,8 +156,9 @@ export class Panel {
   }
 
   /** In a sentence, with how old that is. @param {Drone} drone */
-  #state({ phase, fixes, flight }) {
-    const { clock, units } = this.#context;
+  #state(drone) {
+    const { clock, units, fleet } = this.#context;
+    const { phase, fixes, flight } = drone;
     const fix = fixes.at(-1);
     const age = fix ? clock.age(fix.reportedAt) : null;
     const since = flight ? units.duration(clock.now() - Date.parse(flight.startedAt)) : "";
@@ -165,7 +166,7 @@ export class Panel {
       <strong>${t(`phase.${phase}`)}</strong>
       ${phase === "flying" ? html`<span class="numbers" title=${units.utc(flight?.startedAt ?? 0)}>${since}</span>` : nothing}
       ${fix && age !== null && age > AGE_SHOWN_MS
-        ? html`<span class="age" title=${units.utc(fix.reportedAt)}>${t("panel.last", { age: units.age(age) })}</span>`
+        ? html`<span class="age" title=${units.utc(fix.reportedAt)}>${t(fleet?.isTold(drone) === false ? "panel.elsewhere" : "panel.last", { age: units.age(age) })}</span>`
         : nothing}
       ${fix ? nothing : html`<span class="age">${t("panel.no_fix")}</span>`}
     </p>`;
