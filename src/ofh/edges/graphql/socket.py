@@ -7,7 +7,7 @@ limits of rate, size and time. The schema, the limits and the fan-out are the sa
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -170,7 +170,7 @@ class Sockets:
         Raises:
             HubError: RATE_LIMITED.
         """
-        held = [way for other in self._of_users.get(socket.actor.user_id, ()) for way in other.ways()]
+        held = (way for other in self._of_users.get(socket.actor.user_id, ()) for way in other.ways())
         check_room(held, way, documents=self.limits.documents, ways=self.limits.ways)
 
     def show(self, socket: "Socket", actor: Actor) -> bool:
@@ -442,9 +442,9 @@ class Socket(AnySocket):
             body = encode(result, running.where)
             self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
 
-    def ways(self) -> list[Way]:
+    def ways(self) -> Iterator[Way]:
         """The ways in which it watches."""
-        return [operation.way for operation in self._operations.values() if operation.way is not None]
+        return (operation.way for operation in self._operations.values() if operation.way is not None)
 
     # Ends of operations
 
