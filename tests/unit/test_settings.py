@@ -39,6 +39,7 @@ def refusals(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> list[st
 
 
 def test_without_any_setting_the_hub_runs_embedded_and_is_open_to_this_machine_alone() -> None:
+    """security.md, D1 and M12."""
     settings = load()
     assert (settings.host, settings.mqtt_host) == ("127.0.0.1", "127.0.0.1")
     assert (settings.port, settings.mqtt_port, settings.data) == (8000, 1883, Path("ofh-data"))
@@ -183,6 +184,7 @@ def test_with_all_backends_several_workers_are_fine(monkeypatch: pytest.MonkeyPa
 
 
 def test_postgresql_needs_a_key_that_its_processes_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """security.md, P10."""
     (line,) = refusals(monkeypatch, {"OFH_DATABASE_URL": SERVICES["OFH_DATABASE_URL"]})
     assert line.startswith("OFH_SECRET_KEY: ")
     assert "openssl rand -hex 32" in line

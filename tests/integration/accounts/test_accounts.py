@@ -349,6 +349,7 @@ async def test_a_user_has_at_most_a_hundred_access_tokens(house: House) -> None:
 
 
 async def test_a_stream_token_lasts_five_minutes_and_cannot_be_made_up(house: House) -> None:
+    """security.md, P9."""
     ada = await house.person("ada")
     token = await house.accounts.create_stream_token(ada)
     assert house.accounts.stream_viewer(token) == ada.user_id
@@ -411,6 +412,7 @@ async def test_of_two_last_owners_deleted_at_once_one_stays(house: House) -> Non
 async def test_nothing_secret_is_recorded_or_logged(
     house: House, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """security.md, L1."""
     caplog.set_level("INFO")
     user = await house.user("ada")
     login = await house.login(user)

@@ -17,6 +17,7 @@ from tests.integration.accounts.house import OTHER_PASSWORD, PASSWORD, House, co
 
 
 async def test_a_login_makes_a_session_of_which_only_a_digest_is_stored(house: House) -> None:
+    """security.md, C1 and C2."""
     user = await house.user("ada")
     login = await house.sessions.login(" ADA@Example.org ", PASSWORD, address="192.0.2.1")
     assert login.user.id == user.id
@@ -31,6 +32,7 @@ async def test_a_login_makes_a_session_of_which_only_a_digest_is_stored(house: H
 
 
 async def test_every_login_makes_a_new_token(house: House) -> None:
+    """security.md, C3."""
     user = await house.user("ada")
     assert (await house.login(user)).token != (await house.login(user)).token
 
@@ -116,6 +118,7 @@ async def test_a_login_with_a_password_that_is_changed_meanwhile_fails(
 
 
 async def test_a_session_ends_when_it_is_not_used(house: House) -> None:
+    """security.md, C3."""
     login = await house.login(await house.user("ada"))
     for _ in range(3):
         house.clock.advance(days=13)
@@ -171,6 +174,7 @@ async def test_logging_out_ends_the_session_at_once_and_tells_the_sockets(house:
 
 
 async def test_a_login_token_works_once_even_when_two_use_it_at_once(house: House) -> None:
+    """security.md, P4."""
     user = await house.user("ada", None)
     token = await house.sessions.issue_login_token(user.id)
     results = await asyncio.gather(*(house.sessions.login_with_token(token) for _ in range(4)), return_exceptions=True)

@@ -41,6 +41,7 @@ async def test_a_ready_hub_names_its_backends_without_addresses(settings: dict[s
 
 
 async def test_metrics_are_for_this_machine_and_configured_networks_alone(settings: dict[str, Any]) -> None:
+    """security.md, D5."""
     async with served(load(**settings, mqtt_port=0)) as (_, app):
         for address, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403), ("2001:db8::1", 403)):
             async with client(app, address=address) as asking:

@@ -28,6 +28,7 @@ async def until(asking: httpx2.AsyncClient, away: set[str]) -> httpx2.Response:
 async def test_each_backend_that_is_away_is_named_until_it_is_back(
     tmp_path: Path, private_redis: RedisServer, private_mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """security.md, D5."""
     monkeypatch.chdir(tmp_path)
     with run_postgres() as postgres:
         settings = {

@@ -150,6 +150,7 @@ def test_the_hub_waits_until_what_it_needs_is_healthy(compose: dict[str, Any]) -
 
 
 def test_the_hub_has_no_right_that_it_does_not_need(compose: dict[str, Any]) -> None:
+    """security.md, D4."""
     hub = compose["services"]["hub"]
     assert hub["read_only"] is True
     assert hub["user"] == "10001:10001"

@@ -341,6 +341,7 @@ def test_an_operation_that_takes_too_long_is_503() -> None:
 
 
 async def test_so_many_operations_of_a_session_at_the_same_time() -> None:
+    """security.md, section 5."""
     edge = build()
     app = application(edge, limits=HttpLimits(concurrent=2))
     transport = httpx2.ASGITransport(app=app)
@@ -363,6 +364,7 @@ async def test_so_many_operations_of_a_session_at_the_same_time() -> None:
 
 
 def test_introspection_can_be_off() -> None:
+    """security.md, G4."""
     app = application(build(introspection=False))
     with TestClient(app, base_url="https://hub.example.org") as client:
         assert code(post(client, "{ __schema { queryType { name } } }")) == "BAD_INPUT"

@@ -453,6 +453,7 @@ async def test_too_many_strangers_of_an_address_are_429_until_they_show_who_they
 
 
 async def test_the_end_of_a_session_closes_its_sockets_alone(edge: Edge) -> None:
+    """security.md, C4."""
     async with (
         connect(edge.sockets) as mine,
         connect(edge.sockets, init=False) as opening,
@@ -469,6 +470,7 @@ async def test_the_end_of_a_session_closes_its_sockets_alone(edge: Edge) -> None
 
 
 async def test_a_lost_right_ends_what_depends_on_it_with_forbidden(edge: Edge) -> None:
+    """security.md, C4 and W5."""
     async with connect(edge.sockets) as client:
         client.subscribe("one", ONE)
         client.subscribe("other", "subscription { positions(droneId: 8) { number } }")

@@ -131,6 +131,7 @@ async def test_the_raw_way_is_taken() -> None:
 
 
 async def test_a_reader_that_stops_costs_at_most_the_mark_and_catches_up() -> None:
+    """security.md, W1."""
     async with served() as hub:
         topic = hub.edge.toy.topic(7)
         async with hub.client(max_queue=1) as slow, hub.client(session="s2") as quick:
@@ -160,6 +161,7 @@ async def test_a_reader_that_stops_costs_at_most_the_mark_and_catches_up() -> No
 
 
 async def test_a_reader_that_takes_nothing_is_cut_off() -> None:
+    """security.md, W2."""
     edge = build(sockets=SocketLimits(unread_s=0.3))
     async with served(edge) as hub:
         topic = hub.edge.toy.topic(7)
@@ -182,6 +184,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off() -> None:
 
 
 async def test_disconnect_in_every_way_leaves_nothing() -> None:
+    """security.md, W4."""
     async with served() as hub:
         topic = hub.edge.toy.topic(7)
         for abort in (False, True):

@@ -243,6 +243,7 @@ async def test_takeover_within_an_account(version: int) -> None:
 
 
 async def test_no_takeover_across_accounts() -> None:
+    """security.md, M5."""
     async with house() as here:
         keep = {"clean_start": False, "properties": {"session_expiry_interval": 600}}
         alice = await enter(here.port, **keep)
@@ -449,6 +450,7 @@ async def test_a_stop_waits_neither_for_clients_that_do_not_read_nor_for_work_th
 
 
 async def test_tls(tmp_path: Any) -> None:
+    """security.md, M12."""
     import shutil
     import ssl
 

@@ -91,6 +91,7 @@ async def test_another_hubs_grants_are_none_here(tmp_path: Path) -> None:
 
 
 async def test_a_grant_holds_for_twelve_hours(tmp_path: Path) -> None:
+    """security.md, S2."""
     at = [datetime(2026, 5, 1, tzinfo=UTC)]
     made = grants(at=at)
     grant = await made.grant(WORKSPACE, 7)

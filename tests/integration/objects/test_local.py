@@ -35,6 +35,7 @@ async def read(store: LocalStore, key: str) -> bytes:
 async def test_nothing_of_a_key_is_in_a_path_and_only_the_owner_reads(
     local: LocalStore, tmp_path: Path, file: MakeFile
 ) -> None:
+    """security.md, S1."""
     await local.put(KEY, file(b"x"), content_type="image/jpeg")
     names = files(tmp_path / "objects")
     assert len(names) == 2
@@ -68,6 +69,7 @@ async def test_a_folder_that_leads_out_is_refused(local: LocalStore, tmp_path: P
 
 
 async def test_a_file_that_is_a_link_is_not_followed(local: LocalStore, tmp_path: Path, file: MakeFile) -> None:
+    """security.md, S1."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"hidden!")
     await local.put(KEY, file(b"visible"), content_type="image/jpeg")

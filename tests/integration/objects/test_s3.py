@@ -98,6 +98,7 @@ async def test_a_role_that_grants_an_hour_is_asked_for_one(
 
 
 def test_the_policy_allows_writing_below_one_prefix_and_nothing_else() -> None:
+    """security.md, S2."""
     first, second = upload_policy("ofh", "workspace/grant")["Statement"]
     assert first["Resource"] == ["arn:aws:s3:::ofh/workspace/grant/*"]
     assert first["Action"] == ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]

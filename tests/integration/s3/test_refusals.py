@@ -221,6 +221,7 @@ def test_no_other_spelling_of_the_bucket_gets_around_the_prefix(path: str, place
     ],
 )
 def test_nothing_but_uploading_is_allowed(method: str, query: str, place: Place, grant: UploadGrant) -> None:
+    """security.md, S4."""
     put(place, grant).send()
     answer = signed(place, grant, method, path_of(key_in(grant), query)).send()
     assert (answer.status, answer.code) == (403, "AccessDenied")

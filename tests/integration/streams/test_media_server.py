@@ -84,6 +84,7 @@ async def is_live() -> bool:
 
 
 async def test_mediamtx_lets_publish_with_the_key_alone(studio: Studio, server: Client) -> None:
+    """security.md, P9."""
     name, key = studio.address()
     for query in ("", "key=", f"key={key[:-1]}x", f"token={key}", f"key={name}", "key=%ff%00", "&&&="):
         assert (await server.post(MEDIAMTX, mediamtx("publish", f"live/{name}", query))).status == 401
@@ -231,6 +232,7 @@ async def test_only_post_is_answered(server: Client) -> None:
 async def test_no_secret_token_or_key_is_logged(
     studio: Studio, server: Client, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """security.md, P9 and L1."""
     name, key = studio.address()
     for asked in (mediamtx("read", name, "token=MARKER"), mediamtx("publish", name, "key=MARKER", password="MARKER")):
         await server.post(MEDIAMTX, asked)

@@ -160,6 +160,7 @@ async def test_stopping_what_does_not_run_is_no_failure(studio: Studio) -> None:
 
 
 async def test_commands_to_aircraft_are_for_members_and_recorded(studio: Studio) -> None:
+    """security.md, M11."""
     viewer, stranger = await studio.member(Role.VIEWER), await studio.member(Role.OWNER, workspace_id=studio.elsewhere)
     for work in (studio.streams.start, studio.streams.stop):
         assert (await refusal(work(viewer, studio.drone_id, CAMERA))).code is Code.FORBIDDEN
