@@ -58,8 +58,9 @@ test("an event that the hub could not show has all of it asked for anew, once fo
 test("of a drone outside of the area that is asked for nothing is told, also over the antimeridian", () => {
   followed();
   const fleet = new Fleet({ client: null, workspaceId: "1", clock });
-  const at = (longitude, latitude = 0) => fleet.isTold({ fixes: [{ longitude, latitude }] });
+  const at = (longitude, latitude = 0) => fleet.isTold({ online: true, fixes: [{ longitude, latitude }] });
   assert.ok(at(170));
   fleet.moveViewport({ west: 175, south: -10, east: -175, north: 10 });
-  assert.deepEqual([at(176), at(-176), at(170), at(176, 11), fleet.isTold({ fixes: [] })], [true, true, false, false, true]);
+  assert.deepEqual([at(176), at(-176), at(170), at(176, 11), fleet.isTold({ online: true, fixes: [] })], [true, true, false, false, true]);
+  assert.ok(fleet.isTold({ online: false, fixes: [{ longitude: 0, latitude: 0 }] }));
 });

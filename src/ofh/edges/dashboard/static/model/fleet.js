@@ -88,9 +88,9 @@ export class Fleet extends Picture {
   }
 
   /** @param {import("./picture.js").Drone} drone @override */
-  isTold({ fixes }) {
+  isTold({ online, fixes }) {
     const fix = fixes.at(-1);
-    if (this.#area === null || fix === undefined) return true;
+    if (this.#area === null || !online || fix === undefined) return true; // that it goes off is told wherever it is
     const { west, south, east, north } = this.#area;
     const { longitude, latitude } = fix;
     const isBetween = west <= east ? longitude >= west && longitude <= east : longitude >= west || longitude <= east;

@@ -21,6 +21,18 @@ export function inSight(count, { top, height, row }) {
 }
 
 /**
+ * The rows to draw, and one that must not go, wherever it is.
+ * @param {number} first @param {number} last exclusive @param {number} held the row that has the focus; -1: none has
+ * @returns {number[]} in order
+ */
+export function withHeld(first, last, held) {
+  const rows = Array.from({ length: last - first }, (_, index) => first + index);
+  if (held >= 0 && held < first) rows.unshift(held);
+  if (held >= last) rows.push(held);
+  return rows;
+}
+
+/**
  * Arrow keys, Home and End lead through the rows of a list, which is one stop for Tab: the row that has the focus, or had it.
  * @param {KeyboardEvent} event from within the list
  * @param {number} count

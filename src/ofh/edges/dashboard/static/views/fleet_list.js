@@ -7,7 +7,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { t } from "../model/i18n.js";
 import { NOTHING } from "../model/units.js";
 import { icon, stateGlyph } from "../ui/icons.js";
-import { inSight, rowByKey } from "../ui/list.js";
+import { inSight, rowByKey, withHeld } from "../ui/list.js";
 
 /** @typedef {import("../model/fleet.js").Drone} Drone */
 /** @typedef {import("../model/fleet.js").Phase} Phase */
@@ -57,7 +57,7 @@ export class FleetList {
     const drones = [...fleet.drones.values()];
     const alerted = new Set([...fleet.alerts.values()].map(({ drone }) => drone.id));
     const shown = this.#sorted(drones.filter((drone) => !this.#hidden.has(drone.phase) && this.#matches(drone)));
-    this.#hold();
+    const held = this.#hold();
     return html`<section class="fleet" aria-label=${t("fleet.title")}>
       <div class="fleet-head">
         <div class="fleet-top">
@@ -73,7 +73,7 @@ export class FleetList {
           : shown.length === 0
             ? html`<p class="empty" role="status">${t("fleet.no_match")}</p>
                 <p class="empty"><button type="button" class="button" @click=${this.#showAll}>${t("fleet.show_all")}</button></p>`
-            : this.#rows(shown, selected, alerted)}
+            : this.#rows(shown, selected, alerted, held)}
     </section>`;
   }
 
@@ -162,24 +162,28 @@ export class FleetList {
     return drones.sort(orders[this.#order]);
   }
 
-  /** @param {Drone[]} shown @param {string | null} selected @param {Set<string>} alerted */
-  #rows(shown, selected, alerted) {
-    const { first, last, before, after } = inSight(shown.length, { top: this.#top, height: this.#height, row: this.#row });
+  /** @param {Drone[]} shown @param {string | null} selected @param {Set<string>} alerted @param {string | null} held the row that has the focus */
+  #rows(shown, selected, alerted, held) {
+    const { first, last } = inSight(shown.length, { top: this.#top, height: this.#height, row: this.#row });
     const stop = [this.#focused, selected].find((id) => id && shown.some((drone) => drone.id === id)) ?? shown[0]?.id;
     const moved = (/** @type {KeyboardEvent} */ event) => {
       const to = rowByKey(event, shown.length, shown.findIndex(({ id }) => id === stop));
       if (to !== null) this.#goTo(/** @type {HTMLElement} */ (event.currentTarget), to, /** @type {Drone} */ (shown[to]).id);
     };
+    const drawn = withHeld(first, last, held === null ? -1 : shown.findIndex(({ id }) => id === held));
+    const room = (/** @type {number} */ rows) => (rows > 0 ? html`<div class="room" .style=${`height: ${rows * this.#row}px`}></div>` : nothing);
     return html`<div class="rows" role="list" tabindex="-1" aria-label=${t("fleet.title")} @scroll=${this.#scrolled} @keydown=${moved}>
-      <div class="room" .style=${`height: ${before}px`}></div>
       ${repeat(
-        shown.slice(first, last),
-        ({ id }) => id,
-        (drone, index) => html`<div role="listitem" aria-setsize=${shown.length} aria-posinset=${first + index + 1}>
-          ${this.#rowOf(drone, { isSelected: drone.id === selected, hasAlert: alerted.has(drone.id), isStop: drone.id === stop })}
-        </div>`,
+        drawn,
+        (index) => /** @type {Drone} */ (shown[index]).id,
+        (index, place) => {
+          const drone = /** @type {Drone} */ (shown[index]);
+          const marks = { isSelected: drone.id === selected, hasAlert: alerted.has(drone.id), isStop: drone.id === stop };
+          return html`${room(index - (drawn[place - 1] ?? -1) - 1)}
+            <div role="listitem" aria-setsize=${shown.length} aria-posinset=${index + 1}>${this.#rowOf(drone, marks)}</div>`;
+        },
       )}
-      <div class="room" .style=${`height: ${after}px`}></div>
+      ${room(shown.length - 1 - (drawn.at(-1) ?? -1))}
     </div>`;
   }
 
@@ -218,18 +222,21 @@ export class FleetList {
   }
 
   /**
-   * Rows change their places while somebody goes through them by keyboard, and one that is moved, or leaves what is drawn,
-   * loses the focus: it gets it back once all is drawn, or the list does, from where arrow keys go on.
+   * Rows change their places while somebody goes through them by keyboard. The one that has the focus stays drawn, also out of
+   * sight, and gets the focus back where moving it has cost it; where it is not shown any more, the list does.
+   * @returns {string | null} whose row has the focus
    */
   #hold() {
     const row = document.activeElement;
-    if (!(row instanceof HTMLElement) || row.dataset.drone === undefined) return;
+    if (!(row instanceof HTMLElement) || row.dataset.drone === undefined) return null;
+    const { drone } = row.dataset;
     const rows = row.closest(".rows");
     queueMicrotask(() => {
       if (document.activeElement !== document.body || !rows?.isConnected) return;
-      const again = /** @type {HTMLElement | null} */ (rows.querySelector(`[data-drone="${CSS.escape(row.dataset.drone ?? "")}"]`));
+      const again = /** @type {HTMLElement | null} */ (rows.querySelector(`[data-drone="${CSS.escape(drone)}"]`));
       (again ?? /** @type {HTMLElement} */ (rows)).focus({ preventScroll: true });
     });
+    return drone;
   }
 
   #scrolled = (/** @type {Event} */ event) => {
