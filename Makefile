@@ -11,9 +11,9 @@ EXAMPLES ?= 10
 # Seconds for which `faults` goes on on each way to run, and the stories of broken readers that it tries.
 FAULTS_S ?= 300
 LUCK ?= 30
-# The tests in two processes, a file at a time and in their order: many of them wait more than they work, and the files with
+# The tests in three processes, a file at a time and in their order: many of them wait more than they work, and the files with
 # the fewest tests, which xdist would put last, are the longest ones.
-SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
+SPREAD ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test test-full faults conformance check format lock generated migrations bench bench-peers clean
