@@ -40,7 +40,7 @@ async def test_a_place_of_a_process_that_died_is_free_after_a_while(redis_url: s
     alive = RedisPlaces(redis_url, prefix=redis_prefix, kept_s=1)
     assert await dead.take("u", "a", 1)
     await dead.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await alive.take("u", "b", 1):
             await asyncio.sleep(0.1)
     await alive.close()

@@ -261,7 +261,7 @@ async def test_processes_count_the_replays_of_a_user_together(player: Player, mo
                 async with player.open():
                     pass
             places._taken.clear()  # type: ignore[attr-defined]
-            async with asyncio.timeout(10):  # Redis has lost its memory: they are taken again
+            async with asyncio.timeout(60):  # Redis has lost its memory: they are taken again
                 while len(places._taken.get(key, ())) < 2:  # type: ignore[attr-defined]
                     await asyncio.sleep(0.01)
     assert places._taken == {}  # type: ignore[attr-defined]

@@ -354,7 +354,7 @@ async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
     house: LinkHouse, asking: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ofh.edges.requests.SMALL_BODY_S", 0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await asking.post(
             await ours(house), content=trickle(), headers={"x-auth-token": house.made.secret, "content-length": "9000"}
         )

@@ -410,7 +410,7 @@ async def test_a_body_that_does_not_come_is_400_and_waited_for_no_longer(
             await asyncio.sleep(0.01)
 
     monkeypatch.setattr("ofh.edges.requests.SMALL_BODY_S", 0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await asking.post(
             "/auth/login",
             content=trickle(),

@@ -263,6 +263,6 @@ async def test_a_body_that_does_not_come_is_400(server: Client, monkeypatch: pyt
         "headers": [],
         "client": ("127.0.0.1", 1),
     }
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await server.app(scope, receive, send)
     assert sent[0]["status"] == 400

@@ -34,7 +34,7 @@ async def workspace_id(bench: FleetBench) -> int:
 
 
 async def take(changes: AsyncIterator[list[DronePositioned]]) -> list[DronePositioned]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await anext(changes)
 
 
@@ -146,7 +146,7 @@ async def test_batteries_and_controllers_have_views_too(bench: FleetBench, works
     ):
         await bench.report("AC1", charge(55), sent_at=START)
         await bench.report("RC1", position(longitude=7.0, height=0.0), sent_at=START)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             [charged] = await anext(battery.changes())
             [same] = await anext(all_batteries.changes())
             [placed] = await anext(controller.changes())
