@@ -125,7 +125,7 @@ class _Writer:
     def _fields(
         self, target: str, kind: GraphQLObjectType, details: FieldDetailsList
     ) -> dict[str, tuple[str, GraphQLOutputType, FieldDetailsList]]:
-        if kind.is_type_of is not None:
+        if kind.is_type_of is not None and not _by_class(kind):
             raise NotPlain
         found = {}
         for key, below in self._executor.collect_subfields(kind, details).grouped_field_set.items():
@@ -186,6 +186,14 @@ class _Writer:
     def _new(self) -> str:
         """A name for a variable."""
         return f"read{len(self._lines)}"
+
+
+def _by_class(kind: GraphQLObjectType) -> bool:
+    """Whether a type asks its objects for nothing but their class, as all do that an interface stands for: `_abstract`
+    has looked at it by then.
+    """
+    definition = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return definition is not None and definition.is_type_of is None
 
 
 def _field(executor: FanoutExecutor, parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQLField:
