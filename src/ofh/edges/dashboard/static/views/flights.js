@@ -330,7 +330,7 @@ export default class FlightsView {
       ${flightId ? html`<h1 class="unseen narrow">${t("flights.title")}</h1>` : nothing}
       <div class="past-room">
         <div class="map-room">
-          <div class="map"></div>
+          <div class="map" ?inert=${!isPast && !detail}></div>
           ${this.#hasMap ? nothing : html`<p class="empty">${t("map.none")}</p>`} ${this.#over()}
         </div>
         ${isPast ? this.#whole() : detail ? this.#deck(detail) : nothing}
