@@ -3,6 +3,7 @@
 
 import { Overlay } from "./overlay.js";
 import { wrapLongitude } from "./geometry.js";
+import { enlargement } from "./wall.js";
 
 /** Degrees; below one each is a tenth, a half or a fifth of a round number. */
 const STEPS = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
@@ -70,7 +71,7 @@ export function graticule({ west, south, east, north }, step, spelling = PLAIN) 
 const layers = (palette) => /** @type {any[]} */ ([
   { id: "graticule-line", type: "line", filter: ["==", ["geometry-type"], "LineString"], paint: { "line-color": palette.grid, "line-width": 1 } },
   { id: "graticule-words", type: "symbol", filter: ["==", ["geometry-type"], "Point"], layout: {
-    "text-field": ["get", "words"], "text-size": 11, "text-font": ["system-ui", "sans-serif"], "text-allow-overlap": true,
+    "text-field": ["get", "words"], "text-size": 11 * enlargement(), "text-font": ["system-ui", "sans-serif"], "text-allow-overlap": true,
     "text-anchor": ["case", ["get", "isMeridian"], "top-left", "bottom-left"], "text-offset": ["case", ["get", "isMeridian"], ["literal", [0.4, 0.3]], ["literal", [0.4, -0.2]]] },
     paint: { "text-color": palette.gridText } },
 ]);

@@ -28,6 +28,7 @@ export class LabelSlots {
   width;
   height;
   #ratio;
+  #scale;
   #canvas = document.createElement("canvas");
   #pen;
   #palette;
@@ -38,9 +39,11 @@ export class LabelSlots {
   /** @type {Map<string, number>} */
   #widths = new Map();
 
-  /** @param {number} ratio pixels to one of CSS @param {import("./palette.js").Palette} palette */
-  constructor(ratio, palette) {
+  /** @param {number} ratio pixels to one of CSS @param {import("./palette.js").Palette} palette @param {number} [scale] how large labels are; 1 is as on a desk */
+  constructor(ratio, palette, scale = 1) {
+    ratio *= scale;
     this.#ratio = ratio;
+    this.#scale = scale;
     this.#palette = palette;
     this.width = Math.ceil(WIDTH * ratio) * COLUMNS;
     this.height = Math.ceil(HEIGHT * ratio) * ROWS;
@@ -51,7 +54,13 @@ export class LabelSlots {
   }
 
   /** How large a label will be. @param {Words} words @returns {{ width: number, height: number }} CSS pixels */
-  measure({ title, detail }) {
+  measure(words) {
+    const { width, height } = this.#size(words);
+    return { width: width * this.#scale, height: height * this.#scale };
+  }
+
+  /** The same as on a desk. @param {Words} words */
+  #size({ title, detail }) {
     return { width: Math.max(this.#wide(TITLE, title), this.#wide(DETAIL, detail)) + 2 * PAD, height: detail ? HEIGHT : HEIGHT / 2 + 3 };
   }
 
@@ -103,12 +112,13 @@ export class LabelSlots {
       if (side === undefined || symbol === undefined || slot.words === "") continue;
       const at = count++ * LABEL_FLOATS;
       const height = slot.wanted.detail ? HEIGHT : HEIGHT / 2 + 3;
-      const box = labelBox({ x: 0, y: 0, reach: symbol.reach }, { width: slot.width, height }, side);
+      const seen = { width: slot.width * this.#scale, height: height * this.#scale };
+      const box = labelBox({ x: 0, y: 0, reach: symbol.reach }, seen, side);
       this.#rows.set(symbol.row.subarray(0, 12), at);
       this.#rows[at + 12] = box.left;
       this.#rows[at + 13] = box.top;
-      this.#rows[at + 14] = slot.width;
-      this.#rows[at + 15] = height;
+      this.#rows[at + 14] = seen.width;
+      this.#rows[at + 15] = seen.height;
       this.#rows[at + 16] = (slot.place % COLUMNS) / COLUMNS;
       this.#rows[at + 17] = Math.floor(slot.place / COLUMNS) / ROWS;
       this.#rows[at + 18] = (slot.width * this.#ratio) / this.width;
@@ -133,7 +143,7 @@ export class LabelSlots {
   /** Draw one on the canvas. @param {Words} words @returns {number} how wide it is */
   #picture(words) {
     const pen = this.#pen;
-    const { width, height } = this.measure(words);
+    const { width, height } = this.#size(words);
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     pen.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);

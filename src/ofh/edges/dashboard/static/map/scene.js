@@ -13,6 +13,7 @@ import { chooseLabels, Grid } from "./placing.js";
 import { SYMBOL_FLOATS, Sprites, writePlace } from "./sprites.js";
 import { cellOf } from "./symbols.js";
 import { Trails } from "./trails.js";
+import { enlargement } from "./wall.js";
 
 /**
  * What a marker looks like. `charge` from 0 to 1 makes a ring, null none; `staleAt` is when it turns grey, of
@@ -56,6 +57,8 @@ export class Scene {
   #sprites;
   #slots;
   #ratio;
+  /** How large all is; 1 is as on a desk. */
+  #scale = enlargement();
   /** @type {Map<string, Marker>} */
   #markers = new Map();
   /** @type {Marker[]} */
@@ -83,7 +86,7 @@ export class Scene {
     this.#map = map;
     this.#palette = PALETTES[theme];
     this.#ratio = Math.min(2, globalThis.devicePixelRatio || 1);
-    this.#slots = new LabelSlots(this.#ratio, this.#palette);
+    this.#slots = new LabelSlots(this.#ratio, this.#palette, this.#scale);
     this.canvas.className = "map-scene";
     this.canvas.setAttribute("aria-hidden", "true"); // the list beside the map says the same in words
     map.getCanvasContainer().append(this.canvas);
@@ -170,7 +173,7 @@ export class Scene {
       if (Math.abs(seen.x - x) < 40 && Math.abs(seen.y - y) < 40)
         grid.add({ left: seen.x, right: seen.x, top: seen.y, bottom: seen.y }, key);
     }
-    const key = grid.nearest(x, y, POINTED_PX);
+    const key = grid.nearest(x, y, POINTED_PX * this.#scale);
     return key === null ? null : (this.#markers.get(key)?.look.id ?? null);
   }
 
@@ -253,7 +256,7 @@ export class Scene {
 
   /** @param {import("./camera.js").Camera} camera @returns {number} of symbols; 1 is full */
   #size({ zoom }) {
-    return sizeAt(zoom) * this.#crowding;
+    return sizeAt(zoom) * this.#crowding * this.#scale;
   }
 
   /** @param {Look} look @param {import("./camera.js").Camera} camera @returns {number} CSS pixels from the middle to the label */
@@ -275,7 +278,7 @@ export class Scene {
       const size = label ? () => this.#slots.measure(label()) : null;
       candidates.push({ id: key, x: seen.x, y: seen.y, reach: this.#reach(look, camera), size, rank });
     }
-    this.#crowding = crowdedSize(candidates.length, camera.width * camera.height);
+    this.#crowding = crowdedSize(candidates.length, (camera.width * camera.height) / this.#scale ** 2);
     this.#sides = chooseLabels(candidates, { width: camera.width, height: camera.height, most: MOST_LABELS, before: this.#sides });
     const words = new Map();
     for (const key of this.#sides.keys()) words.set(key, this.#markers.get(key)?.look.label?.());
