@@ -75,7 +75,8 @@ class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
     """Items of a list that are made in one turn of the loop."""
     turn: asyncio.Semaphore | None = None
     """Had for each piece of a list."""
-    has_turn: bool = False
+    turns: int = 0
+    """Those that this operation has at present."""
 
     def complete_iterable_value(
         self,
@@ -120,20 +121,20 @@ class FanoutExecutor(StrawberryGraphQLCoreExecutionContext):
     @asynccontextmanager
     async def _had(self, turn: asyncio.Semaphore) -> AsyncIterator[None]:
         """A turn, unless this operation has one: a list within a list must not wait for the one that is made of it."""
-        if self.has_turn:
+        if self.turns:
             yield
             return
         async with turn:
-            self.has_turn = True
+            self.turns += 1  # two lists beside each other may each have come to one
             try:
                 yield
             finally:
-                self.has_turn = False
+                self.turns -= 1
 
     def build_per_event_executor(self, payload: Any) -> "FanoutExecutor":
         executor: FanoutExecutor = super().build_per_event_executor(payload)  # type: ignore[assignment]
         executor._relevant_sub_fields = {}
-        executor.has_turn = False
+        executor.turns = 0
         return executor
 
 

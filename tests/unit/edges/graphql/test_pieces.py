@@ -18,6 +18,7 @@ from ofh.edges.graphql.hub_schema import (
 )
 
 ITEMS = 3 * MOST_AT_ONCE + 50
+BESIDE_EACH_OTHER = "{ few: things { number } things { others { later } } more: things { odd others { number } } }"
 
 
 @strawberry.type
@@ -91,7 +92,7 @@ async def test_what_is_wrong_in_a_later_piece_stands_in_its_own_place() -> None:
 
 async def test_long_lists_within_long_lists_wait_for_nobody_however_many_ask_at_once() -> None:
     schema = HubSchema(Query)
-    operation = schema.prepare(Asked(query="{ things { others { later } } more: things { number } }"))
+    operation = schema.prepare(Asked(query=BESIDE_EACH_OTHER))
     assert isinstance(operation, Operation)
     executors: list[Any] = [schema.executor(operation, None) for _ in range(2 * LISTS_AT_ONCE)]
     async with asyncio.timeout(30):
