@@ -37,8 +37,8 @@ PAGE_ARGUMENT = "first"
 """A field with this argument is a paged list."""
 
 POINTS_ARGUMENT = "maxPoints"
-POINTS_OF_A_TIME = 200
-"""A track counts as a list, or as more where more than 2,000 points are asked for."""
+POINTS_OF_A_TIME = 50
+"""A track counts as a list, or as more where more than 500 points are asked for."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 ONE_VISIT = 5
@@ -58,11 +58,11 @@ LONG: Mapping[str, int] = {
     "GroundCoverage.all": 200,
     "GroundCoverage.outer": 200,
     "GroundCoverage.holes": 200,
-    "Workspace.drones": 25,
-    "Workspace.remoteControllers": 25,
-    "Workspace.connections": 25,
-    "Workspace.members": 25,
-    "Workspace.mapElements": 25,
+    "Workspace.drones": 10,
+    "Workspace.remoteControllers": 10,
+    "Workspace.connections": 10,
+    "Workspace.members": 10,
+    "Workspace.mapElements": 10,
     "Workspace.alertRules": 10,
     "Snapshot.drones": 10,
     "Snapshot.remoteControllers": 10,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Flight(Model):
-    """Take-off to landing of one drone, as `domain/flight_course.py` derives it from the reports."""
+    """Take-off to landing of one drone, as `domain/flights.py` derives it from the reports."""
 
     id = fields.BigIntField(primary_key=True)
     workspace: fields.ForeignKeyRelation["Workspace"] = fields.ForeignKeyField(

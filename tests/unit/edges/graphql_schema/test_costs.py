@@ -83,3 +83,5 @@ def test_a_whole_workspace_at_once_is_not() -> None:
     assert code(f"query($w:ID!){{workspace(id:$w){{name connections{{{connection}}}}}}}") == "ok"
     assert code("query($w:ID!){workspace(id:$w){members{role user{name}} drones{id currentFlight{id}}}}") == "ok"
     assert code("{workspaces{name drones{id name online}}}") == "ok"
+    flights = "drones{name telemetry{reportedAt} currentFlight{id} flights{edges{node{startedAt landedAt endedAt}}}}"
+    assert code(f"query($w:ID!){{workspace(id:$w){{{flights}}}}}") == "ok"
