@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from tests.support.services import free_port
 
 PATIENCE_S = 180.0
 HOST = "127.0.0.1"
@@ -97,13 +98,6 @@ def running(data: Path, *, ports: tuple[int, int] | None = None, **settings: str
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((HOST, 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _is_ready(url: str) -> bool:

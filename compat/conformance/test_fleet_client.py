@@ -16,10 +16,10 @@ import httpx2
 import pytest
 
 from tests.support.npm import install
-from tests.support.services import missing, program
+from tests.support.services import free_port, missing, program
 
 from .client import Client
-from .hubs import HOST, PATIENCE_S, Hub, free_port, running
+from .hubs import HOST, PATIENCE_S, Hub, running
 from .lines import line
 from .seeds import Party, osd, topology, until
 

@@ -52,11 +52,14 @@ def program(name: str, *folders: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that nobody has just now, below those that outgoing connections take for themselves: of
+    these one may be gone before a server has come up.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def unique(prefix: str = "t") -> str:
