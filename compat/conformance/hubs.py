@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.services import free_port
+from tests.support.ports import free_port
 
 PATIENCE_S = 180.0
 HOST = "127.0.0.1"

@@ -16,7 +16,8 @@ import httpx2
 import pytest
 
 from tests.support.npm import install
-from tests.support.services import free_port, missing, program
+from tests.support.ports import free_port
+from tests.support.services import missing, program
 
 from .client import Client
 from .hubs import HOST, PATIENCE_S, Hub, running

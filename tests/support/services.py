@@ -32,6 +32,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.support.ports import free_port as free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0
 """How long a server may take to answer; a bound for broken machines, not an expectation."""
@@ -49,17 +51,6 @@ def program(name: str, *folders: str) -> str:
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders, "/usr/sbin", "/usr/local/sbin"])
     found = shutil.which(name, path=path)
     return found if found is not None else missing(name)
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody has just now, below those that outgoing connections take for themselves: of
-    these one may be gone before a server has come up.
-    """
-    while True:
-        port = 15_000 + secrets.randbelow(15_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def unique(prefix: str = "t") -> str:
