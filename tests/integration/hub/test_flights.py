@@ -3,7 +3,7 @@ them, as a client of the API sees them (dji-pilot-2.md, chapter 10)."""
 
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,23 +45,29 @@ def online(suffix: str, at_ms: int) -> tuple[str, dict[str, Any]]:
     return f"sys/product/RC{suffix}/status", message
 
 
-async def play(way: Way, connection: dict[str, Any], name: str, suffix: str) -> int:
-    """Publish a sequence by a connection, one message after the other; the shift in time, in ms."""
-    async with aiomqtt.Client(
-        "127.0.0.1",
-        way.mqtt_port,
-        username=connection["connection_id"],
-        password=connection["secret"],
-        identifier=f"controller-{suffix}",
-    ) as client:
-        await client.subscribe(f"sys/product/RC{suffix}/status_reply", qos=1)
-        before, _ = shifted(name, suffix)
-        topic, message = online(suffix, before[0][1]["timestamp"] - 1000)
-        await bind(client, topic, json.dumps(message))
-        # Not the times from before the answer: on a busy machine they are long gone by now, and the flight is lost.
-        messages, shift_ms = shifted(name, suffix)
-        for topic, message in messages:
-            await client.publish(topic, json.dumps(message), qos=1)
+async def play(way: Way, line: AsyncExitStack, connection: dict[str, Any], name: str, suffix: str) -> int:
+    """Publish a sequence by a connection, one message after the other; the shift in time, in ms.
+
+    Args:
+        line: until it ends the controller stays connected: who leaves takes its aircraft along.
+    """
+    client = await line.enter_async_context(
+        aiomqtt.Client(
+            "127.0.0.1",
+            way.mqtt_port,
+            username=connection["connection_id"],
+            password=connection["secret"],
+            identifier=f"controller-{suffix}",
+        )
+    )
+    await client.subscribe(f"sys/product/RC{suffix}/status_reply", qos=1)
+    before, _ = shifted(name, suffix)
+    topic, message = online(suffix, before[0][1]["timestamp"] - 1000)
+    await bind(client, topic, json.dumps(message))
+    # Not the times from before the answer: on a busy machine they are long gone by now, and the flight is lost.
+    messages, shift_ms = shifted(name, suffix)
+    for topic, message in messages:
+        await client.publish(topic, json.dumps(message), qos=1)
     return shift_ms
 
 
@@ -99,14 +105,14 @@ async def test_captured_sequences_give_the_flights_that_they_state(way: Way) -> 
     """Chapter 10: take-off and landing sequences: one flight, right times; touch-and-go one flight; lost link and
     return one flight.
     """
-    async with hub_process(way) as hub:
+    async with hub_process(way) as hub, AsyncExitStack() as line:
         await way.ofh("user", "create", "anna@example.org")
         workspace = str((await way.ofh("workspace", "create", "Field", "--owner", "anna@example.org"))["id"])
         token = (await way.ofh("token", "create", "anna@example.org", "test"))["token"]
         connections = [await way.ofh("connection", "create", workspace, name) for name in SEQUENCES]
         shifts = await asyncio.gather(
             *(
-                play(way, connection, name, f"SEQ{n}")
+                play(way, line, connection, name, f"SEQ{n}")
                 for n, (name, connection) in enumerate(zip(SEQUENCES, connections, strict=True))
             )
         )
