@@ -1,11 +1,8 @@
 """Live video in the dashboard without a browser, by Node's own test runner (`video/*.test.mjs`)."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
-from ofh.edges.dashboard.page import STATIC
-from tests.support.services import program
+from tests.browser.modules import copied, run
 
 CLAIMS = Path(__file__).parent / "video"
 HLS = """
@@ -31,15 +28,9 @@ export default class Hls {
 
 
 def test_what_is_shown_as_live_is_and_nothing_stays_open(tmp_path: Path) -> None:
-    shutil.copytree(STATIC / "model", tmp_path / "model")
-    (tmp_path / "package.json").write_text('{"type": "module"}')  # as browsers take them
+    copied(tmp_path, "model")
     package = tmp_path / "node_modules" / "hls.js"
     package.mkdir(parents=True)
     (package / "package.json").write_text('{"type": "module", "exports": "./index.js"}')
     (package / "index.js").write_text(HLS)
-    names = [shutil.copy(path, tmp_path) for path in sorted(CLAIMS.glob("*.test.mjs"))]
-    done = subprocess.run(
-        [program("node"), "--test", *names], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert "# fail 0" in done.stdout
+    run(tmp_path, CLAIMS)

@@ -58,20 +58,25 @@ LONG: Mapping[str, int] = {
     "GroundCoverage.all": 200,
     "GroundCoverage.outer": 200,
     "GroundCoverage.holes": 200,
-    "Workspace.drones": 10,
-    "Workspace.remoteControllers": 10,
-    "Workspace.connections": 10,
-    "Workspace.members": 10,
-    "Workspace.mapElements": 10,
-    "Workspace.alertRules": 10,
-    "Snapshot.drones": 10,
-    "Snapshot.remoteControllers": 10,
-    "Snapshot.alerts": 10,
 }
-"""What lists count as that grow with a workspace or a photo and are not paged. They are made by the piece
-(`hub_schema.py`), so nobody waits for a long one; what one asks for is bounded by its length times what is below."""
+"""What lists count as that are known to be longer than others that are not paged."""
+GROWING = frozenset(
+    {
+        "Workspace.drones",
+        "Workspace.remoteControllers",
+        "Workspace.connections",
+        "Workspace.members",
+        "Workspace.mapElements",
+        "Workspace.alertRules",
+        "Snapshot.drones",
+        "Snapshot.remoteControllers",
+        "Snapshot.alerts",
+    }
+)
+"""Lists that grow with a workspace and are not paged. They are made by the piece (`hub_schema.py`), so nobody waits for
+a long one; what one asks for is bounded by its length times what is below."""
 WITHIN_EACH_OTHER = 1_000
-"""What one of these counts as that has another one below: their lengths multiply, as all drones of each drone's
+"""What one of all these counts as that has another one below: their lengths multiply, as all drones of each drone's
 workspace do."""
 DEAR: Mapping[str, int] = {
     "Query.fleetAt": 1_000,
@@ -119,7 +124,7 @@ class Weight:
     fields: int = 0
     cost: int = 0
     is_long: bool = False
-    """Something in it is one of the lists of `LONG`."""
+    """Something in it is one of the lists of `LONG` or `GROWING`."""
 
 
 class _Refused(Exception):
@@ -306,7 +311,7 @@ class _Walk:
             min(aliases + below.aliases, CEILING),
             min(1 + below.fields, CEILING),
             min(DEAR.get(name, 1) + times * below.cost, CEILING),
-            below.is_long or name in LONG,
+            below.is_long or name in LONG or name in GROWING,
         )
 
     def _times(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, below: Weight) -> int:
@@ -318,10 +323,10 @@ class _Walk:
         kind = field.type.of_type if is_non_null_type(field.type) else field.type
         if not is_list_type(kind) or (parent is not None and parent.name in self._pages):
             return 1  # the list of a page was counted with the page
-        times = LONG.get(_name(parent, node))
-        if times is None:
-            return self._limits.plain_list
-        return WITHIN_EACH_OTHER if below.is_long else times
+        name = _name(parent, node)
+        if below.is_long and (name in LONG or name in GROWING):
+            return WITHIN_EACH_OTHER
+        return LONG.get(name, self._limits.plain_list)
 
     def _page(self, node: FieldNode) -> int:
         size = self._asked_for(node, PAGE_ARGUMENT, self._limits.default_page)

@@ -12,7 +12,7 @@ from graphql import (
 
 from ofh.edges.errors import present
 from ofh.edges.graphql.hub_schema import Asked, Operation
-from ofh.edges.graphql.limits import LONG, PAGE_ARGUMENT
+from ofh.edges.graphql.limits import GROWING, LONG, PAGE_ARGUMENT
 from ofh.edges.graphql.schema import build_schema
 
 BOUNDED = {
@@ -54,7 +54,7 @@ def code(query: str) -> str:
 
 def test_a_list_that_grows_with_a_workspace_has_a_weight() -> None:
     subscribed = {f"Subscription.{name}" for name in ("traffic", "workspaceBatteries", "workspacePositions")}
-    assert lists() == {*LONG, *BOUNDED, *subscribed}
+    assert lists() == {*LONG, *GROWING, *BOUNDED, *subscribed}
 
 
 @pytest.mark.parametrize(
