@@ -90,6 +90,8 @@ class HubApp:
                 access=people.access,
                 sessions=people.sessions,
                 accounts=people.accounts,
+                access_tokens=people.access_tokens,
+                stream_tokens=people.stream_tokens,
                 workspaces=people.workspaces,
                 connections=people.connections,
                 doctor=hub.doctor,
@@ -357,6 +359,7 @@ class HubApp:
             rest.Services(
                 sessions=people.sessions,
                 accounts=people.accounts,
+                stream_tokens=people.stream_tokens,
                 registration=people.registration,
                 workspaces=people.workspaces,
                 connections=people.connections,

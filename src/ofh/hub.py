@@ -396,7 +396,7 @@ class Hub:
             self.people.audit,
             self.commands,
             rtmp_url=settings.rtmp_url,
-            viewer_of=self.people.accounts.stream_viewer,
+            viewer_of=self.people.stream_tokens.viewer,
             clock=now,
             monotonic=time.monotonic,
         )

@@ -7,6 +7,7 @@ from ofh.backends.ports import Broker, Bus
 from ofh.choices import mail_of, now, rate_counters, rate_rules
 from ofh.keys import signing_key
 from ofh.services.access import Access
+from ofh.services.access_tokens import AccessTokens
 from ofh.services.accounts import Accounts
 from ofh.services.announcing import RowNews
 from ofh.services.audit import Audit
@@ -18,6 +19,7 @@ from ofh.services.passwords import Passwords
 from ofh.services.ratelimits import RateLimits
 from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
+from ofh.services.stream_tokens import StreamTokens
 from ofh.services.workspaces import Workspaces
 from ofh.settings import Settings
 from ofh.store.database import Database
@@ -75,9 +77,10 @@ class AccountServices:
             control=self.control,
             mail=self.mail,
             letters=self.letters,
-            stream_key=signing_key(settings, "stream"),
             clock=now,
         )
+        self.access_tokens = AccessTokens(database=database, sessions=self.sessions, audit=self.audit, clock=now)
+        self.stream_tokens = StreamTokens(key=signing_key(settings, "stream"), clock=now)
         self.registration = Registration(
             database=database,
             passwords=self.passwords,

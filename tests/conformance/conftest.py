@@ -121,7 +121,7 @@ async def _user(data: Path, email: str) -> tuple[str, str, str]:
         services = AccountServices(settings, database, public_url="http://localhost")
         user = await services.accounts.create_user(email)
         actor = Actor(user_id=user.id, credential="cli", credential_id=0)
-        _, token = await services.accounts.create_access_token(actor, "test")
+        _, token = await services.access_tokens.create(actor, "test")
         return str(user.id), token, await services.sessions.issue_login_token(user.id)
     finally:
         await database.close()

@@ -37,9 +37,7 @@ def create_token(
 
         async with open_services(settings) as services:
             expires_at = None if days is None else now() + timedelta(days=days)
-            return await services.accounts.create_access_token(
-                acting_for(await user_of(services, email)), name, expires_at
-            )
+            return await services.access_tokens.create(acting_for(await user_of(services, email)), name, expires_at)
 
     row, token = run(work())
     show({"id": row.id, "token": token}, as_json, f"Created access token {row.id}: {row.name}", token)
@@ -52,7 +50,7 @@ def list_tokens(email: Email, data: Data = None, as_json: Json = False) -> None:
 
     async def work() -> list[models.AccessToken]:
         async with open_services(settings) as services:
-            return await services.accounts.list_access_tokens(acting_for(await user_of(services, email)))
+            return await services.access_tokens.of(acting_for(await user_of(services, email)))
 
     show_list(
         "tokens",
@@ -83,7 +81,7 @@ def delete_token(
 
     async def work() -> None:
         async with open_services(settings) as services:
-            await services.accounts.revoke_access_token(operator(), id)
+            await services.access_tokens.revoke(operator(), id)
 
     run(work())
     show({"id": id}, as_json, f"Revoked access token {id}.")

@@ -84,6 +84,11 @@ def bad_input(field: str, why: str | Reason, **given: float) -> HubError:
     return HubError(Code.BAD_INPUT, why, fields={field: why})
 
 
+def unauthenticated() -> HubError:
+    """The refusal for whoever shows no session or token, or one that is dead."""
+    return HubError(Code.UNAUTHENTICATED, "Log in first.")
+
+
 def gone(what: str) -> HubError:
     """The refusal for what does not exist or is hidden; the same words for both."""
     return HubError(Code.GONE, f"There is no such {what}.")

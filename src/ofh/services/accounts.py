@@ -1,26 +1,23 @@
-"""People's accounts: making, changing and deleting them, passwords, and personal access tokens.
+"""People's accounts: making, changing and deleting them, and their passwords.
 
 Everything that must not be guessed or told apart is decided here, so that every edge answers alike: what is wrong
 with an address is never that somebody else has it, and a code is never wrong in more than one way.
 """
 
-import base64
-import hmac
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tortoise.exceptions import IntegrityError
 
 from ofh.domain.actors import Actor, Role
-from ofh.domain.errors import Code, HubError, bad_input, gone, refusal
+from ofh.domain.errors import Code, HubError, bad_input, gone, refusal, unauthenticated
 from ofh.domain.reasons import Reason
 from ofh.store.database import Database
-from ofh.store.models import AccessToken, Membership, User, Workspace
+from ofh.store.models import Membership, User, Workspace
 
 from .access import OPERATOR
 from .audit import Audit, Event
-from .codes import Codes, Purpose, digest, new_token
+from .codes import Codes, Purpose, digest
 from .control import Control
 from .mail import Letter, Letters, Mail
 from .names import (
@@ -41,18 +38,11 @@ from .sessions import SessionEnded, Sessions
 
 __all__ = ["UNSET", "Accounts", "UnsetType"]
 
-TOKEN_PREFIX = "ofh_pat_"  # noqa: S105 - a mark by which scanners find tokens that were published by mistake
-MAX_ACCESS_TOKENS = 100
-"""Of one user: the list is shown whole."""
-STREAM_TOKEN_LIFETIME = timedelta(minutes=5)
-_VIEW = "view-streams"
-
 
 class Accounts:
-    """Accounts and what belongs to them.
+    """People, as they log in.
 
     Args:
-        stream_key: what stream tokens are signed with, the same in every process of a hub.
         clock: the hub's time, UTC.
     """
 
@@ -68,7 +58,6 @@ class Accounts:
         control: Control,
         mail: Mail,
         letters: Letters,
-        stream_key: bytes,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -80,7 +69,6 @@ class Accounts:
         self._control = control
         self._mail = mail
         self._letters = letters
-        self._stream_key = stream_key
         self._clock = clock
 
     # The operator's acts
@@ -293,7 +281,7 @@ class Accounts:
         async with self._database.transaction():
             held = await self._locked(user.id)
             if held is None:
-                raise _no_account()
+                raise unauthenticated()
             if held.password_hash is not None:
                 raise _has_password()
             ended = await self._replace_password(user.id, hashed, spared=actor)
@@ -350,87 +338,12 @@ class Accounts:
         await self._sessions.announce(ended)
         self._post(self._letters.password_changed(user.email))
 
-    # Access tokens
-
-    async def create_access_token(
-        self, actor: Actor, name: str, expires_at: datetime | None = None
-    ) -> tuple[AccessToken, str]:
-        """A token with which a program acts as the actor; the text is shown this once.
-
-        Raises:
-            HubError: BAD_INPUT; CONFLICT, there are too many.
-        """
-        name = check_name(name)
-        now = self._clock()
-        if expires_at is not None:
-            if expires_at.tzinfo is None:
-                raise bad_input("expires_at", "This time needs an offset from UTC.")
-            if expires_at <= now:
-                raise bad_input("expires_at", Reason.TIME_PASSED)
-            expires_at = _in_utc(expires_at)
-        token = TOKEN_PREFIX + new_token()
-        async with self._database.transaction():
-            if await self._locked(actor.user_id) is None:
-                raise _no_account()
-            if await AccessToken.filter(user_id=actor.user_id).count() >= MAX_ACCESS_TOKENS:
-                raise refusal(Code.CONFLICT, Reason.TOO_MANY_TOKENS, most=MAX_ACCESS_TOKENS)
-            row = await AccessToken.create(
-                user_id=actor.user_id, name=name, digest=digest(token), created_at=now, expires_at=expires_at
-            )
-            await self._audit.by(actor, Event.ACCESS_TOKEN_CREATED, object=f"access_token:{row.id}")
-        return row, token
-
-    async def revoke_access_token(self, actor: Actor, token_id: int) -> None:
-        """End one of the actor's own tokens; the operator ends anybody's.
-
-        Raises:
-            HubError: GONE.
-        """
-        check_id(token_id, "access token")
-        async with self._database.transaction():
-            row = await AccessToken.filter(id=token_id).select_for_update().get_or_none()
-            if row is None or (row.user_id != actor.user_id and actor.credential != "cli"):
-                raise gone("access token")
-            await row.delete()
-            await self._audit.by(actor, Event.ACCESS_TOKEN_REVOKED, object=f"access_token:{token_id}")
-        await self._sessions.announce(SessionEnded(user_id=row.user_id, credential="token", credential_id=token_id))
-
-    async def list_access_tokens(self, actor: Actor) -> list[AccessToken]:
-        """The actor's own tokens, oldest first."""
-        return await AccessToken.filter(user_id=actor.user_id).order_by("id")
-
-    # Stream tokens
-
-    async def create_stream_token(self, actor: Actor) -> str:
-        """A proof that the bearer watches for the actor; to be shown within 5 minutes when a stream starts."""
-        until = int((self._clock() + STREAM_TOKEN_LIFETIME).timestamp())
-        statement = f"{_VIEW}.{actor.user_id}.{until}.{secrets.token_urlsafe(8)}"
-        return f"{statement}.{self._signature(statement)}"
-
-    def stream_viewer(self, token: str) -> int | None:
-        """The user whom a stream token was made for; None where it is none of ours or too old. Their right to the
-        stream is still to be checked.
-        """
-        statement, _, signature = token.rpartition(".")
-        try:
-            genuine = hmac.compare_digest(signature.encode(), self._signature(statement).encode())
-        except UnicodeEncodeError:
-            return None
-        if not genuine:
-            return None
-        _, user_id, until, _ = statement.split(".")
-        return int(user_id) if self._clock().timestamp() <= int(until) else None
-
-    def _signature(self, statement: str) -> str:
-        tag = hmac.digest(self._stream_key, statement.encode(), "sha256")
-        return base64.urlsafe_b64encode(tag).decode().rstrip("=")
-
     # Shared steps
 
     async def _myself(self, actor: Actor) -> User:
         user = await User.get_or_none(id=actor.user_id)
         if user is None:
-            raise _no_account()
+            raise unauthenticated()
         return user
 
     async def _locked(self, user_id: int) -> User | None:
@@ -486,20 +399,9 @@ class Accounts:
         self._mail.post(write)
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise bad_input("expires_at", "This time is out of range.") from None
-
-
 def _wrong_code() -> HubError:
     return bad_input("code", Reason.CODE_UNUSABLE)
 
 
 def _has_password() -> HubError:
     return refusal(Code.CONFLICT, Reason.PASSWORD_EXISTS)
-
-
-def _no_account() -> HubError:
-    return HubError(Code.UNAUTHENTICATED, "Log in first.")

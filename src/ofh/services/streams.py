@@ -2,7 +2,7 @@
 
 A stream has a name, which is its path on the media server and known to whoever watches, and a key, which whoever
 publishes has to show. Both are random; the controller alone gets the key, with the command to start. A viewer shows
-a stream token (`Accounts.create_stream_token`), and their right to the stream's workspace is looked at each time.
+a stream token (`StreamTokens.create`), and their right to the stream's workspace is looked at each time.
 """
 
 import asyncio

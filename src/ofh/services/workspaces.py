@@ -14,7 +14,7 @@ from tortoise.exceptions import IntegrityError
 
 from ofh.backends.ports import Broker
 from ofh.domain.actors import Action, Actor, Role, allows
-from ofh.domain.errors import Code, HubError, bad_input, gone, refusal
+from ofh.domain.errors import Code, HubError, bad_input, gone, refusal, unauthenticated
 from ofh.domain.events import Table
 from ofh.domain.reasons import Reason
 from ofh.store import lookups
@@ -98,7 +98,7 @@ class Workspaces:
         async with self._database.transaction():
             owner = await User.get_or_none(id=actor.user_id)
             if owner is None:
-                raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+                raise unauthenticated()
             workspace = await self._create(owner.id, name, locale or owner.locale)
             await self._audit.by(
                 actor, Event.WORKSPACE_CREATED, workspace_id=workspace.id, object=f"workspace:{workspace.id}"
@@ -120,7 +120,7 @@ class Workspaces:
             connection = await Connection.get_or_none(id=connection_id)
             owner_id = None if connection is None else await self._answerable(connection)
             if owner_id is None:
-                raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+                raise unauthenticated()
             workspace = await self._create(owner_id, name)
             await self._audit.record(
                 Event.WORKSPACE_CREATED,

@@ -9,6 +9,7 @@ from ofh.backends.ports import Broker, BrokerAccount
 from ofh.domain.actors import Actor, Role
 from ofh.domain.errors import Code, HubError
 from ofh.services.access import Access
+from ofh.services.access_tokens import AccessTokens
 from ofh.services.accounts import Accounts
 from ofh.services.audit import Audit
 from ofh.services.audit_record import AuditRecord
@@ -20,6 +21,7 @@ from ofh.services.passwords import Passwords
 from ofh.services.rate_counters import Counters, MemoryCounters
 from ofh.services.ratelimits import RateLimits, Rules
 from ofh.services.sessions import Login, SessionEnded, Sessions
+from ofh.services.stream_tokens import StreamTokens
 from ofh.services.workspaces import Workspaces
 from ofh.store.database import Database
 from ofh.store.models import AuditEntry, Membership, User, Workspace
@@ -133,9 +135,10 @@ class House:
             control=self.control,
             mail=self.mail,
             letters=letters,
-            stream_key=b"k" * 32,
             clock=clock,
         )
+        self.access_tokens = AccessTokens(database=database, sessions=self.sessions, audit=self.audit, clock=clock)
+        self.stream_tokens = StreamTokens(key=b"k" * 32, clock=clock)
         self.workspaces = Workspaces(
             database=database,
             access=self.access,

@@ -156,7 +156,7 @@ async def test_a_change_of_password_ends_all_other_sessions(house: House) -> Non
     logins = [await house.login(user) for _ in range(3)]
     actors = [await house.sessions.authenticate_session(login.token) for login in logins]
     assert actors[0] is not None
-    _, token = await house.accounts.create_access_token(actors[0], "script")
+    _, token = await house.access_tokens.create(actors[0], "script")
     await house.accounts.change_password(actors[0], PASSWORD, OTHER_PASSWORD)
     assert [await house.sessions.authenticate_session(login.token) is not None for login in logins] == [
         True,
@@ -174,7 +174,7 @@ async def test_a_program_that_changes_the_password_ends_every_session(house: Hou
     user = await house.user("ada")
     ada = await house.sessions.authenticate_session((await house.login(user)).token)
     assert ada is not None
-    _, token = await house.accounts.create_access_token(ada, "script")
+    _, token = await house.access_tokens.create(ada, "script")
     program = await house.sessions.authenticate_bearer(token)
     assert program is not None
     await house.accounts.change_password(program, PASSWORD, OTHER_PASSWORD)
@@ -312,18 +312,18 @@ async def test_extra_reset_requests_send_nothing(house: House) -> None:
 
 async def test_access_tokens_are_made_listed_and_revoked_by_their_owner_alone(house: House) -> None:
     ada, eve = await house.person("ada"), await house.person("eve")
-    row, token = await house.accounts.create_access_token(ada, "script")
+    row, token = await house.access_tokens.create(ada, "script")
     program = await house.sessions.authenticate_bearer(token)
     assert program is not None
-    assert [item.id for item in await house.accounts.list_access_tokens(ada)] == [row.id]
-    assert await house.accounts.list_access_tokens(eve) == []
+    assert [item.id for item in await house.access_tokens.of(ada)] == [row.id]
+    assert await house.access_tokens.of(eve) == []
     answers = set()
     for actor, token_id in [(eve, row.id), (ada, row.id + 1), (ada, 2**70), (ada, 0)]:
         with pytest.raises(HubError) as refusal:
-            await house.accounts.revoke_access_token(actor, token_id)
+            await house.access_tokens.revoke(actor, token_id)
         answers.add(str(code_of(refusal)))
     assert len(answers) == 1
-    await house.accounts.revoke_access_token(ada, row.id)
+    await house.access_tokens.revoke(ada, row.id)
     assert await house.sessions.authenticate_bearer(token) is None
     assert [(ended.concerns(program), ended.concerns(ada)) for ended in house.ended] == [(True, False)]
 
@@ -333,9 +333,9 @@ async def test_when_an_access_token_may_expire(house: House) -> None:
     now = house.clock.now
     for wrong in (now, now - timedelta(days=1), datetime(2030, 1, 1)):
         with pytest.raises(HubError) as refusal:
-            await house.accounts.create_access_token(ada, "script", wrong)
+            await house.access_tokens.create(ada, "script", wrong)
         assert list(refusal.value.fields) == ["expires_at"]
-    await house.accounts.create_access_token(ada, "script", now + timedelta(microseconds=1))
+    await house.access_tokens.create(ada, "script", now + timedelta(microseconds=1))
 
 
 async def test_a_user_has_at_most_a_hundred_access_tokens(house: House) -> None:
@@ -344,22 +344,22 @@ async def test_a_user_has_at_most_a_hundred_access_tokens(house: House) -> None:
         AccessToken(user_id=ada.user_id, name="t", digest=f"{n:064x}", created_at=house.clock.now) for n in range(100)
     )
     with pytest.raises(HubError) as refusal:
-        await house.accounts.create_access_token(ada, "script")
+        await house.access_tokens.create(ada, "script")
     assert refusal.value.code is Code.CONFLICT
 
 
 async def test_a_stream_token_lasts_five_minutes_and_cannot_be_made_up(house: House) -> None:
     """security.md, P9."""
     ada = await house.person("ada")
-    token = await house.accounts.create_stream_token(ada)
-    assert house.accounts.stream_viewer(token) == ada.user_id
+    token = house.stream_tokens.create(ada)
+    assert house.stream_tokens.viewer(token) == ada.user_id
     forged = token.replace(f".{ada.user_id}.", f".{ada.user_id + 1}.")
     for wrong in (forged, token[:-1], token + "x", "", "....", "é", "\ud800", token.upper()):
-        assert house.accounts.stream_viewer(wrong) is None
+        assert house.stream_tokens.viewer(wrong) is None
     house.clock.advance(minutes=5)
-    assert house.accounts.stream_viewer(token) == ada.user_id
+    assert house.stream_tokens.viewer(token) == ada.user_id
     house.clock.advance(seconds=1)
-    assert house.accounts.stream_viewer(token) is None
+    assert house.stream_tokens.viewer(token) is None
     assert await house.sessions.authenticate_bearer(token) is None
     assert await house.sessions.authenticate_session(token) is None
 
@@ -368,7 +368,7 @@ async def test_a_deleted_user_is_gone_everywhere_at_once(house: House) -> None:
     ada, bob = await house.person("ada"), await house.person("bob")
     workspace = await house.workspaces.create(ada, "Lake")
     await house.workspaces.invite(ada, workspace.id, "bob@example.org", Role.OWNER)
-    _, token = await house.accounts.create_access_token(bob, "script")
+    _, token = await house.access_tokens.create(bob, "script")
     await house.accounts.delete_user(bob.user_id)
     assert not await house.sessions.still_valid(bob)
     assert await house.sessions.authenticate_bearer(token) is None
@@ -381,7 +381,7 @@ async def test_a_deleted_user_is_gone_everywhere_at_once(house: House) -> None:
         assert refusal.value.code is Code.GONE
     for act in (
         house.accounts.set_initial_password(bob, PASSWORD),
-        house.accounts.create_access_token(bob, "script"),
+        house.access_tokens.create(bob, "script"),
         house.workspaces.create(bob, "Mine"),
     ):
         with pytest.raises(HubError) as refusal:
@@ -418,13 +418,13 @@ async def test_nothing_secret_is_recorded_or_logged(
     login = await house.login(user)
     ada = await house.sessions.authenticate_session(login.token, "192.0.2.1")
     assert ada is not None
-    _, token = await house.accounts.create_access_token(ada, "script")
+    _, token = await house.access_tokens.create(ada, "script")
     workspace = await house.workspaces.create(ada, "Lake")
     created = await house.connections.create(ada, workspace.id, "Pad")
     await house.accounts.request_password_reset("ada@example.org")
     code = await house.mail.code("ada@example.org")
     await house.accounts.set_new_password(OTHER_PASSWORD, code)
-    stream = await house.accounts.create_stream_token(ada)
+    stream = house.stream_tokens.create(ada)
     with pytest.raises(HubError):
         await house.login(user, "marker-password")
     written = caplog.text + "".join(capsys.readouterr())

@@ -316,7 +316,7 @@ async def test_ten_wrong_codes_lock_an_address(house: House) -> None:
 
 async def test_an_access_token_works_until_it_expires_and_its_use_is_noted(house: House) -> None:
     actor = await house.person("ada")
-    row, token = await house.accounts.create_access_token(actor, "script", house.clock.now + timedelta(days=1))
+    row, token = await house.access_tokens.create(actor, "script", house.clock.now + timedelta(days=1))
     assert token.startswith("ofh_pat_")
     found = await house.sessions.authenticate_bearer(token, "192.0.2.7")
     assert found == Actor(user_id=actor.user_id, credential="token", credential_id=row.id, address="192.0.2.7")

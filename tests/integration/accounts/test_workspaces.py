@@ -281,7 +281,7 @@ async def test_what_can_be_no_name_is_refused_before_anything_else(house: House,
         house.workspaces.update(ada, workspace.id, name=name),
         house.workspaces.update(ada, 987_654, name=name),
         house.connections.create(ada, workspace.id, name),
-        house.accounts.create_access_token(ada, name),
+        house.access_tokens.create(ada, name),
         house.accounts.update_user(ada, ada.user_id, name=name),
     ):
         with pytest.raises(HubError) as refusal:

@@ -37,7 +37,7 @@ async def test_a_link_of_the_api_leads_to_the_file(settings: dict[str, Any]) -> 
         flight = await Flight.create(
             workspace_id=workspace.id, drone_id=drone.id, phase="ended", started_at=at, last_at=rows[-1].reported_at
         )
-        _, token = await people.accounts.create_access_token(actor, "test")
+        _, token = await people.access_tokens.create(actor, "test")
         headers = {"authorization": f"Bearer {token}"}
         values = {
             "flight": str(flight.id),

@@ -16,6 +16,7 @@ from ofh.edges.file_links import FileLinks
 from ofh.edges.graphql.context import Contexts, ServerInfo, Services
 from ofh.edges.graphql.fanout import Fanout
 from ofh.services.access import Access
+from ofh.services.access_tokens import AccessTokens
 from ofh.services.accounts import Accounts
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
@@ -50,6 +51,7 @@ from ofh.services.ratelimits import RateLimits
 from ofh.services.replays import Replays
 from ofh.services.sessions import Sessions
 from ofh.services.steering import Steering
+from ofh.services.stream_tokens import StreamTokens
 from ofh.services.streams import StreamRules, Streams
 from ofh.services.traffic import Traffic, TrafficRules
 from ofh.services.workspaces import Workspaces
@@ -118,9 +120,10 @@ async def api(database: Database, tmp_path: Path) -> AsyncIterator[Api]:
             control=control,
             mail=mail,
             letters=letters,
-            stream_key=b"0" * 32,
             clock=now,
         ),
+        access_tokens=AccessTokens(database=database, sessions=sessions, audit=audit, clock=now),
+        stream_tokens=StreamTokens(key=b"0" * 32, clock=now),
         workspaces=Workspaces(
             database=database,
             access=access,

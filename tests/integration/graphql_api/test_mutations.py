@@ -637,7 +637,7 @@ async def test_an_access_token_that_cannot_be_is_refused(api: Api, world: World)
 async def test_a_stream_token_stands_for_the_caller(api: Api, world: World) -> None:
     document = "mutation { createStreamToken { token } }"
     answer = await api.ask(world.member, document)
-    assert api.services.accounts.stream_viewer(answer.data["createStreamToken"]["token"]) == world.member.user_id
+    assert api.services.stream_tokens.viewer(answer.data["createStreamToken"]["token"]) == world.member.user_id
     assert (await api.ask(None, document)).codes == ["UNAUTHENTICATED"]
 
 

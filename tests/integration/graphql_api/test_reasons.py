@@ -7,7 +7,7 @@ import pytest
 
 from ofh.domain.reasons import WORDS, Reason
 from ofh.edges.dashboard.page import STATIC
-from ofh.services import accounts, alert_rules
+from ofh.services import access_tokens, alert_rules
 from ofh.store.models import User
 from tests.integration.graphql_api.world import PASSWORD, Answer, Api, World
 
@@ -82,7 +82,7 @@ async def test_people_and_passwords_that_will_not_do(api: Api, world: World, mon
     reset = 'mutation ($new: String!) { setNewPassword(code: "no-such-code", newPassword: $new) }'
     token = 'mutation ($at: DateTime) { createAccessToken(name: "T", expiresAt: $at) { token } }'
     own = str((await User.get(id=world.owner.user_id)).email)
-    monkeypatch.setattr(accounts, "MAX_ACCESS_TOKENS", 0)
+    monkeypatch.setattr(access_tokens, "MAX_TOKENS", 0)
     monkeypatch.setattr(alert_rules, "MAX_RULES", 0)
     answer = await api.ask(world.owner, change, now=PASSWORD, new="six horses and a cart")
     assert reasons(answer) == [("PASSWORD_MISSING", {})]

@@ -33,7 +33,7 @@ async def test_without_a_session_the_socket_is_closed_with_4401_before_any_messa
 
 
 async def test_an_access_token_counts_in_the_cookies_place(site: Site) -> None:
-    _, token = await site.house.accounts.create_access_token(site.olga, "script")
+    _, token = await site.house.access_tokens.create(site.olga, "script")
     async with connect(site.url, additional_headers={"authorization": f"Bearer {token}"}) as socket:
         await Dashboard(socket).follow(("drone_position", site.ids["drone"]))
     for cookie in ({}, {"cookie": f"user-auth={site.olgas_cookie}"}):

@@ -20,6 +20,7 @@ from ofh.services.mail import Letters
 from ofh.services.passwords import Passwords
 from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
+from ofh.services.stream_tokens import StreamTokens
 from tests.integration.accounts.house import KeptMail
 from tests.support.media import MediaBench, Place
 
@@ -119,9 +120,9 @@ async def opened(
             control=bench.control,
             mail=mail,
             letters=letters,
-            stream_key=b"s" * 32,
             clock=bench.clock,
         ),
+        stream_tokens=StreamTokens(key=b"s" * 32, clock=bench.clock),
         registration=Registration(
             database=bench.database,
             passwords=passwords,

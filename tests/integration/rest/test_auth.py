@@ -189,7 +189,7 @@ async def test_c5_c6_no_foreign_page_logs_anybody_in(door: Door) -> None:
 async def test_a_stream_token_is_a_text_for_who_has_logged_in(door: Door) -> None:
     answer = await door.ask("GET", "/auth/stream-token", who=Role.VIEWER)
     assert answer.json().keys() == {"token"}
-    viewer = door.services.accounts.stream_viewer(answer.json()["token"])
+    viewer = door.services.stream_tokens.viewer(answer.json()["token"])
     assert viewer == door.place.people[Role.VIEWER].user_id
     door.tokens[DEAD] = "dead"
     for who in (None, DEAD):

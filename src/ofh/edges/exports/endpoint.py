@@ -16,7 +16,7 @@ import structlog
 from starlette.routing import BaseRoute, Route
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError
+from ofh.domain.errors import Code, HubError, unauthenticated
 from ofh.domain.exports.about import ExportFormat
 from ofh.edges import media_selection
 from ofh.edges.auth import Credentials, actor_of
@@ -130,7 +130,7 @@ class ExportEndpoint:
         actor = await actor_of(self._sessions, Credentials.of(scope["headers"]), address)
         await self._throttle(actor, address, 1)
         if actor is None:
-            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+            raise unauthenticated()
         return actor
 
     def _flight(self, format: ExportFormat, actor: Actor, id: int, scope: Scope) -> Opened:

@@ -14,7 +14,7 @@ import structlog
 from starlette.routing import BaseRoute, Route
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
 from ofh.domain.media import INLINE
 from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
 from ofh.edges.downloads import POLICY, NotTaken, disposition, put, stream
@@ -184,7 +184,7 @@ class FileEndpoints:
         actor = await actor_of(self._sessions, Credentials.of(scope["headers"]), address)
         await throttle(actor, address, 1)
         if actor is None:
-            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+            raise unauthenticated()
         return actor
 
     async def _take(self, scope: Scope, body: LargeBody) -> File:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError
+from ofh.domain.errors import Code, HubError, unauthenticated
 
 from .loaders import Loaders
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ofh.edges.export_links import ExportLinks
     from ofh.edges.file_links import FileLinks
     from ofh.services.access import Access
+    from ofh.services.access_tokens import AccessTokens
     from ofh.services.accounts import Accounts
     from ofh.services.alert_rules import AlertRules
     from ofh.services.alerts import Alerts
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ofh.services.replays import Replays
     from ofh.services.sessions import Sessions
     from ofh.services.steering import Steering
+    from ofh.services.stream_tokens import StreamTokens
     from ofh.services.streams import Streams
     from ofh.services.traffic import Traffic
     from ofh.services.workspaces import Workspaces
@@ -55,6 +57,8 @@ class Services:
     access: "Access"
     sessions: "Sessions"
     accounts: "Accounts"
+    access_tokens: "AccessTokens"
+    stream_tokens: "StreamTokens"
     workspaces: "Workspaces"
     connections: "Connections"
     doctor: "Doctor"
@@ -133,7 +137,7 @@ class Context:
         """
         actor = self.actor
         if actor is None:
-            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+            raise unauthenticated()
         return actor
 
     @property

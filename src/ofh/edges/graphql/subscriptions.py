@@ -5,13 +5,16 @@ event (`fanout.py`). A resolver therefore makes nothing of its reader but the si
 the scope that is shared.
 """
 
-from collections.abc import AsyncGenerator, Callable, Hashable
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
 import strawberry
 
+from ofh.domain.actors import Role
 from ofh.domain.errors import gone
 from ofh.domain.events import EventKind
 from ofh.domain.feed import Delivery
@@ -127,6 +130,22 @@ class Subscription(ReplaySubscriptions):
         feed = info.context.services.feed
         key = ("workspaceBatteries", found, every)
         yield _join(DroneBattery, sight, key, lambda: feed.workspace_batteries(found, every), per_item=False)
+
+    @subscription(
+        "What the caller may do in a workspace: at once, then whenever it has become another role. It tells of nobody "
+        "else."
+    )
+    async def workspace_role(self, info: Info, workspace_id: WorkspaceId) -> AsyncGenerator[Role, None]:
+        info.context.require_actor()
+        found = number(workspace_id, "workspaceId")
+        sight = await look_or_gone(info, found, "workspace")
+        yield Join(
+            key=("workspaceRole", found),
+            open=lambda: nullcontext(_Held(sight.role)),
+            per_item=True,
+            scope=(sight.workspace_id, sight.role),  # with another role it begins anew, and so tells that one
+            workspace_id=sight.workspace_id,
+        )
 
     @subscription("Every photo, video and side file as soon as it is here.")
     async def media_uploaded(
@@ -274,6 +293,20 @@ class Subscription(ReplaySubscriptions):
         doctor = info.context.services.doctor
         key = ("connectionDoctor", found)
         yield _join(ConnectionDoctor, sight, key, lambda: doctor.watch(row.workspace_id, found), per_item=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Something to watch that stays as it is for as long as it is watched."""
+
+    item: Any
+
+    def current(self) -> list[Any]:
+        return [self.item]
+
+    async def changes(self) -> AsyncIterator[list[Any]]:
+        await asyncio.Event().wait()
+        yield []
 
 
 async def _drone(info: Info, drone_id: str) -> tuple[Sight, int]:

@@ -14,11 +14,14 @@ from ofh.services.accounts import Accounts
 from ofh.services.names import check_email
 from ofh.services.registration import Registration
 from ofh.services.sessions import Login, Sessions
+from ofh.services.stream_tokens import StreamTokens
 
 from .endpoint import Ask, RestEndpoints
 
 
-def routes(rest: RestEndpoints, sessions: Sessions, accounts: Accounts, registration: Registration) -> list[BaseRoute]:
+def routes(
+    rest: RestEndpoints, sessions: Sessions, accounts: Accounts, stream_tokens: StreamTokens, registration: Registration
+) -> list[BaseRoute]:
     """A route for each path."""
 
     async def login(ask: Ask) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def routes(rest: RestEndpoints, sessions: Sessions, accounts: Accounts, registra
         ask.cookie_to_set = None  # one that is dead goes too
 
     async def stream_token(ask: Ask) -> dict[str, Any]:
-        return {"token": await accounts.create_stream_token(ask.actor)}
+        return {"token": stream_tokens.create(ask.actor)}
 
     return [
         rest.open_route("/api/auth/login", POST=login),

@@ -19,7 +19,7 @@ import structlog
 from starlette.routing import BaseRoute, Route
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError, bad_input, gone
+from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
 from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_token, is_checked
 from ofh.edges.errors import report
 from ofh.edges.ids import MAX_ID, number
@@ -73,7 +73,7 @@ class Ask:
             HubError: UNAUTHENTICATED, a stranger.
         """
         if self.session is None:
-            raise HubError(Code.UNAUTHENTICATED, "Log in first.")
+            raise unauthenticated()
         return self.session
 
     def cookie(self, name: str) -> str | None:

@@ -14,6 +14,7 @@ from ofh.services.link import Links
 from ofh.services.media import MediaItems
 from ofh.services.registration import Registration
 from ofh.services.sessions import Sessions
+from ofh.services.stream_tokens import StreamTokens
 from ofh.services.workspaces import Workspaces
 
 from . import auth, connections, coverage, drones, files, flights, media, remote_controllers, users, workspaces
@@ -26,6 +27,7 @@ class Services:
 
     sessions: Sessions
     accounts: Accounts
+    stream_tokens: StreamTokens
     registration: Registration
     workspaces: Workspaces
     connections: Connections
@@ -40,7 +42,7 @@ class Services:
 def routes(rest: RestEndpoints, services: Services) -> list[BaseRoute]:
     """All of them; of two paths that fit, the first counts."""
     return [
-        *auth.routes(rest, services.sessions, services.accounts, services.registration),
+        *auth.routes(rest, services.sessions, services.accounts, services.stream_tokens, services.registration),
         *users.routes(rest, services.accounts),
         *workspaces.routes(rest, services.workspaces, services.links),
         *connections.routes(rest, services.connections),

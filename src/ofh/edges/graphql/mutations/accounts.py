@@ -146,7 +146,7 @@ class AccountMutations:
         ] = strawberry.UNSET,
     ) -> AccessTokenPayload:
         actor = info.context.require_actor()
-        row, token = await info.context.services.accounts.create_access_token(actor, name, expires_at or None)
+        row, token = await info.context.services.access_tokens.create(actor, name, expires_at or None)
         return AccessTokenPayload(access_token=AccessToken(row=row), token=token)
 
     @mutation("End one of the caller's personal access tokens, at once.")
@@ -154,10 +154,10 @@ class AccountMutations:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The token's id.")]
     ) -> bool:
         actor = info.context.require_actor()
-        await info.context.services.accounts.revoke_access_token(actor, number(id, "id"))
+        await info.context.services.access_tokens.revoke(actor, number(id, "id"))
         return True
 
     @mutation("Make a short-lived token for watching video streams.")
     async def create_stream_token(self, info: Info) -> StreamToken:
         actor = info.context.require_actor()
-        return StreamToken(token=await info.context.services.accounts.create_stream_token(actor))
+        return StreamToken(token=info.context.services.stream_tokens.create(actor))
