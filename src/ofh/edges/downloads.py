@@ -1,13 +1,10 @@
 """What edges that give out long contents share: names of files, and sending for as long as somebody takes it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import quote
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from starlette.types import Receive, Send
 
 POLICY = b"sandbox; default-src 'none'; frame-ancestors 'none'"
 """Of contents that somebody else made: a browser that shows one lets it do nothing."""

@@ -1,15 +1,14 @@
 """Answers to websocket handshakes that are not let in: an HTTP status, whichever edge refuses."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from starlette.types import Send
 
 from ofh.domain.errors import HubError
 
 from .errors import WIRE, retry_after_s
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -1,14 +1,13 @@
 """Bodies that are taken as they come, and refusals in the midst of one: uploads are not read into memory first."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from typing import Any
 
-from .patience import Patience, Receive
+from starlette.types import Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from .patience import Patience
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 LINGER_S = 2.0

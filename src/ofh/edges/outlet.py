@@ -6,13 +6,13 @@ awaits the ordinary `send`. Both keep order, both say when their reader lags, ne
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
+
+from starlette.types import Send
 
 from ofh.edges.ws_protocol import HIGH_WATER_BYTES, Channel
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JOIN_BYTES = 32 * 1024
 """Frames of one turn are joined up to this size; then they go out, so that the transport's mark sees them."""

@@ -6,10 +6,10 @@ counts: a disk that is slow to take what came is no fault of the sender's.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+from starlette.types import Receive
 
 MOVES_BYTES = 1_024
 """Of a body that is not yet complete, within its time."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from starlette.types import Receive
+
 from ofh.domain.errors import Code, HubError
 
-from .patience import SMALL_BODY_S, Patience, Receive
+from .patience import SMALL_BODY_S, Patience
 
 Headers = Iterable[tuple[bytes, bytes]]
 

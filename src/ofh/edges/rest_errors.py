@@ -1,16 +1,15 @@
 """A refusal as the REST contract has it, for every edge that answers in its form."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
 import structlog
+from starlette.types import Send
 
 from ofh.domain.errors import HubError
 
 from .errors import WIRE, retry_after_s
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -7,10 +7,11 @@ are looked at again, should word of their end have been lost.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import structlog
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.errors import HubError
 from ofh.domain.rates import Allowance
@@ -19,10 +20,6 @@ from .outlet import CLOSE_TIMEOUT_S, Flusher, Outlet, PlainOutlet, RawOutlet
 from .ws_protocol import EXTENSION
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Socket:

@@ -6,7 +6,7 @@ then cuts the connection, and no client takes the part that it has for the whole
 nothing for too long, ends the work at once.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, unauthenticated
@@ -27,10 +28,6 @@ from ofh.edges.rest_errors import refuse
 from ofh.services.archives import Archives
 from ofh.services.exports import Exports
 from ofh.services.sessions import Sessions
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

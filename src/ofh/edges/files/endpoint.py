@@ -6,12 +6,13 @@ that is cut off is seen to be. Files are private: a browser asks each time wheth
 told to save whatever it could take for more than a picture.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
 import structlog
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
@@ -22,15 +23,12 @@ from ofh.edges.file_links import PATH, THUMBNAIL_PATH
 from ofh.edges.ids import number
 from ofh.edges.large_bodies import LargeBody, Left, Stalled
 from ofh.edges.multipart import BadMultipart, MultipartReader, PartBegin, PartData, PartEnd, boundary_of
-from ofh.edges.rest_errors import Headers, Send, refusal, refuse
+from ofh.edges.rest_errors import Headers, refusal, refuse
 from ofh.services.files import Files, NewFile
 from ofh.services.sessions import Sessions
 from ofh.store.models import File
 
 from .ranges import Wanted, wanted
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

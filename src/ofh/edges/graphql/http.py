@@ -6,13 +6,14 @@ The order of checks is that of security.md, A1: method, size, origin, who asks, 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationType
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
@@ -26,10 +27,6 @@ from .hub_schema import Asked, HubSchema, Operation
 from .ide.page import Ide
 from .rendering import encode
 from .runner import Runner
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"

@@ -15,13 +15,14 @@ from typing import Any
 import orjson
 import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_response_event
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.auth import bearer_token
 from ofh.edges.errors import WIRE, hub_error, internal, note, present, to_graphql_error
-from ofh.edges.handshake import Send, refuse, refuse_by
-from ofh.edges.sockets import Receive, Rounds, Scope
+from ofh.edges.handshake import refuse, refuse_by
+from ofh.edges.sockets import Rounds
 from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.strict_json import BadJson, loads
 

@@ -6,13 +6,14 @@ licence first: the controller's serial number, and whether the licence was taken
 connection. `auth/logout` ends the page's session when the pilot leaves the platform.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
@@ -21,10 +22,6 @@ from ofh.edges.errors import WIRE, retry_after_s
 from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.link import Heard, Links, PageSession, Pilot
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
@@ -18,7 +19,7 @@ from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
 from ofh.edges.errors import report
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.outlet import Flusher
-from ofh.edges.sockets import Receive, Rounds, Scope, Send
+from ofh.edges.sockets import Rounds
 from ofh.edges.sockets import Socket as AnySocket
 from ofh.services.sessions import SessionEnded, Sessions
 

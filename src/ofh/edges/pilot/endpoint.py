@@ -6,7 +6,7 @@ that Pilot's logic understands. 401 means a dead token and nothing else, since P
 the telemetry with it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 import structlog
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
@@ -24,9 +25,6 @@ from ofh.services.link import Links, Pilot
 
 from .forms import BadForm, is_multipart, multipart, urlencoded
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Body = Literal["object", "object or list", "none"]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -16,15 +16,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from starlette.routing import Match, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from ofh.backends.mailbox import Mailbox
 from ofh.backends.ports import Interrupted
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event
 from ofh.edges.auth import Origins
-from ofh.edges.handshake import Send, refuse, refuse_by
+from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.outlet import Flusher
-from ofh.edges.sockets import Receive, Rounds, Scope
+from ofh.edges.sockets import Rounds
 from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.ws_protocol import EXTENSION
 from ofh.services.awareness import Awareness, Group

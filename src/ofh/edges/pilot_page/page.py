@@ -5,18 +5,14 @@ elsewhere, so its policy can say so. The hub's address is the configured one, wh
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.edges.tolerant import TolerantRoute
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = "/pilot"
 STATIC = Path(__file__).parent / "static"

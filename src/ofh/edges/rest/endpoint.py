@@ -9,7 +9,7 @@ bodies where none is read. No body of a refusal is empty, and no answer has a nu
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
@@ -24,15 +25,13 @@ from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_
 from ofh.edges.errors import report
 from ofh.edges.ids import MAX_ID, number
 from ofh.edges.requests import header, whole_body
-from ofh.edges.rest_errors import Headers, Send, refuse
+from ofh.edges.rest_errors import Headers, refuse
 from ofh.edges.strict_json import BadJson, loads
 from ofh.services.names import UNSET, UnsetType
 from ofh.services.sessions import Sessions
 
 from .compressing import compressed
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 T = TypeVar("T")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from ofh.domain.errors import HubError
 from ofh.domain.link_steps import LinkProblem, LinkStepName
@@ -25,7 +26,7 @@ from ofh.services.uploads import MAX_PARTS, Uploads
 
 from . import body, signature, xml
 from .asked import Asked, host_of, key_of, parameters_of, request_of
-from .exchange import Receive, Scope, Send, refuse, send_answer
+from .exchange import refuse, send_answer
 from .refusals import S3Refusal, as_s3, denied
 from .signature import Request, Seal
 

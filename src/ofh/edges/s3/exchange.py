@@ -1,9 +1,7 @@
 """The answer as it goes out: also in the midst of a body, where it is a refusal."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 import structlog
+from starlette.types import Scope, Send
 
 from ofh.domain.objects import MAX_KEY_BYTES
 from ofh.edges.large_bodies import LargeBody
@@ -11,9 +9,6 @@ from ofh.edges.large_bodies import LargeBody
 from . import xml
 from .refusals import S3Refusal
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

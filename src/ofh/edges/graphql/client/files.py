@@ -5,13 +5,9 @@ few bytes that it is what they have.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from starlette.types import Receive, Scope, Send
 
 PATH = "/graphql/client/fleet.js"
 FLEET = Path(__file__).parent / "fleet.js"

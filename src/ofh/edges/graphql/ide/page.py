@@ -4,14 +4,11 @@ The page runs no inline script and may speak to nobody but the hub, so its polic
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from starlette.types import Receive, Scope, Send
 
 HERE = Path(__file__).parent
 STYLES = ("graphiql.min.css", "plugin-explorer.css", "ide.css")
