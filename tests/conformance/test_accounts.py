@@ -185,6 +185,26 @@ def replay_of(workspace: str) -> str:
     return f'subscription{{replay(workspaceId:"{workspace}",{span}){{cursor}}}}'
 
 
+def test_another_role_is_told_at_once_to_whom_it_was_given(town: Town, us: Party) -> None:
+    user, token, _ = town.user("risen@example.org")
+    made = town.ask('mutation{createWorkspace(name:"roles"){id}}', us.token)["data"]["createWorkspace"]["id"]
+    invite = 'mutation($w:ID!){inviteMember(workspaceId:$w,email:"risen@example.org",role:VIEWER){role}}'
+    assert "errors" not in town.ask(invite, us.token, w=made)
+    change = "mutation($w:ID!,$u:ID!,$r:WorkspaceRole!){changeMemberRole(workspaceId:$w,userId:$u,role:$r){role}}"
+    with opened(town, token) as socket, opened(town, us.token) as others:
+        for one in (socket, others):
+            say(one, subscribe(f"subscription{{workspaceRole(workspaceId:{made})}}"))
+        assert hear(others)["payload"]["data"] == {"workspaceRole": "OWNER"}
+        for role in ("VIEWER", "ADMIN", "MEMBER"):
+            if role != "VIEWER":
+                assert "errors" not in town.ask(change, us.token, w=made, u=user, r=role)
+            assert hear(socket)["payload"]["data"] == {"workspaceRole": role}
+        town.ask("mutation($w:ID!,$u:ID!){removeMember(workspaceId:$w,userId:$u)}", us.token, w=made, u=user)
+        assert hear(socket)["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+        say(others, {"type": "ping"})
+        assert hear(others) == {"type": "pong"}  # and nothing of the other one's role
+
+
 @pytest.mark.parametrize("how", ["token deleted", "user deleted", "removed", "workspace deleted", "token revoked"])
 def test_c4_what_hangs_on_a_right_ends_with_it(town: Town, us: Party, how: str) -> None:
     """Also where another process, the command line, has ended it on the embedded hub."""

@@ -198,6 +198,7 @@ SUBSCRIPTIONS = {
     "workspacePositions": ("workspace", "subscription($id:ID!){workspacePositions(workspaceId:$id){droneId}}"),
     "workspaceBatteries": ("workspace", "subscription($id:ID!){workspaceBatteries(workspaceId:$id){droneId}}"),
     "connectionDoctor": ("connection", "subscription($id:ID!){connectionDoctor(connectionId:$id){__typename}}"),
+    "workspaceRole": ("workspace", "subscription($id:ID!){workspaceRole(workspaceId:$id)}"),
     "mediaAnalysed": ("workspace", "subscription($id:ID!){mediaAnalysed(workspaceId:$id){fileName}}"),
     "fleet": ("workspace", "subscription($id:ID!){fleet(workspaceId:$id){cursor}}"),
     "replay": (
