@@ -42,3 +42,22 @@ test("a session that has ended meanwhile is told to have ended, and a hub that i
   await turn();
   assert.equal(hub.asked, asked);
 });
+
+test("another role in the workspace that is looked at holds once it is told, also while the hub was being asked", async () => {
+  const { made, told } = await session();
+  made.heed("1");
+  const [variables, sink] = hub.sinks.at(-1);
+  assert.deepEqual(variables, { id: "1" });
+  const asked = hub.asked;
+  sink.next({ data: { workspaceRole: "MEMBER" } });
+  await turn();
+  assert.equal(hub.asked, asked);
+  const asking = made.renew(); // whose answer is of before
+  await Promise.resolve();
+  hub.answers = answers("ADMIN");
+  sink.next({ data: { workspaceRole: "ADMIN" } });
+  await asking;
+  assert.deepEqual(told, [["in", "ADMIN"]]);
+  made.heed("1");
+  assert.deepEqual([hub.sinks.length, hub.left], [2, 1]);
+});

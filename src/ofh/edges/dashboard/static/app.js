@@ -171,6 +171,7 @@ async function route() {
     context.fleet = workspaceId ? new Fleet({ client: socket(), workspaceId, clock }) : null;
     context.fleet?.on("link", ({ name }) => {
       if (name === "ended") void session.renew();
+      if (name === "live" && workspaceId) session.heed(workspaceId);
       context.update();
     });
     context.fleet?.on("alerts", context.update);

@@ -1,12 +1,14 @@
 // @ts-check
 /** Who is logged in, and which workspaces they have. Told to others as `change`. */
-import { GraphQLFault, hangUp, onRefused, onSignedOut, query } from "../api/graphql.js";
+import { GraphQLFault, hangUp, onRefused, onSignedOut, query, socket } from "../api/graphql.js";
 import { Emitter } from "./emitter.js";
 
 /** @typedef {{ id: string, name: string, email: string | null, registrationIncomplete: boolean | null }} User */
 /** @typedef {"OWNER" | "ADMIN" | "MEMBER" | "VIEWER"} Role */
 /** @typedef {{ id: string, name: string, role: Role }} Workspace */
 /** `unknown` until the hub was first reached. @typedef {"unknown" | "out" | "in"} Standing */
+
+const ROLE = "subscription Role($id: ID!) { workspaceRole(workspaceId: $id) }";
 
 /** @extends {Emitter<{ change: Standing }>} */
 export class Session extends Emitter {
@@ -21,6 +23,9 @@ export class Session extends Emitter {
   /** Whether it ended by itself: logged out elsewhere, or too old. */
   hasEnded = false;
   #isRenewing = false;
+  /** It was asked for while the hub was answering, perhaps with what was before. */
+  #isDue = false;
+  #unheed = () => {};
 
   constructor() {
     super();
@@ -42,12 +47,32 @@ export class Session extends Emitter {
     if (before !== JSON.stringify([this.standing, this.user, this.workspaces])) this.emit("change", "in");
   }
 
-  /** Ask the hub anew what somebody who is in may do: no event tells of another role, or of the end of a membership. */
+  /** Ask the hub anew what somebody who is in may do: of workspaces that are not looked at no event tells. */
   async renew() {
-    if (this.standing !== "in" || this.#isRenewing) return;
+    this.#isDue = true;
+    if (this.#isRenewing) return;
     this.#isRenewing = true;
-    await this.load().catch((error) => console.info("It could not be asked what this account may do; it is asked again.", error));
+    while (this.#isDue && this.standing === "in") {
+      this.#isDue = false;
+      await this.load().catch((error) => console.info("It could not be asked what this account may do; it is asked again.", error));
+    }
     this.#isRenewing = false;
+  }
+
+  /** Be told of another role in a workspace as soon as it is given, for as long as the line stands. @param {string} id */
+  heed(id) {
+    this.#unheed();
+    this.#unheed = socket().subscribe(
+      { query: ROLE, variables: { id } },
+      {
+        next: ({ data }) => {
+          const role = /** @type {any} */ (data)?.workspaceRole;
+          if (role && role !== this.workspaces.find((workspace) => workspace.id === id)?.role) void this.renew();
+        },
+        error: (why) => console.info("Another role is not told any more.", why), // the line is lost, or the right to it: the fleet says so
+        complete: () => {},
+      },
+    );
   }
 
   /** @param {string} username @param {string} password */
