@@ -140,17 +140,57 @@ test("alerts were not seen in the past before somebody had", () => {
   assert.equal(pastOf({ __typename: "AlertRaised", at: iso(0), alert }, T).alert.acknowledgedBy, null);
 });
 
-test("where the hub cannot keep up, the clock does not pretend", () => {
+test("where the hub cannot keep up, the clock waits for what is told and never goes back", () => {
+  const made = world();
+  const { playback } = made;
+  playback.speed = 60;
+  playback.play();
+  made.tell(snapshot(0), reported("1", 0));
+  const at = (tick, ...told) => {
+    made.tick = tick;
+    made.tell(...told.map((ms) => reported("1", ms)));
+    return playback.now() - T;
+  };
+  assert.equal(at(1_000, 58_000), 60_000);
+  assert.equal(at(2_500), 130_000); // a word is due, and so much may be late
+  assert.equal(at(3_000, 70_000), 130_000); // it waits where it was seen
+  assert.equal(at(3_400, 120_000), 130_000);
+  assert.equal(at(3_500, 150_000), 150_000); // and goes on as it is told
+  assert.equal(at(3_900), 150_000);
+  assert.equal(at(4_000, 230_000), 240_000); // in time again
+  assert.equal(at(4_500), 270_000);
+});
+
+test("where nothing comes and nobody is there, or all is quiet, time goes on", () => {
   const made = world();
   made.playback.speed = 60;
   made.playback.play();
-  made.tell(snapshot(0), reported("1", 0));
-  made.tick = 1_000;
-  made.tell(reported("1", 58_000));
-  assert.equal(made.playback.now(), T + 60_000);
-  made.tick = 3_000;
-  made.tell(reported("1", 70_000));
-  assert.equal(made.playback.now(), T + 70_000);
+  made.tell(snapshot(0, [row("1", { online: false })]), { __typename: "FlightEnded", at: iso(0), flight: { drone: { id: "1" } } });
+  made.tick = 2_500;
+  assert.equal(made.playback.now(), T + 150_000);
+  made.tell({ __typename: "DroneOnline", at: iso(150_000), drone: row("1") });
+  made.tick = 5_000;
+  assert.equal(made.playback.now(), T + 150_000); // one that is online is expected to tell something
+  made.tick = 5_501;
+  assert.equal(made.playback.now(), T + 330_060);
+});
+
+test("what goes on or off in the past stays where it was, whatever has become of it", () => {
+  const made = world({ at: 1_000 });
+  const handset = { id: "5", serialNumber: "5", model: null, online: true, position: fix(0) };
+  const flight = { id: "7", startedAt: iso(0), landedAt: null, endedAt: null, drone: { id: "1" } };
+  made.playback.play();
+  made.tell({ ...snapshot(1_000, [row("1", { currentFlight: flight })]), remoteControllers: [handset] });
+  const now = { position: fix(500_000, 20), battery: { capacityPercentLeft: 1, reportedAt: iso(500_000) }, telemetry: { elevation: 9 }, currentFlight: { ...flight, id: "8", startedAt: iso(400_000) } };
+  made.tell(
+    { __typename: "DroneOffline", at: iso(2_000), drone: row("1", { ...now, online: false }) },
+    { __typename: "RemoteControllerOffline", at: iso(2_000), remoteController: { ...handset, online: false, position: fix(500_000, 20) } },
+    reported("1", 1_500),
+  );
+  const { fixes, battery, telemetry, flightId, phase } = made.playback.drones.get("1");
+  assert.deepEqual([fixes.at(-1).reportedAt - T, battery, telemetry, flightId, phase], [1_500, null, null, "7", "lost"]);
+  const { fix: place, online } = made.playback.controllers.get("5");
+  assert.deepEqual([place.longitude, online], [9, false]);
 });
 
 test("what is not kept is told, and a refusal stops it where it was", () => {

@@ -25,6 +25,10 @@ export const SPEEDS = [1, 2, 5, 10, 30, 60];
 
 /** Later than this, of the page's time, is not as it is played. */
 const BEHIND_MS = 700;
+/** Aircraft that are online tell something more often than this, of the past's time. */
+const SPARSE_MS = 30_000;
+/** Where nothing has come for so long, of the page's time, there is nothing that is late. */
+const QUIET_MS = 3_000;
 /** What is shown of the past; photos come in no picture. */
 const KINDS = ["POSITION_REPORTED", "BATTERY_REPORTED", "REMOTE_CONTROLLER_REPORTED", "REMOTE_CONTROLLER_ONLINE", "REMOTE_CONTROLLER_OFFLINE",
   "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"];
@@ -54,8 +58,12 @@ export class Playback extends Picture {
   #ticks;
   /** @type {Only | null} */
   #only = null;
-  /** The moment that was shown at a tick. */
+  /** The moment that it came to at a tick, were all told in time. */
   #anchor = { at: 0, tick: 0 };
+  /** The moment that was shown last: where what is told is late, it waits there. */
+  #reached = 0;
+  /** Up to which moment the hub has told, as far as the reports' times say; when it last told anything; and whether that is late. */
+  #told = { at: 0, tick: 0, isLate: false };
   /** The replay that runs, and where it began: it goes back no further. @type {{ name: string, from: number, leave: () => void, isOpen: boolean } | null} */
   #run = null;
   /** What it has not been told yet. @type {Words | null} */
@@ -63,7 +71,7 @@ export class Playback extends Picture {
   #isSteering = false;
   /** It is to jump: what comes before the Snapshot of there is of where it was. */
   #isJumping = false;
-  /** How much older than the moment that is shown each aircraft's reports were at the least: its clock, and its way to the hub. @type {Map<string, number>} */
+  /** How much older than the moment that was due each aircraft's reports were at the least: its clock, and its way to the hub. @type {Map<string, number>} */
   #lags = new Map();
   /** @type {number | null} */
   #wanted = null;
@@ -88,11 +96,28 @@ export class Playback extends Picture {
     };
   }
 
-  /** The moment that is shown. */
+  /** The moment that is shown. It waits for what is late, and never goes back by itself. */
   now() {
+    const due = this.#due();
+    if (this.state !== "playing" || this.#isJumping) return Math.min(this.span.to, due);
+    const { at, isLate } = this.#told;
+    const shown = isLate ? at : Math.min(due, this.#horizon(due));
+    this.#reached = Math.max(this.#reached, shown);
+    return Math.min(this.span.to, this.#reached);
+  }
+
+  /** The moment that it has come to where all is told in time. */
+  #due() {
     const { at, tick } = this.#anchor;
-    const gone = this.state === "playing" && !this.#isJumping ? (this.#ticks() - tick) * this.speed : 0;
-    return Math.min(this.span.to, at + gone);
+    return this.state === "playing" && !this.#isJumping ? at + (this.#ticks() - tick) * this.speed : at;
+  }
+
+  /** How far time goes without a word of the hub: where aircraft are online, one is late. @param {number} due */
+  #horizon(due) {
+    const { at, tick } = this.#told;
+    const most = at + SPARSE_MS + BEHIND_MS * this.speed;
+    if (due <= most || this.#ticks() - tick > QUIET_MS) return due;
+    return [...this.drones.values()].some(({ online }) => online) ? most : due;
   }
 
   get isPlaying() {
@@ -182,7 +207,10 @@ export class Playback extends Picture {
 
   /** @param {number} at */
   #stand(at) {
-    this.#anchor = { at, tick: this.#ticks() };
+    const tick = this.#ticks();
+    this.#anchor = { at, tick };
+    this.#reached = at;
+    this.#told = { at, tick, isLate: false };
   }
 
   #leave() {
@@ -227,20 +255,37 @@ export class Playback extends Picture {
       void this.#steer();
       return this.#needs.changed();
     }
-    if (event.__typename === "PositionReported") this.#hold(event.position.droneId, Date.parse(event.position.position.reportedAt));
-    if (!this.#isJumping) this.take(pastOf(event, Date.parse(event.at)));
+    if (this.#isJumping) return;
+    this.#note(event);
+    this.take(this.#then(pastOf(event, Date.parse(event.at))));
   }
 
   /**
-   * Where the hub cannot tell it as fast as it is played, time goes on no faster than it is told.
-   * @param {string} droneId @param {number} reportedAt
+   * Where the hub cannot tell it as fast as it is played, time goes on no faster than it is told, until that is in time again.
+   * @param {any} event
    */
-  #hold(droneId, reportedAt) {
-    if (this.state !== "playing" || this.#isJumping) return;
-    const lag = this.now() - reportedAt;
-    const least = Math.min(this.#lags.get(droneId) ?? lag, lag);
-    this.#lags.set(droneId, least);
-    if (lag - least > BEHIND_MS * this.speed) this.#stand(reportedAt + least);
+  #note({ __typename, position }) {
+    if (this.state !== "playing") return;
+    const due = this.#due();
+    this.#told.tick = this.#ticks();
+    if (__typename !== "PositionReported") return;
+    const reportedAt = Date.parse(position.position.reportedAt);
+    const lag = due - reportedAt;
+    const least = Math.min(this.#lags.get(position.droneId) ?? lag, lag);
+    this.#lags.set(position.droneId, least);
+    this.#told.at = Math.max(this.#told.at, reportedAt + least);
+    this.#told.isLate = due - this.#told.at > BEHIND_MS * this.speed;
+  }
+
+  /** What goes on and off is told with where it is now; in the past it stays where it was. @param {any} event */
+  #then(event) {
+    const { __typename: name, drone, remoteController } = event;
+    if (name === "DroneOnline" || name === "DroneOffline") {
+      const currentFlight = this.drones.get(drone.id)?.flight ?? null;
+      return { ...event, drone: { ...drone, position: null, battery: null, telemetry: null, currentFlight } };
+    }
+    if (name === "RemoteControllerOnline" || name === "RemoteControllerOffline") return { ...event, remoteController: { ...remoteController, position: null } };
+    return event;
   }
 
   #ended() {
@@ -370,9 +415,6 @@ export function pastOf(event, at) {
   switch (event.__typename) {
     case "Snapshot":
       return { ...event, drones: event.drones.map(flying), alerts: event.alerts.map(warning) };
-    case "DroneOnline":
-    case "DroneOffline":
-      return { ...event, drone: flying(event.drone) };
     case "FlightStarted":
       return { ...event, flight: { ...event.flight, landedAt: null, endedAt: null } };
     case "FlightLanded":
