@@ -277,16 +277,27 @@ class Replay:
         while not is_over:
             if self._jump_us is not None:
                 at_us, self._jump_us = self._jump_us, None
-                yield await self._greeting(at_us)
+                async for greeting in self._greet(at_us):
+                    yield greeting
             async for batch in self._events():
                 yield batch
             is_over = await self._until(self._span.end_us)
 
-    async def _greeting(self, at_us: int, missing_behind: int | None = None) -> list[Item]:
+    async def _greet(self, at_us: int, missing_behind: int | None = None) -> AsyncIterator[list[Item]]:
+        """As `_greeting`. The clock goes on once the reader has it, however long that took."""
+        moment_us, items = await self._greeting(at_us, missing_behind)
+        self._pace.jump(moment_us, self._monotonic())
+        yield items
+        if self._jump_us is None:
+            self._pace.jump(moment_us, self._monotonic())
+
+    async def _greeting(self, at_us: int, missing_behind: int | None) -> tuple[int, list[Item]]:
         """The state at a moment; where that is not kept any more, a Gap and the state at which what is kept begins.
 
         Args:
             missing_behind: the number up to which all was told, where what comes next is not kept any more.
+        Returns:
+            The moment, microseconds since 1970, and what is told of it.
         """
         workspace_id, known = self._span.workspace_id, missing_behind
         while True:
@@ -304,20 +315,20 @@ class Replay:
                 known = beginning.seq  # it went meanwhile
                 continue
             self._told = seq
-            # The clock goes on once the reader can see where it stands.
-            self._pace.jump(max(at_us, shown_us), self._monotonic())
+            moment_us = max(at_us, shown_us)
             shown = snapshot.within(self._span.choice.area)
             if not is_gap:
-                return [shown]
+                return moment_us, [shown]
             gap = Gap(workspace_id=workspace_id, seq=missing_behind or 0, upto=seq, at=shown.at, reason=NOT_KEPT)
-            return [gap, shown]
+            return moment_us, [gap, shown]
 
     async def _events(self) -> AsyncIterator[Sequence[Item]]:
         """The events behind what was told, each once its moment has come; until the end, or until it is to jump."""
         while self._jump_us is None:
             moments = await self._page()
             if moments is None:
-                yield await self._greeting(self._pace.position(self._monotonic()), self._told)
+                async for greeting in self._greet(self._pace.position(self._monotonic()), self._told):
+                    yield greeting
                 continue
             batch: list[FeedEvent] = []
             reached = self._told

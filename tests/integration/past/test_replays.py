@@ -127,6 +127,18 @@ async def test_a_replay_is_the_state_before_it_and_every_event_at_its_moment(pla
             assert player.now_s == begun
 
 
+@on_one_database
+async def test_time_goes_on_once_the_reader_has_the_state_before_it(player: Player) -> None:
+    told = Told()
+    async with player.open(speed=60, end=START + seconds(30)) as replay, aclosing(replay.items()) as batches:
+        player.take(told, await anext(batches))
+        player.now_s += 5  # so long it is on its way
+        begun = player.now_s
+        player.take(told, await anext(batches))
+        first = visible(player.site, await player.site.pieces(), told.events[0])
+        assert player.now_s == pytest.approx(begun + (first - START).total_seconds() / 60)
+
+
 async def test_all_that_ever_happened_can_be_told_up_to_now(player: Player) -> None:
     told = await player.play(START - timedelta(days=1), player.site.bench.now + timedelta(days=1), speed=0)
     assert told.events == await player.site.events()
