@@ -36,12 +36,11 @@ from ofh.services.ratelimits import Rules
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.uploads import UploadRules
 from ofh.services.workspace_feed import FeedRules
-from ofh.settings import Settings, StorageUrl
+from ofh.settings import Settings, storage_place
 from ofh.store.database import Database
 
 if TYPE_CHECKING:
     from ofh.backends.broker_remote import RemoteBroker
-    from ofh.backends.objects_s3 import S3Place
     from ofh.backends.roster import Roster
 
 MIB = 1024 * 1024
@@ -113,21 +112,7 @@ def object_store(settings: Settings) -> ObjectStore:
         return LocalStore(settings.data / "objects", now)
     from ofh.backends.objects_s3 import S3Store
 
-    return S3Store(_place(settings.storage_url), now)
-
-
-def _place(storage_url: str) -> "S3Place":
-    from ofh.backends.objects_s3 import S3Place
-
-    url = StorageUrl.of(storage_url)
-    return S3Place(
-        bucket=url.bucket,
-        region=url.region,
-        endpoint=url.endpoint,
-        access_key_id=url.access_key_id,
-        secret=url.secret,
-        style=url.style,
-    )
+    return S3Store(storage_place(settings.storage_url), now)
 
 
 def upload_roles(settings: Settings) -> StoreRoles | None:
@@ -136,14 +121,14 @@ def upload_roles(settings: Settings) -> StoreRoles | None:
         return None
     from ofh.backends.objects_s3 import S3Roles
 
-    return S3Roles(_place(settings.storage_url), settings.storage_sts, settings.storage_sts_url, now)
+    return S3Roles(storage_place(settings.storage_url), settings.storage_sts, settings.storage_sts_url, now)
 
 
 def upload_endpoint(settings: Settings, public_url: str) -> Endpoint:
     """Where controllers upload to: the hub's own endpoint, or the store itself where it issues the credentials."""
     if settings.storage_url is None or settings.storage_sts is None:
         return Endpoint(url=public_url, bucket=BUCKET, region=REGION, provider="minio")
-    place = _place(settings.storage_url)
+    place = storage_place(settings.storage_url)
     url = settings.storage_public_url or place.endpoint or f"https://s3.{place.region}.amazonaws.com"
     is_aws = (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
     return Endpoint(url=url, bucket=place.bucket, region=place.region, provider="aws" if is_aws else "minio")

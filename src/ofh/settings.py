@@ -7,7 +7,6 @@ made from this module, and a test compares the two.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +14,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ofh.domain.s3_place import S3Place
 
 
 class SettingsError(Exception):
@@ -46,50 +47,37 @@ _SCHEMES = {
 _STYLES = ("auto", "path", "virtual")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageUrl:
-    """The parts of `OFH_STORAGE_URL`."""
+def storage_place(text: str) -> S3Place:
+    """What `OFH_STORAGE_URL` says, `s3://KEY:SECRET@host:port/bucket?region=…&tls=…&style=…`; all but the bucket may be
+    left out.
 
-    bucket: str
-    region: str
-    endpoint: str | None
-    """scheme://host[:port]; None: AWS's own of the region."""
-    access_key_id: str | None
-    """None: as the machine has it."""
-    secret: str | None
-    style: str
-
-    @classmethod
-    def of(cls, text: str) -> "StorageUrl":
-        """Read the setting.
-
-        Raises:
-            ValueError: with what is wrong.
-        """
-        parts = urlsplit(text)
-        bucket = parts.path.strip("/")
-        if not 3 <= len(bucket) <= 63 or not all(c.isascii() and (c.isalnum() or c in ".-") for c in bucket):
-            raise ValueError("names no bucket, such as s3://KEY:SECRET@host:9000/bucket")
-        if (parts.username is None) != (not parts.password):
-            raise ValueError("needs both an access key id and its secret, percent-encoded, or neither")
-        given = parse_qsl(parts.query, keep_blank_values=True)
-        options = dict(given)
-        if len(options) != len(given) or not set(options) <= {"region", "tls", "style"}:
-            raise ValueError("knows region, tls and style behind the question mark, each once")
-        tls, style = options.get("tls", "true"), options.get("style", "auto")
-        if tls not in ("true", "false"):
-            raise ValueError("tls is true or false")
-        if style not in _STYLES:
-            raise ValueError(f"style is one of {', '.join(_STYLES)}")
-        host = parts.netloc.rpartition("@")[2]
-        return cls(
-            bucket=bucket,
-            region=options.get("region") or "us-east-1",
-            endpoint=f"{'https' if tls == 'true' else 'http'}://{host}" if host else None,
-            access_key_id=unquote(parts.username) if parts.username else None,
-            secret=unquote(parts.password) if parts.password else None,
-            style=style,
-        )
+    Raises:
+        ValueError: with what is wrong.
+    """
+    parts = urlsplit(text)
+    bucket = parts.path.strip("/")
+    if not 3 <= len(bucket) <= 63 or not all(c.isascii() and (c.isalnum() or c in ".-") for c in bucket):
+        raise ValueError("names no bucket, such as s3://KEY:SECRET@host:9000/bucket")
+    if (parts.username is None) != (not parts.password):
+        raise ValueError("needs both an access key id and its secret, percent-encoded, or neither")
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    options = dict(given)
+    if len(options) != len(given) or not set(options) <= {"region", "tls", "style"}:
+        raise ValueError("knows region, tls and style behind the question mark, each once")
+    tls, style = options.get("tls", "true"), options.get("style", "auto")
+    if tls not in ("true", "false"):
+        raise ValueError("tls is true or false")
+    if style not in _STYLES:
+        raise ValueError(f"style is one of {', '.join(_STYLES)}")
+    host = parts.netloc.rpartition("@")[2]
+    return S3Place(
+        bucket=bucket,
+        region=options.get("region") or "us-east-1",
+        endpoint=f"{'https' if tls == 'true' else 'http'}://{host}" if host else None,
+        access_key_id=unquote(parts.username) if parts.username else None,
+        secret=unquote(parts.password) if parts.password else None,
+        style=style,
+    )
 
 
 _NEED_HOST = ("mqtt_url", "public_url", "smtp_url", "public_mqtt_url", "rtmp_url", "stream_view_url", "map_style_url")
@@ -639,7 +627,7 @@ class Settings(BaseSettings):
         if info.field_name == "public_mqtt_url" and (parts.port is None or parts.username is not None):
             raise ValueError("must name a port and no user, such as ssl://hub.example.org:8883")
         if info.field_name == "storage_url":
-            StorageUrl.of(text)
+            storage_place(text)
         if info.field_name.startswith("storage_") and info.field_name != "storage_url":
             if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
                 raise ValueError("must be scheme, host and port alone: clients sign the path")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ofh.settings import SECRETS, URLS, Settings, SettingsError, StorageUrl, documentation, load, redacted
+from ofh.domain.s3_place import S3Place
+from ofh.settings import SECRETS, URLS, Settings, SettingsError, documentation, load, redacted, storage_place
 from ofh.store.database import Database
 
 KEY = "k" * 40
@@ -328,7 +329,7 @@ def test_a_number_of_time_or_size_says_its_unit() -> None:
     [
         (
             "s3://KEY:a%2Fb%2Bc@minio:9000/bucket?region=eu&tls=false&style=path",
-            StorageUrl(
+            S3Place(
                 bucket="bucket",
                 region="eu",
                 endpoint="http://minio:9000",
@@ -339,7 +340,7 @@ def test_a_number_of_time_or_size_says_its_unit() -> None:
         ),
         (
             "s3:///my.bucket?region=eu-central-1",
-            StorageUrl(
+            S3Place(
                 bucket="my.bucket",
                 region="eu-central-1",
                 endpoint=None,
@@ -350,7 +351,7 @@ def test_a_number_of_time_or_size_says_its_unit() -> None:
         ),
         (
             "s3://[::1]:9000/bucket/",
-            StorageUrl(
+            S3Place(
                 bucket="bucket",
                 region="us-east-1",
                 endpoint="https://[::1]:9000",
@@ -361,8 +362,8 @@ def test_a_number_of_time_or_size_says_its_unit() -> None:
         ),
     ],
 )
-def test_a_storage_url_has_its_parts(url: str, expected: StorageUrl) -> None:
+def test_a_storage_url_has_its_parts(url: str, expected: S3Place) -> None:
     settings = load(storage_url=url)
     assert settings.storage_url == url
-    assert StorageUrl.of(url) == expected
+    assert storage_place(url) == expected
     assert "a%2Fb" not in redacted(settings)["storage_url"]

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ import structlog
 
 from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.objects import key_fault
+from ofh.domain.s3_place import S3Place
 
 from .objects_local import combined_etag
 from .ports import MAX_CHUNK_BYTES, ObjectInfo, PartInfo, Space, StoreCredentials, StoreFull, UploadInfo
@@ -49,21 +49,6 @@ _TOO_LONG = frozenset({"ValidationError", "InvalidParameterValue"})
 LONGEST = timedelta(hours=12)
 ORDINARY = timedelta(hours=1)
 """What every role grants; some grant no more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Place:
-    """Where a bucket is and how to get in."""
-
-    bucket: str
-    region: str
-    endpoint: str | None
-    """scheme://host[:port]; None: AWS's own of the region."""
-    access_key_id: str | None
-    """None: as the machine has it, by environment or role."""
-    secret: str | None
-    style: str
-    """`path`, `virtual`, or `auto`: path where the endpoint is an address."""
 
 
 class S3Store:

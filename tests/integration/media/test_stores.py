@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ofh.backends.objects_local import LocalStore
-from ofh.backends.objects_s3 import S3Place, S3Store
+from ofh.backends.objects_s3 import S3Store
 from ofh.backends.ports import ObjectStore
 from ofh.dji.media import decode_uploaded
+from ofh.domain.s3_place import S3Place
 from ofh.services.discarding import Discarding
 from ofh.services.files import Files
 from ofh.services.media_intake import Outcome

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ofh.backends.objects_local import LocalStore
-from ofh.backends.objects_s3 import S3Place, S3Store
+from ofh.backends.objects_s3 import S3Store
 from ofh.backends.ports import ObjectStore
+from ofh.domain.s3_place import S3Place
 from tests.support.s3 import REGION, S3Server
 
 MakeFile = Callable[[bytes], Path]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from ofh.backends.objects_s3 import S3Place, S3Roles, S3Store, upload_policy
+from ofh.backends.objects_s3 import S3Roles, S3Store, upload_policy
 from ofh.domain.errors import Code, HubError
+from ofh.domain.s3_place import S3Place
 from tests.integration.objects.conftest import MakeFile, clock, place
 from tests.support.s3 import REGION, S3Server, run_s3
 from tests.support.services import free_port

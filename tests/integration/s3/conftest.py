@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ofh.backends.objects_s3 import S3Place, S3Store
+from ofh.backends.objects_s3 import S3Store
+from ofh.domain.s3_place import S3Place
 from ofh.services.grants import UploadGrant
 from tests.integration.s3.place import Place, running
 from tests.support.npm import install, one_at_a_time
