@@ -139,13 +139,14 @@ class Subscription(ReplaySubscriptions):
         info.context.require_actor()
         found = number(workspace_id, "workspaceId")
         sight = await look_or_gone(info, found, "workspace")
-        yield Join(
+        join: Any = Join(
             key=("workspaceRole", found),
             open=lambda: nullcontext(_Held(sight.role)),
             per_item=True,
             scope=(sight.workspace_id, sight.role),  # with another role it begins anew, and so tells that one
             workspace_id=sight.workspace_id,
         )
+        yield join
 
     @subscription("Every photo, video and side file as soon as it is here.")
     async def media_uploaded(
