@@ -80,7 +80,7 @@ class Course:
                 self._in_the_air(entry, evidence, rules, changes)
             case Phase.LANDED:
                 if evidence is Evidence.AIRBORNE:
-                    self._take_off_again()
+                    self._take_off_again(entry.at_us, changes)
             case Phase.LOST:
                 self._while_lost(entry, evidence, changes)
         if evidence is Evidence.GROUND and entry.place is not None:
@@ -241,9 +241,10 @@ class Course:
         changes.append((Change.LANDED, at_us, self.flight))
         self._enter(Phase.LANDED)
 
-    def _take_off_again(self) -> None:
+    def _take_off_again(self, at_us: int, changes: Changes) -> None:
         assert self.flight is not None
         self.flight.landed_us = None
+        changes.append((Change.RESUMED, at_us, self.flight))
         self._enter(Phase.AIRBORNE)
 
     def _end(self, at_us: int, changes: Changes) -> None:

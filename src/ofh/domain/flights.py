@@ -34,6 +34,8 @@ class Change(StrEnum):
 
     STARTED = "started"
     LANDED = "landed"
+    RESUMED = "resumed"
+    """It had landed, and took off again soon enough to be the same flight."""
     ENDED = "ended"
 
 

@@ -37,6 +37,7 @@ MAX_DUE = 500
 _KINDS = {
     Change.STARTED: EventKind.FLIGHT_STARTED,
     Change.LANDED: EventKind.FLIGHT_LANDED,
+    Change.RESUMED: EventKind.FLIGHT_RESUMED,
     Change.ENDED: EventKind.FLIGHT_ENDED,
 }
 

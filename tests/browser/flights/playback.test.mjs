@@ -126,6 +126,8 @@ test("flights have in the past no end that they found later", () => {
   made.tell({ __typename: "FlightLanded", at: iso(90_000), flight });
   assert.equal(made.playback.drones.get("1").phase, "landed");
   assert.equal(made.playback.drones.get("1").flightId, "7");
+  made.tell({ __typename: "FlightResumed", at: iso(95_000), flight });
+  assert.equal(made.playback.drones.get("1").phase, "flying");
   made.tell({ __typename: "FlightEnded", at: iso(90_000), flight });
   assert.equal(made.playback.drones.get("1").flightId, null);
   const [shown] = pastOf(snapshot(60_000, [row("1", { currentFlight: flight })]), T + 60_000).drones;

@@ -279,6 +279,8 @@ def test_going_up_within_a_minute_goes_on_with_the_flight() -> None:
     story.hear(*(standing(n) for n in every(2, 8, 60)), flying(62))
     assert story.phase is Phase.AIRBORNE
     assert story.current.landed_at is None
+    story.hear(flying(68))
+    assert story.told == [("started", 0), ("landed", 4), ("resumed", 62)]
 
 
 def test_after_a_minute_on_the_ground_the_flight_has_ended_with_its_landing() -> None:

@@ -41,6 +41,7 @@ describe(
         EventKind.DRONE_RENAMED: "A member gave a drone another name.",
         EventKind.FLIGHT_STARTED: "A drone took off.",
         EventKind.FLIGHT_LANDED: "A drone landed; its flight goes on if it takes off again within a minute.",
+        EventKind.FLIGHT_RESUMED: "A drone that had landed took off again; its flight goes on.",
         EventKind.FLIGHT_ENDED: "A flight ended.",
         EventKind.ALERT_RAISED: "There is something to look at.",
         EventKind.ALERT_ACKNOWLEDGED: "A member was the first to say that they had seen an alert.",
@@ -178,6 +179,15 @@ class FlightStarted(FleetEvent):
 
 @strawberry.type(description="A drone landed. The flight goes on if it takes off again within a minute.")
 class FlightLanded(FleetEvent):
+    @field("The flight, as it is now.")
+    async def flight(self, info: Info) -> Flight:
+        return await _flight(info, self)
+
+
+@strawberry.type(
+    description="A drone that had landed took off again within a minute: it is the same flight, and has not landed yet."
+)
+class FlightResumed(FleetEvent):
     @field("The flight, as it is now.")
     async def flight(self, info: Info) -> Flight:
         return await _flight(info, self)
@@ -326,6 +336,7 @@ KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.DRONE_RENAMED: DroneRenamed,
     EventKind.FLIGHT_STARTED: FlightStarted,
     EventKind.FLIGHT_LANDED: FlightLanded,
+    EventKind.FLIGHT_RESUMED: FlightResumed,
     EventKind.FLIGHT_ENDED: FlightEnded,
     EventKind.ALERT_RAISED: AlertRaised,
     EventKind.ALERT_ACKNOWLEDGED: AlertAcknowledged,

@@ -77,6 +77,7 @@ export const SELECTION = `
   ... on DroneRenamed { drone { id name } }
   ... on FlightStarted { flight { ...Flown } }
   ... on FlightLanded { flight { ...Flown } }
+  ... on FlightResumed { flight { ...Flown } }
   ... on FlightEnded { flight { ...Flown } }
   ... on AlertRaised { alert { ...Warning } }
   ... on AlertAcknowledged { alert { id acknowledgedAt acknowledgedBy { name } } }
@@ -167,6 +168,7 @@ export class Picture extends Emitter {
         return this.emit("controllers", null);
       case "FlightStarted":
       case "FlightLanded":
+      case "FlightResumed":
       case "FlightEnded":
         return this.#flown(event.flight);
       case "AlertRaised":

@@ -31,7 +31,8 @@ const SPARSE_MS = 30_000;
 const QUIET_MS = 3_000;
 /** What is shown of the past; photos come in no picture. */
 const KINDS = ["POSITION_REPORTED", "BATTERY_REPORTED", "REMOTE_CONTROLLER_REPORTED", "REMOTE_CONTROLLER_ONLINE", "REMOTE_CONTROLLER_OFFLINE",
-  "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"];
+  "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_RESUMED",
+  "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"];
 const REPLAY = `subscription Replay($workspaceId: ID!, $from: DateTime!, $to: DateTime!, $speed: Float, $kinds: [FleetEventKind!], $area: Area, $name: String) {
   replay(workspaceId: $workspaceId, from: $from, to: $to, speed: $speed, kinds: $kinds, area: $area, name: $name) {
     __typename cursor at ${SELECTION} } } ${FRAGMENTS}`;
@@ -416,9 +417,10 @@ export function pastOf(event, at) {
     case "Snapshot":
       return { ...event, drones: event.drones.map(flying), alerts: event.alerts.map(warning) };
     case "FlightStarted":
+    case "FlightResumed":
       return { ...event, flight: { ...event.flight, landedAt: null, endedAt: null } };
     case "FlightLanded":
-      return { ...event, flight: { ...event.flight, landedAt: event.flight.landedAt ?? event.at, endedAt: null } };
+      return { ...event, flight: { ...event.flight, landedAt: event.at, endedAt: null } };
     case "FlightEnded":
       return { ...event, flight: { ...event.flight, endedAt: event.flight.endedAt ?? event.at } };
     case "AlertRaised":
