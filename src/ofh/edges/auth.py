@@ -4,13 +4,13 @@ A request with `Authorization: Bearer` is decided by that token alone: the cooki
 is worth. All that a header says is untrusted; nothing here answers with more than yes or no.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, refusal
+from ofh.domain.errors import Code, refusal, unauthenticated
 from ofh.domain.reasons import Reason
 from ofh.services.sessions import Sessions
 
@@ -21,6 +21,9 @@ LINK_COOKIE = "connection-link-auth"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_COOKIES_LENGTH = 16_384
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Throttle = Callable[[Actor | None, str, int], Awaitable[None]]
+"""Who (None: nobody), address, number of requests: raises HubError RATE_LIMITED."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,24 @@ async def actor_of(sessions: Sessions, credentials: Credentials, address: str = 
     if credentials.cookie is not None:
         return await sessions.authenticate_session(credentials.cookie, address)
     return None
+
+
+async def require_actor(
+    sessions: Sessions,
+    headers: Iterable[tuple[bytes, bytes]],
+    address: str,
+    throttle: Throttle,
+) -> Actor:
+    """Who a request is from, which is counted whoever it is from.
+
+    Raises:
+        HubError: UNAUTHENTICATED, RATE_LIMITED.
+    """
+    actor = await actor_of(sessions, Credentials.of(headers), address)
+    await throttle(actor, address, 1)
+    if actor is None:
+        raise unauthenticated()
+    return actor
 
 
 def bearer_token(authorization: str | None) -> str | None:

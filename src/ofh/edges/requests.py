@@ -1,14 +1,18 @@
-"""What edges that take small bodies have in common: a header's text, and the whole body."""
+"""What edges that take small bodies have in common: a header's text, the whole body, and the JSON object in it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from starlette.types import Receive
 
 from ofh.domain.errors import Code, HubError
 
 from .patience import SMALL_BODY_S, Patience
+from .strict_json import BadJson, loads
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+JSON = "application/json"
 
 
 def header(headers: Headers, name: bytes, separator: str = ",") -> str:
@@ -42,3 +46,28 @@ async def whole_body(headers: Headers, receive: Receive, limit: int) -> bytes:
             raise too_large
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def check_is_json(headers: Headers) -> None:
+    """Refuse a body of another type than JSON, which a page of another origin could send (C6).
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    if header(headers, b"content-type").partition(";")[0].strip().lower() != JSON:
+        raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The members of a body that has to be one JSON object, whatever its type says.
+
+    Raises:
+        HubError: BAD_INPUT.
+    """
+    try:
+        found = loads(body)
+    except BadJson as error:
+        raise HubError(Code.BAD_INPUT, str(error)) from None
+    if not isinstance(found, dict):
+        raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
+    return found

@@ -6,7 +6,7 @@ then cuts the connection, and no client takes the part that it has for the whole
 nothing for too long, ends the work at once.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import Any, Protocol
@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError, unauthenticated
+from ofh.domain.errors import Code, HubError
 from ofh.domain.exports.about import ExportFormat
 from ofh.edges import media_selection
-from ofh.edges.auth import Credentials, actor_of
+from ofh.edges.auth import Throttle, require_actor
 from ofh.edges.downloads import POLICY, NotTaken, cut, disposition, stream
 from ofh.edges.export_links import PATH
 from ofh.edges.ids import number
@@ -60,7 +60,6 @@ class ExportEndpoint:
 
     Args:
         address_of: ASGI scope → the client's address.
-        throttle: who, address, number of requests: raises HubError RATE_LIMITED.
         stuck_s: seconds after which a client that takes no data is left.
     """
 
@@ -71,7 +70,7 @@ class ExportEndpoint:
         sessions: Sessions,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Actor | None, str, int], Awaitable[None]],
+        throttle: Throttle,
         stuck_s: float,
     ) -> None:
         self._exports = exports
@@ -118,17 +117,7 @@ class ExportEndpoint:
             await refuse(send, error)
 
     async def _actor(self, scope: Scope) -> Actor:
-        """Who asks.
-
-        Raises:
-            HubError: UNAUTHENTICATED, RATE_LIMITED.
-        """
-        address = self._address_of(scope)
-        actor = await actor_of(self._sessions, Credentials.of(scope["headers"]), address)
-        await self._throttle(actor, address, 1)
-        if actor is None:
-            raise unauthenticated()
-        return actor
+        return await require_actor(self._sessions, scope["headers"], self._address_of(scope), self._throttle)
 
     def _flight(self, format: ExportFormat, actor: Actor, id: int, scope: Scope) -> Opened:
         _parameters(scope)

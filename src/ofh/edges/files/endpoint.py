@@ -15,9 +15,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
-from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
+from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.media import INLINE
-from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
+from ofh.edges.auth import Credentials, Origins, Throttle, is_checked, require_actor
 from ofh.edges.downloads import POLICY, NotTaken, disposition, put, stream
 from ofh.edges.file_links import PATH, THUMBNAIL_PATH
 from ofh.edges.ids import number
@@ -48,8 +48,8 @@ class FileEndpoints:
 
     Args:
         address_of: ASGI scope → the client's address.
-        throttle: who, address, number of requests: raises HubError RATE_LIMITED; for uploads.
-        throttle_bytes: the same for downloads.
+        throttle: of uploads.
+        throttle_bytes: of downloads.
         stuck_s: seconds after which a client that neither sends nor takes anything is left.
         max_bytes: of a file.
     """
@@ -61,8 +61,8 @@ class FileEndpoints:
         origins: Origins,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Actor | None, str, int], Awaitable[None]],
-        throttle_bytes: Callable[[Actor | None, str, int], Awaitable[None]],
+        throttle: Throttle,
+        throttle_bytes: Throttle,
         stuck_s: float,
         max_bytes: int,
     ) -> None:
@@ -172,18 +172,8 @@ class FileEndpoints:
         with suppress(NotTaken):
             await put(send, content, self._stuck_s, is_last=True)
 
-    async def _actor(self, scope: Scope, throttle: Callable[[Actor | None, str, int], Awaitable[None]]) -> Actor:
-        """Who asks.
-
-        Raises:
-            HubError: UNAUTHENTICATED, RATE_LIMITED.
-        """
-        address = self._address_of(scope)
-        actor = await actor_of(self._sessions, Credentials.of(scope["headers"]), address)
-        await throttle(actor, address, 1)
-        if actor is None:
-            raise unauthenticated()
-        return actor
+    async def _actor(self, scope: Scope, throttle: Throttle) -> Actor:
+        return await require_actor(self._sessions, scope["headers"], self._address_of(scope), throttle)
 
     async def _take(self, scope: Scope, body: LargeBody) -> File:
         limit = self._max_bytes + MAX_FORM

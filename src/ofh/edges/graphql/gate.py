@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ofh.domain.actors import Actor
-from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
+from ofh.edges.auth import Credentials, Origins, Throttle, actor_of, is_checked
 from ofh.services.sessions import Sessions
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -21,8 +21,8 @@ class Gate:
     """ASGI scope → the client's address."""
     scope_of: Callable[[Actor, int], Awaitable[Hashable | None]]
     """Workspace id → `(workspace_id, role)` as in `Join.scope`; None where the right is gone."""
-    throttle: Callable[[Actor | None, str, int], Awaitable[None]]
-    """Who, address, number of operations: raises HubError RATE_LIMITED."""
+    throttle: Throttle
+    """The number is one of operations."""
 
     def check_origin(self, headers: RawHeaders) -> None:
         """Refuse what a page of another origin has sent.

@@ -11,23 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.link_steps import LinkProblem, LinkStepName
 from ofh.edges.auth import LINK_COOKIE, Credentials, Origins, cookie_token, ended_cookie, is_checked, session_cookie
-from ofh.edges.errors import WIRE, retry_after_s
-from ofh.edges.requests import header, whole_body
-from ofh.edges.strict_json import BadJson, loads
+from ofh.edges.requests import JSON, check_is_json, json_object, whole_body
+from ofh.edges.rest_errors import refuse
 from ofh.services.link import Heard, Links, PageSession, Pilot
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PATH = "/api/connection-link"
 MAX_BODY = 16_384
-JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +111,7 @@ class LinkEndpoints:
         handler = handlers.get(method)
         if handler is None:
             allow = ", ".join([*handlers, *(["HEAD"] if "GET" in handlers else [])])
-            await _refuse(send, HubError(Code.BAD_INPUT, f"Use {allow}."), 405, (b"allow", allow.encode()))
+            await refuse(send, HubError(Code.BAD_INPUT, f"Use {allow}."), (b"allow", allow.encode()), status=405)
             return
         headers = list(scope["headers"])
         try:
@@ -125,7 +120,7 @@ class LinkEndpoints:
                 self._origins.check_headers(headers)
             answer = await handler(_Ask(body=body, headers=headers, address=self._address_of(scope)))
         except HubError as error:
-            await _refuse(send, error, WIRE[error.code].http)
+            await refuse(send, error)
             return
         more = [] if answer.cookie is None else [(b"set-cookie", answer.cookie.encode("latin-1"))]
         await _send(send, 200, answer.body, *more)
@@ -267,17 +262,10 @@ def _object(ask: _Ask) -> dict[str, Any]:
     """The body's members; unknown ones are of no account (A5).
 
     Raises:
-        HubError: BAD_INPUT, of another type than JSON, which a foreign page could send (C6), or no object.
+        HubError: BAD_INPUT.
     """
-    if header(ask.headers, b"content-type").partition(";")[0].strip().lower() != JSON:
-        raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
-    try:
-        found = loads(ask.body)
-    except BadJson as error:
-        raise HubError(Code.BAD_INPUT, str(error)) from None
-    if not isinstance(found, dict):
-        raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
-    return found
+    check_is_json(ask.headers)
+    return json_object(ask.body)
 
 
 def _text(told: Mapping[str, Any], name: str, *, is_needed: bool = True) -> Any:
@@ -289,17 +277,6 @@ def _text(told: Mapping[str, Any], name: str, *, is_needed: bool = True) -> Any:
     if "\0" in value:
         raise bad_input(name, "This has the character U+0000.")
     return value
-
-
-async def _refuse(send: Send, error: HubError, status: int, *more: tuple[bytes, bytes]) -> None:
-    """The error body of the REST contract."""
-    log.info("refused", status=status, why=error.code.value)
-    shown: dict[str, Any] = {"error": error.message, "code": error.code.value.lower()}
-    if error.fields:
-        shown["fields"] = error.fields
-    if (wait := retry_after_s(error)) is not None:
-        more = (*more, (b"retry-after", str(wait).encode()))
-    await _send(send, status, shown, *more)
 
 
 async def _send(send: Send, status: int, shown: Mapping[str, Any], *more: tuple[bytes, bytes]) -> None:

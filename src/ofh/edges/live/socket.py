@@ -5,7 +5,7 @@ is said. Limits are those of security.md, section 6.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
-from ofh.edges.auth import Credentials, Origins, actor_of, is_checked
+from ofh.edges.auth import Credentials, Origins, Throttle, actor_of, is_checked
 from ofh.edges.errors import report
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.outlet import Flusher
@@ -64,7 +64,6 @@ class LiveSockets:
 
     Args:
         address_of: ASGI scope → the client's address.
-        throttle: who (None: nobody), address, number of requests: raises HubError RATE_LIMITED.
         users: sockets by user, where other edges count theirs too.
     """
 
@@ -75,7 +74,7 @@ class LiveSockets:
         *,
         origins: Origins,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Actor | None, str, int], Awaitable[None]],
+        throttle: Throttle,
         users: Counter[int] | None = None,
         limits: SocketLimits | None = None,
     ) -> None:

@@ -28,8 +28,7 @@ from starlette.routing import BaseRoute, Route
 
 from ofh.domain.errors import Code, HubError
 from ofh.edges.errors import WIRE, report, retry_after_s
-from ofh.edges.requests import whole_body
-from ofh.edges.strict_json import BadJson, loads
+from ofh.edges.requests import json_object, whole_body
 from ofh.services.streams import Streams
 
 PATH = "/internal/media-server"
@@ -131,19 +130,12 @@ class MediaServerEndpoint:
 
 
 async def _object(request: Request) -> dict[str, Any]:
-    """The body's object, whatever its type says.
+    """The body's members.
 
     Raises:
-        HubError: TOO_LARGE; BAD_INPUT, no JSON object.
+        HubError: TOO_LARGE; BAD_INPUT.
     """
-    body = await whole_body(request.scope["headers"], request.receive, MAX_BODY)
-    try:
-        found = loads(body)
-    except BadJson as error:
-        raise HubError(Code.BAD_INPUT, str(error)) from None
-    if not isinstance(found, dict):
-        raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
-    return found
+    return json_object(await whole_body(request.scope["headers"], request.receive, MAX_BODY))
 
 
 def _text(asked: Mapping[str, Any], name: str) -> str:

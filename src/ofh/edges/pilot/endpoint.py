@@ -23,6 +23,7 @@ from ofh.edges.strict_json import BadJson, loads
 from ofh.edges.tolerant import TolerantRoute
 from ofh.services.link import Links, Pilot
 
+from .admission import Throttle, admitted
 from .forms import BadForm, is_multipart, multipart, urlencoded
 
 Body = Literal["object", "object or list", "none"]
@@ -68,7 +69,6 @@ class PilotEndpoints:
 
     Args:
         address_of: ASGI scope → the client's address.
-        throttle: the pilot (None: nobody), address, number of requests: raises HubError RATE_LIMITED.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class PilotEndpoints:
         links: Links,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Pilot | None, str, int], Awaitable[None]],
+        throttle: Throttle,
     ) -> None:
         self._links = links
         self._address_of = address_of
@@ -108,17 +108,7 @@ class PilotEndpoints:
         """
         token = next((value.decode("latin-1") for name, value in scope["headers"] if name == _TOKEN), None)
         workspace_uuid = scope["path_params"].get(_WORKSPACE)
-        try:
-            if workspace_uuid is None:
-                pilot = await self._links.authenticate(token)
-            else:
-                pilot = await self._links.require(token, workspace_uuid)
-        except HubError as error:
-            if error.code is not Code.UNAVAILABLE:
-                await self._throttle(None, address, 1)
-            raise
-        await self._throttle(pilot, address, 1)
-        return pilot
+        return await admitted(self._links, self._throttle, token, address, workspace_uuid=workspace_uuid)
 
     def address_of(self, scope: Scope) -> str:
         """The client's address."""

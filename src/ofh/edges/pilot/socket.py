@@ -7,7 +7,7 @@ reconnects.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,7 @@ from ofh.services.feed import Feed
 from ofh.services.link import Links, Pilot
 from ofh.services.map_elements import MapElements
 
+from .admission import Throttle, admitted
 from .room import KINDS, Member, Room
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -96,7 +97,6 @@ class PilotSockets:
     Args:
         origins: whose pages may connect; a client that is no browser names none, or the very host that it calls.
         address_of: ASGI scope → the client's address.
-        throttle: the pilot (None: nobody), address, number of requests: raises HubError RATE_LIMITED.
         opened: told of each socket that was let in.
         clock: the hub's time, UTC.
     """
@@ -108,7 +108,7 @@ class PilotSockets:
         *,
         origins: Origins,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Pilot | None, str, int], Awaitable[None]],
+        throttle: Throttle,
         opened: Callable[[Pilot], None],
         clock: Callable[[], datetime],
         limits: SocketLimits | None = None,
@@ -158,7 +158,7 @@ class PilotSockets:
         changes, address = self._changes, self._address_of(scope)
         try:
             self._check_origin(scope)
-            pilot = await self._admit(token, address)
+            pilot = await admitted(self._links, self._throttle, token, address)
         except HubError as error:
             await refuse_by(error, scope, send)
             return
@@ -193,21 +193,6 @@ class PilotSockets:
         finally:
             self._sockets.discard(socket)
             socket.leave()
-
-    async def _admit(self, token: str | None, address: str) -> Pilot:
-        """Who connects.
-
-        Raises:
-            HubError: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE.
-        """
-        try:
-            pilot = await self._links.authenticate(token)
-        except HubError as error:
-            if error.code is not Code.UNAVAILABLE:
-                await self._throttle(None, address, 1)
-            raise
-        await self._throttle(pilot, address, 1)
-        return pilot
 
     def _check_origin(self, scope: Scope) -> None:
         """Refuse the pages of others.

@@ -21,12 +21,11 @@ from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input, gone, unauthenticated
-from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, actor_of, cookie_token, is_checked
+from ofh.edges.auth import SAFE_METHODS, Credentials, Origins, Throttle, actor_of, cookie_token, is_checked
 from ofh.edges.errors import report
 from ofh.edges.ids import MAX_ID, number
-from ofh.edges.requests import header, whole_body
+from ofh.edges.requests import JSON, check_is_json, header, json_object, whole_body
 from ofh.edges.rest_errors import Headers, refuse
-from ofh.edges.strict_json import BadJson, loads
 from ofh.services.names import UNSET, UnsetType
 from ofh.services.sessions import Sessions
 
@@ -37,7 +36,6 @@ T = TypeVar("T")
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MAX_BODY = 1_048_576
-JSON = "application/json"
 SLOW_S = 1.0
 """An operation that took longer is named in the log."""
 
@@ -139,15 +137,8 @@ class Ask:
     @cached_property
     def _body(self) -> dict[str, Any]:
         """The body's members; unknown ones are of no account (A5)."""
-        if header(self._headers, b"content-type").partition(";")[0].strip().lower() != JSON:
-            raise HubError(Code.BAD_INPUT, f"The body has to be {JSON}.")
-        try:
-            found = loads(self._raw)
-        except BadJson as error:
-            raise HubError(Code.BAD_INPUT, str(error)) from None
-        if not isinstance(found, dict):
-            raise HubError(Code.BAD_INPUT, "The body is no JSON object.")
-        return found
+        check_is_json(self._headers)
+        return json_object(self._raw)
 
 
 def _is_id(value: Any) -> bool:
@@ -166,7 +157,6 @@ class RestEndpoints:
     Args:
         origins: whose pages may act with a visitor's cookie.
         address_of: ASGI scope → the client's address.
-        throttle: who, address, number of requests: raises HubError RATE_LIMITED.
         cookie: the `Set-Cookie` header for a session's token; None: for the end of it.
         operation_s: seconds that an operation may take, its body included.
     """
@@ -177,7 +167,7 @@ class RestEndpoints:
         origins: Origins,
         *,
         address_of: Callable[[Mapping[str, Any]], str],
-        throttle: Callable[[Actor | None, str, int], Awaitable[None]],
+        throttle: Throttle,
         cookie: Callable[[str | None], str],
         operation_s: float,
     ) -> None:
