@@ -119,7 +119,8 @@ def edge() -> Contender:
     from ofh.edges.graphql.fanout import Fanout, Join, as_it_is
     from ofh.edges.graphql.gate import Gate
     from ofh.edges.graphql.hub_schema import HubSchema
-    from ofh.edges.graphql.socket import SocketLimits, Sockets
+    from ofh.edges.graphql.socket import SocketLimits
+    from ofh.edges.graphql.websocket import Sockets
     from ofh.services.watching import Watch
 
     Query, DronePosition = schema_parts()

@@ -32,7 +32,8 @@ from ofh.edges.graphql.gate import Gate
 from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
 from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.schema import build_schema, print_sdl
-from ofh.edges.graphql.socket import SocketLimits, Sockets
+from ofh.edges.graphql.socket import SocketLimits
+from ofh.edges.graphql.websocket import Sockets
 from ofh.edges.guard import Guard, is_within, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.graphql.context import Context, Services
-from ofh.edges.graphql.fanout import Fanout, Group, frozen
+from ofh.edges.graphql.fanout import Group, frozen
 from ofh.edges.graphql.hub_schema import Asked, HubSchema
 from ofh.edges.graphql.members import Member
 from ofh.edges.outlet import Flusher, RawOutlet
@@ -136,7 +136,7 @@ async def test_a_reader_joins_in_the_middle_and_gets_each_event_once(edge: Edge)
 
 def join_now(edge: Edge, client: Any, query: str) -> None:
     """Put a socket's operation into its group in this very turn, as the end of a resolver does."""
-    socket = next(socket for socket in edge.sockets._sockets if socket.actor.user_id == 2)
+    socket = next(socket for socket in edge.sockets.crowd if socket.actor.user_id == 2)
     group = next(iter(edge.fanout._groups.values()))
     member = Member(socket, socket.outlet, "b")
     socket._operations["b"] = member
@@ -331,7 +331,7 @@ async def test_a_reader_that_stops_costs_a_bounded_queue_and_catches_up_with_the
         for value in range(1, 1_001):
             topic.say(Item(7, value, "x" * 1_000))
             assert number(await quick.receive()) == value  # nobody else waits
-        socket = next(socket for socket in edge.sockets._sockets if socket.actor.user_id == 1)
+        socket = next(socket for socket in edge.sockets.crowd if socket.actor.user_id == 1)
         outlet: Any = socket.outlet
         assert outlet.paused
         assert outlet._waiting < 256 * 1024
@@ -440,9 +440,7 @@ async def test_the_private_memo_that_the_leak_fix_empties_still_exists() -> None
 
 
 async def test_a_slow_execution_ends_in_time() -> None:
-    edge = build()
-    edge.fanout = Fanout(edge.contexts, operation_s=0.01)
-    edge.sockets.fanout = edge.fanout
+    edge = build(operation_s=0.01)
     async with running(edge), connect(edge.sockets) as client:
         client.subscribe("a", "subscription { position(droneId: 7) { number stuck } }")
         await settle()

@@ -127,7 +127,7 @@ async def wait_for(condition: Any) -> None:
 
 async def test_the_raw_way_is_taken() -> None:
     async with served() as hub, hub.client():
-        assert [socket.outlet.raw for socket in hub.edge.sockets._sockets] == [True]
+        assert [socket.outlet.raw for socket in hub.edge.sockets.crowd] == [True]
 
 
 async def test_a_reader_that_stops_costs_at_most_the_mark_and_catches_up() -> None:
@@ -138,7 +138,7 @@ async def test_a_reader_that_stops_costs_at_most_the_mark_and_catches_up() -> No
             for client in (slow, quick):
                 await subscribe(client, "a", ONE)
             await wait_for(lambda: len(topic.watchers) == 1)
-            outlet: Any = next(s for s in hub.edge.sockets._sockets if s.actor.user_id == 1).outlet
+            outlet: Any = next(s for s in hub.edge.sockets.crowd if s.actor.user_id == 1).outlet
             slow.transport.pause_reading()
             value = 0
             async with asyncio.timeout(PATIENCE_S * 2):

@@ -21,7 +21,8 @@ from ofh.edges.graphql.http import GraphQLHttp, HttpLimits
 from ofh.edges.graphql.hub_schema import HubSchema
 from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.limits import Limits
-from ofh.edges.graphql.socket import SocketLimits, Sockets
+from ofh.edges.graphql.socket import SocketLimits
+from ofh.edges.graphql.websocket import Sockets
 from ofh.services.sessions import Sessions
 
 Info = strawberry.Info[Context, None]
@@ -387,13 +388,14 @@ def build(
     limits: Limits | None = None,
     sockets: SocketLimits | None = None,
     introspection: bool = True,
+    operation_s: float = 10.0,
     public_url: str = "https://hub.example.org",
     address_of: Callable[[Mapping[str, Any]], str] = lambda scope: (scope.get("client") or ("test", 0))[0],
 ) -> Edge:
     state = state or Toy()
     schema = HubSchema(Query, Mutation, Subscription, limits=limits, introspection=introspection)
     contexts = Contexts(cast(Services, state))
-    fanout = Fanout(contexts)
+    fanout = Fanout(contexts, operation_s=operation_s)
     gate = Gate(
         sessions=cast(Sessions, state),
         origins=Origins(public_url=public_url, port=8000),

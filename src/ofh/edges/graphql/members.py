@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-import orjson
-
 from ofh.domain.actors import Actor
 from ofh.domain.errors import HubError
 from ofh.edges.errors import WIRE, present, to_graphql_error
 from ofh.edges.outlet import Outlet, text_header
 
 from .hub_schema import Operation
+from .protocol import next_prefix
 from .ways import Way
 
 
@@ -74,7 +73,7 @@ class Member:
         self.owner = owner
         self.outlet = outlet
         self.id = id
-        self.prefix = b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":'
+        self.prefix = next_prefix(id)
         self.size = len(self.prefix)
         self.group: Gathering | None = None
         self.has: Any = None

@@ -1,19 +1,11 @@
-"""graphql-transport-ws (security.md, section 6), each socket bounded in what it may ask, keep and leave unread.
-
-Written for ASGI itself rather than as a subclass of Strawberry's handler: that one closes the socket on a syntax
-error, takes an id or a payload of any type, keeps one context for all operations of a socket, and has no place for
-limits of rate, size and time. The schema, the limits and the fan-out are the same as everywhere.
-"""
+"""One websocket of the GraphQL API, bounded in what it may ask, keep and leave unread (security.md, section 6)."""
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType, map_source_to_response_event
 from starlette.types import Receive, Scope, Send
 
@@ -21,26 +13,23 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.auth import bearer_token
 from ofh.edges.errors import WIRE, hub_error, internal, note, present, to_graphql_error
-from ofh.edges.handshake import refuse, refuse_by
-from ofh.edges.sockets import Rounds
 from ofh.edges.sockets import Socket as AnySocket
 from ofh.edges.strict_json import BadJson, loads
 
-from .context import Context, Contexts
+from . import protocol
+from .context import Contexts
+from .crowd import Crowd
 from .fanout import Fanout, Join
 from .follows import Follow
 from .gate import Gate
 from .hub_schema import Asked, FanoutExecutor, HubSchema, Operation
 from .members import Member, Shown
+from .protocol import Malformed, asked_of, id_of, object_of
 from .rendering import encode
 from .replaying import Play
 from .runner import Runner
-from .ways import Way, check_room
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-SUBPROTOCOL = "graphql-transport-ws"
-ID_CHARACTERS = 128
+from .running import Running
+from .ways import Way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,141 +57,17 @@ class SocketLimits:
     operation_s: float = 10.0
 
 
-class Sockets:
-    """The ASGI endpoint, and all sockets of this process. Owned by the hub.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all sockets of a process have in common."""
 
-    Args:
-        users: sockets by user, where other edges count theirs too.
-    """
-
-    def __init__(
-        self,
-        schema: HubSchema,
-        contexts: Contexts,
-        fanout: Fanout,
-        gate: Gate,
-        limits: SocketLimits | None = None,
-        *,
-        users: Counter[int] | None = None,
-    ) -> None:
-        self.schema = schema
-        self.contexts = contexts
-        self.fanout = fanout
-        self.gate = gate
-        self.runner = Runner(schema)
-        self.limits = limits or SocketLimits()
-        self._sockets: set[Socket] = set()
-        self._of_users: defaultdict[int, set[Socket]] = defaultdict(set)
-        self._strangers: Counter[str] = Counter()
-        self._users: Counter[int] = Counter() if users is None else users
-        self._rounds: Rounds[Socket] = Rounds(
-            lambda: self._sockets, Socket.recheck, unread_s=self.limits.unread_s, recheck_s=self.limits.recheck_s
-        )
-
-    async def start(self) -> None:
-        """Begin to watch over readers and rights."""
-        self._rounds.start()
-
-    async def stop(self) -> None:
-        """Close every socket with 1001 and wait until each is gone, and for mutations under way."""
-        await self._rounds.stop()
-        closing = [socket.close(1001, "the hub is shutting down") for socket in list(self._sockets)]
-        await asyncio.gather(*closing, self.runner.stop())
-
-    def __len__(self) -> int:
-        return len(self._sockets)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = list(scope["headers"])
-        address = self.gate.address_of(scope)
-        connect = await receive()
-        if connect["type"] != "websocket.connect":
-            return
-        try:
-            self.gate.check_origin(headers)
-        except HubError as error:
-            await refuse_by(error, scope, send)
-            return
-        if SUBPROTOCOL not in scope.get("subprotocols", ()):
-            await refuse(scope, send, 400, f"The subprotocol {SUBPROTOCOL} is needed.")
-            return
-        try:
-            actor = await self.gate.actor(headers, address)
-            if actor is None:
-                await self.gate.throttle(None, address, 1)
-        except HubError as error:
-            await refuse_by(error, scope, send)
-            return
-        full = self._users[actor.user_id] >= self.limits.per_user if actor else False
-        if full or (actor is None and self._strangers[address] >= self.limits.per_address):
-            await refuse(scope, send, 429, "Too many sockets.", retry_after_s=5)
-            return
-        del headers
-        socket = Socket(self, scope, send, address, actor)
-        self._sockets.add(socket)
-        self._count(socket, 1)
-        try:
-            await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL, "headers": []})
-            scope["headers"].clear()  # whoever called holds the scope for as long as the socket lives
-            await socket.serve(receive)
-        except OSError:
-            pass  # the peer went during the handshake
-        finally:
-            self._count(socket, -1)
-            self._sockets.discard(socket)
-
-    def _count(self, socket: "Socket", change: int) -> None:
-        counter: Counter[Any] = self._strangers if socket.counted is None else self._users
-        key = socket.address if socket.counted is None else socket.counted
-        counter[key] += change
-        if counter[key] <= 0:
-            del counter[key]
-        if (user_id := socket.counted) is not None:
-            if change > 0:
-                self._of_users[user_id].add(socket)
-            else:
-                self._of_users[user_id].discard(socket)
-                if not self._of_users[user_id]:
-                    del self._of_users[user_id]
-
-    def check_room(self, socket: "Socket", way: Way) -> None:
-        """See whether the user of a socket may watch in one more way.
-
-        Raises:
-            HubError: RATE_LIMITED.
-        """
-        held = (way for other in self._of_users.get(socket.actor.user_id, ()) for way in other.ways())
-        check_room(held, way, documents=self.limits.documents, ways=self.limits.ways)
-
-    def show(self, socket: "Socket", actor: Actor) -> bool:
-        """A socket has shown who it is; false where that user has too many."""
-        if socket.counted == actor.user_id:
-            return True
-        if self._users[actor.user_id] >= self.limits.per_user:
-            return False
-        self._count(socket, -1)
-        socket.counted = actor.user_id
-        self._count(socket, 1)
-        return True
-
-    # Ends of sessions and rights
-
-    def end_sessions(self, concerns: Callable[[Actor], bool]) -> None:
-        """Close with 4403 what hangs on credentials that have ended."""
-        for socket in self._of(concerns):
-            socket.closing(4403, "the session has ended")
-
-    def end_access(self, user_id: int, workspace_id: int) -> None:
-        """End with FORBIDDEN what a user watches of a workspace."""
-        for socket in self._of(lambda actor: actor.user_id == user_id):
-            socket.end_access(workspace_id)
-
-    async def recheck(self, user_id: int | None) -> None:
-        """Look at a user's rights again, or at everybody's: what was lost ends, what depends on a role starts anew."""
-        await self._rounds.look(self._of(lambda actor: user_id is None or actor.user_id == user_id))
-
-    def _of(self, wanted: Callable[[Actor], bool]) -> list["Socket"]:
-        return [socket for socket in self._sockets if socket.known is not None and wanted(socket.known)]
+    schema: HubSchema
+    contexts: Contexts
+    fanout: Fanout
+    gate: Gate
+    runner: Runner
+    crowd: "Crowd[Socket]"
+    limits: SocketLimits
 
 
 class Socket(AnySocket):
@@ -210,9 +75,9 @@ class Socket(AnySocket):
 
     __slots__ = (
         "_acknowledged",
+        "_around",
         "_handshake",
         "_operations",
-        "_sockets",
         "_tasks",
         "actor",
         "counted",
@@ -220,19 +85,20 @@ class Socket(AnySocket):
     )
     actor: Actor
 
-    def __init__(self, sockets: Sockets, scope: Scope, send: Send, address: str, actor: Actor | None) -> None:
-        limits = sockets.limits
+    def __init__(self, around: Surroundings, scope: Scope, send: Send, address: str, actor: Actor | None) -> None:
+        limits = around.limits
         super().__init__(
             address,
             message_bytes=limits.message_bytes,
             messages_per_s=limits.messages_per_s,
             messages_burst=limits.messages_burst,
         )
-        self._sockets = sockets
-        self.open_outlet(scope, send, sockets.fanout.flusher)
+        self._around = around
+        self.open_outlet(scope, send, around.fanout.flusher)
         self.known = actor
         """Who the handshake, and later `connection_init`, has shown."""
         self.counted = actor.user_id if actor else None
+        """See `Visitor`."""
         self._handshake: asyncio.TimerHandle | None = None
         self._acknowledged = False
         self._operations: dict[str, Running | Member] = {}
@@ -243,7 +109,7 @@ class Socket(AnySocket):
     async def serve(self, receive: Receive) -> None:
         """Read until either side closes; afterwards nothing of the socket is left."""
         self._handshake = asyncio.get_running_loop().call_later(
-            self._sockets.limits.init_s, self.closing, 4408, "connection_init did not come in time"
+            self._around.limits.init_s, self.closing, 4408, "connection_init did not come in time"
         )
         try:
             await super().serve(receive)
@@ -261,59 +127,59 @@ class Socket(AnySocket):
             return
         try:
             await self._act(loads(data))
-        except (BadJson, _Malformed) as error:
+        except (BadJson, Malformed) as error:
             self.closing(4400, str(error))
         except HubError as error:
             self.closing(WIRE[error.code].ws_close or 4403, error.message)
 
     async def _act(self, message: Any) -> None:
         if not isinstance(message, dict):
-            raise _Malformed("a message is a JSON object")
+            raise Malformed("a message is a JSON object")
         payload = message.get("payload")
         match message.get("type"):
             case "connection_init":
-                await self._init(_object(payload))
+                await self._init(object_of(payload))
             case "ping":
-                _object(payload)
-                self.outlet.message(b'{"type":"pong"}')
+                object_of(payload)
+                self.outlet.message(protocol.PONG)
             case "pong":
-                _object(payload)
+                object_of(payload)
             case "subscribe":
-                await self._subscribe(_id(message), payload)
+                await self._subscribe(id_of(message), payload)
             case "complete":
-                self._complete(_id(message))
+                self._complete(id_of(message))
             case _:
-                raise _Malformed("this type of message is unknown")
+                raise Malformed("this type of message is unknown")
 
     async def _init(self, payload: dict[str, Any]) -> None:
         if self._handshake is None or self._handshake.cancelled():
             self.closing(4429, "connection_init came twice")
             return
         self._handshake.cancel()
-        gate = self._sockets.gate
+        gate = self._around.gate
         offered = payload.get("authorization", payload.get("Authorization"))
         if offered is not None:
             token = bearer_token(offered) if isinstance(offered, str) else None
             self.known = await gate.bearer(token, self.address) if token else None
         if self.known is None:
             self.closing(4403, "log in first")
-        elif not self._sockets.show(self, self.known):
+        elif not self._around.crowd.show(self, self.known):
             self.closing(1013, "too many sockets")
         elif not self.is_closed:
             self.actor = self.known
             self._acknowledged = True
-            self.outlet.message(b'{"type":"connection_ack"}')
+            self.outlet.message(protocol.ACK)
 
     async def _subscribe(self, id: str, payload: Any) -> None:
         if not self._acknowledged:
             self.closing(4401, "connection_init comes first")
             return
-        asked = _asked(payload)
+        asked = asked_of(payload)
         if id in self._operations:
             self.closing(4409, f"Subscriber for {id} already exists")
             return
-        if len(self._operations) >= self._sockets.limits.operations:
-            limit = self._sockets.limits.operations
+        if len(self._operations) >= self._around.limits.operations:
+            limit = self._around.limits.operations
             error = HubError(Code.RATE_LIMITED, f"At most {limit} operations at a time on one socket.")
             note([to_graphql_error(error)], asked.operation_name)
             self._error(id, error)
@@ -327,7 +193,7 @@ class Socket(AnySocket):
             asked: what a client asks for, or what was fit to run before and begins anew.
             place: where a subscription goes on that begins anew (`Gathering.standing`).
         """
-        context = self._sockets.contexts.of(self.actor, address=self.address)
+        context = self._around.contexts.of(self.actor, address=self.address)
         running = Running(asked, context, place)
         self._operations[id] = running
         running.task = asyncio.create_task(self._run(id, running))
@@ -351,7 +217,7 @@ class Socket(AnySocket):
                 self._finish(id, running, [present(error, "") for error in operation])
                 return
             running.asked = operation
-            executor = self._sockets.schema.executor(operation, running.context)
+            executor = self._around.schema.executor(operation, running.context)
             if isinstance(executor, list):
                 note(executor, operation.name)
                 self._finish(id, running, [present(error, "") for error in executor])
@@ -370,18 +236,18 @@ class Socket(AnySocket):
         Raises:
             HubError: RATE_LIMITED.
         """
-        throttle, owed = self._sockets.gate.throttle, list[int]()
+        throttle, owed = self._around.gate.throttle, list[int]()
         await throttle(self.actor, self.address, 1)
-        operation = self._sockets.schema.prepare(asked, owed.append)
+        operation = self._around.schema.prepare(asked, owed.append)
         await throttle(self.actor, self.address, sum(owed))
         return operation
 
     async def _run_once(self, id: str, running: "Running", operation: Operation, executor: FanoutExecutor) -> None:
-        result = await self._sockets.runner.run(
+        result = await self._around.runner.run(
             operation,
             executor,
             whose=(self.actor.credential, self.actor.credential_id),
-            within_s=self._sockets.limits.operation_s,
+            within_s=self._around.limits.operation_s,
         )
         note(result.errors or (), operation.name)
         await self._next(id, running, result)
@@ -392,7 +258,7 @@ class Socket(AnySocket):
     ) -> None:
         # No limit of time: the first event of an ordinary subscription may be hours away. One that shows what is in a
         # workspace yields a `Join`: by that alone the end of a right is known to end it.
-        stream = await self._sockets.schema.open(executor)
+        stream = await self._around.schema.open(executor)
         if isinstance(stream, ExecutionResult):
             self._not_opened(id, running, stream.errors or [])
             return
@@ -402,7 +268,7 @@ class Socket(AnySocket):
                 self._enrol(id, running, event, operation, executor)
                 return
             way = Way(watched=None, document=operation.document.text, how=running)  # it shares nothing with anybody
-            self._sockets.check_room(self, way)
+            self._around.crowd.check_ways(self.actor.user_id, way)
             running.way = way
             running.is_open = True
             if event is not None:
@@ -421,13 +287,13 @@ class Socket(AnySocket):
     ) -> None:
         if self._operations.get(id) is not running:
             return
-        way = None if isinstance(join, Play) else self._sockets.fanout.way_of(join, operation, executor)
+        way = None if isinstance(join, Play) else self._around.fanout.way_of(join, operation, executor)
         if way is not None:
-            self._sockets.check_room(self, way)
+            self._around.crowd.check_ways(self.actor.user_id, way)
         member = Member(self, self.outlet, id, way)
         member.place = running.place
         self._operations[id] = member
-        self._sockets.fanout.enrol(member, join, operation, executor)
+        self._around.fanout.enrol(member, join, operation, executor)
 
     def _not_opened(self, id: str, running: "Running", errors: list[GraphQLError]) -> None:
         refusal = hub_error(errors[0]) if errors else None
@@ -441,7 +307,7 @@ class Socket(AnySocket):
         await self.outlet.drain()
         if self._operations.get(id) is running and not self.is_closed:
             body = encode(result, running.where)
-            self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"next","payload":' + body + b"}")
+            self.outlet.message(protocol.next_prefix(id) + body + b"}")
 
     def ways(self) -> Iterator[Way]:
         """The ways in which it watches."""
@@ -463,7 +329,7 @@ class Socket(AnySocket):
         if self._operations.get(id) is running and not self.is_closed:
             del self._operations[id]
             if errors is None:
-                self.outlet.message(b'{"id":' + orjson.dumps(id) + b',"type":"complete"}')
+                self.outlet.message(protocol.complete(id))
             else:
                 self._send_errors(id, errors)
 
@@ -472,7 +338,7 @@ class Socket(AnySocket):
 
     def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
         if not self.is_closed:
-            self.outlet.message(orjson.dumps({"id": id, "type": "error", "payload": errors}))
+            self.outlet.message(protocol.error(id, errors))
 
     def member_ended(self, member: Member, error: Shown | None) -> None:
         """See `Owner`."""
@@ -480,7 +346,7 @@ class Socket(AnySocket):
             return
         del self._operations[member.id]
         if error is None:
-            self.outlet.message(b'{"id":' + orjson.dumps(member.id) + b',"type":"complete"}')
+            self.outlet.message(protocol.complete(member.id))
         elif error.ws_close is not None:
             self.closing(error.ws_close, error.body["message"])
         else:
@@ -507,7 +373,7 @@ class Socket(AnySocket):
         actor = self.known
         if actor is None or self.is_closed:
             return
-        gate = self._sockets.gate
+        gate = self._around.gate
         if not await gate.sessions.still_valid(actor):
             self.closing(4403, "the session has ended")
             return
@@ -544,86 +410,6 @@ class Socket(AnySocket):
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().ended()
-
-
-class Running:
-    """An operation with a task of its own.
-
-    Args:
-        asked: what a client asks for, or what was fit to run before and begins anew.
-    """
-
-    __slots__ = ("asked", "context", "is_open", "place", "task", "way")
-
-    def __init__(self, asked: Asked | Operation, context: Context, place: Any = None) -> None:
-        self.asked = asked
-        self.context = context
-        self.place = place
-        self.is_open = False
-        """A subscription's first event has come."""
-        self.way: Way | None = None
-        """Of a subscription that shares nothing with others: the way in which it watches."""
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def operation(self) -> Operation | None:
-        """None until it was read."""
-        return self.asked if isinstance(self.asked, Operation) else None
-
-    @property
-    def name(self) -> str | None:
-        """Its name in the document, as far as it is known."""
-        return self.asked.name if isinstance(self.asked, Operation) else self.asked.operation_name
-
-    @property
-    def where(self) -> str:
-        """What the log knows it by."""
-        return self.name or ("operation" if self.operation is None else self.operation.kind.value)
-
-    @property
-    def is_subscription(self) -> bool:
-        """Whether it was read, and is one."""
-        return self.operation is not None and self.operation.kind is OperationType.SUBSCRIPTION
-
-    @property
-    def is_opening(self) -> bool:
-        """A subscription whose rights may just be being looked at."""
-        return self.is_subscription and not self.is_open
-
-    def leave(self) -> None:
-        """Stop it; a mutation that has begun runs on, with nobody to answer."""
-        if self.task is not None:
-            self.task.cancel()
-
-
-class _Malformed(Exception):
-    """The client broke the protocol; the words go out as the reason of 4400."""
-
-
-def _object(payload: Any) -> dict[str, Any]:
-    if payload is None:
-        return {}
-    if not isinstance(payload, dict):
-        raise _Malformed("a payload is an object or null")
-    return payload
-
-
-def _id(message: Mapping[str, Any]) -> str:
-    id = message.get("id")
-    if not isinstance(id, str) or not 0 < len(id) <= ID_CHARACTERS:
-        raise _Malformed(f"an id is a string of 1 to {ID_CHARACTERS} characters")
-    return id
-
-
-def _asked(payload: Any) -> Asked:
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        raise _Malformed("a subscribe payload has a query, which is a string")
-    name, variables = payload.get("operationName"), payload.get("variables")
-    if not isinstance(name, str | None):
-        raise _Malformed("operationName is a string or null")
-    if not isinstance(variables, dict | None) or not isinstance(payload.get("extensions"), dict | None):
-        raise _Malformed("variables and extensions are objects or null")
-    return Asked(query=payload["query"], variables=variables, operation_name=name)
 
 
 @asynccontextmanager
