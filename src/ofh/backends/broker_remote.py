@@ -8,10 +8,6 @@ with QoS 0, which the window of unacknowledged messages cannot hold back.
 
 import asyncio
 import contextlib
-import json
-import random
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +17,12 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from ofh.backends.mosquitto_dynsec import RESPONSE_TOPIC, DynamicSecurity, DynamicSecurityError
-from ofh.backends.mosquitto_log import NOTICE_TOPIC, SUBSCRIBE_TOPIC, LogWatch
+from ofh.backends.mosquitto_log import NOTICE_TOPIC, SUBSCRIBE_TOPIC
+from ofh.backends.mqtt_intake import QUEUE_LIMIT, Intake
 from ofh.backends.mqtt_link import Endpoint, Link, LinkError
+from ofh.backends.mqtt_publishers import Publishers, notice
 from ofh.backends.mqtt_unacknowledged import Unacknowledged
+from ofh.backends.pauses import Pauses
 from ofh.backends.ports import BrokerAccount, Handler, Message, Session, SessionChange, SessionHandler
 from ofh.domain.errors import Code, HubError
 
@@ -31,8 +30,6 @@ BINDINGS_TOPIC = "ofh/bindings"
 """Where a process tells the others which serial numbers an account has; closed to everybody but the hub."""
 PAYLOAD_LIMIT = 262_144
 """Bytes that the broker takes (security.md, M7)."""
-QUEUE_LIMIT = 10_000
-"""Messages that may wait for the handler. QoS 1 stops at the receive maximum; of QoS 0 the rest is dropped."""
 RETRY_S = (0.2, 2.0)
 """First and longest pause between attempts to connect."""
 
@@ -89,37 +86,22 @@ class RemoteBroker:
         self._shared = [f"$share/{group}/{name}" for name in filters]
         self._on_up = on_up
         self._timeout_s = timeout_s
-        self._evidence_s = evidence_s
-        self._watch = LogWatch(window_s=connected_window_s)
-        self._watch_changed = asyncio.Event()
+        self._publishers = Publishers(window_s=connected_window_s, evidence_s=evidence_s)
         self._security = DynamicSecurity(self._send_control, username=self._endpoint.username, timeout_s=timeout_s)
         self._link: Link | None = None
         self._up = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._waiting: deque[Message] = deque()
-        self._arrived = asyncio.Event()
-        self._parked: dict[str, deque[Message]] = {}
-        self._parking: set[asyncio.Task[None]] = set()
+        self.intake = Intake(self._publishers)
         self._unacknowledged = Unacknowledged()
         self._is_full = False
         """Nothing more is taken; what comes stays unacknowledged."""
         self._ends_session = False
         """Nothing waits at the broker for this process's return."""
-        self._bound: dict[str, frozenset[str]] = {}
-        self._serials: dict[str, str | None] = {}
-        """Whose account it is; None where several speak for an aircraft: which of them did, the broker does not say."""
-        self._handler: Handler = _not_started
         self._on_session: SessionHandler = _nothing
         self.locked_out: frozenset[str] = frozenset()
         """Accounts that the broker does not have or has with an older secret, as of the last `reconcile`."""
         self.away_reason = "not connected yet"
         """Why the broker is away, in words for the operator; empty while it is there."""
-        self.dropped = 0
-        """QoS 0 messages that did not fit into the queue."""
-        self.unattributed = 0
-        """Status messages of unbound serial numbers whose publisher was not proven."""
-        self.failed = 0
-        """Messages whose handler failed; acknowledged, so that they do not come for ever."""
         self.inherited = 0
         """Processes that are gone and whose messages this one has taken over."""
         self.refused_logins = 0
@@ -127,10 +109,10 @@ class RemoteBroker:
 
     async def start(self, handler: Handler, on_session: SessionHandler) -> None:
         """See `Broker.start`. Waits for the broker for `timeout_s` at most and goes on without it."""
-        self._handler, self._on_session = handler, on_session
+        self._on_session = on_session
         self._tasks = [
             asyncio.create_task(self._supervise(), name="mqtt link"),
-            asyncio.create_task(self._dispatch(), name="mqtt dispatch"),
+            asyncio.create_task(self.intake.run(handler), name="mqtt dispatch"),
         ]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timeout_s):
@@ -208,12 +190,11 @@ class RemoteBroker:
         """
         if unsubscribe:
             await self.leave(for_good=True, within_s=self._timeout_s)
-        tasks, self._tasks = [*self._tasks, *self._parking], []
+        tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._waiting.clear()
-        self._parked.clear()
+        await self.intake.stop()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
         """See `Broker.publish`."""
@@ -235,7 +216,7 @@ class RemoteBroker:
             HubError: UNAVAILABLE, the broker is away or refuses; `reconcile` mends it, with the secret if it was given.
         """
         await self._administer(self._security.put(account))
-        self._bind(account.name, account.serials)
+        self._publishers.bind(account.name, account.serials)
         await self._tell_others(account.name, account.serials)
 
     async def delete_account(self, name: str) -> None:
@@ -245,8 +226,7 @@ class RemoteBroker:
             HubError: UNAVAILABLE, as for `put_account`.
         """
         await self._administer(self._security.delete(name))
-        self._bind(name, frozenset())
-        self._watch.forget(name)
+        self._publishers.forget(name)
         await self._tell_others(name, frozenset())
 
     async def end_sessions(self, name: str) -> None:
@@ -267,11 +247,7 @@ class RemoteBroker:
             HubError: UNAVAILABLE, as for `put_account`.
         """
         repairs = await self._administer(self._security.reconcile(accounts))
-        kept = {name: serials for name, serials in self._bound.items() if name in repairs.spared}
-        self._bound = {account.name: account.serials for account in accounts} | kept
-        self._index()
-        self._watch.expect(account.name for account in accounts)
-        self._watch_changed.set()
+        self._publishers.replace(accounts, spared=repairs.spared)
         if repairs.changed:
             log.info("mqtt accounts mended", changed=len(repairs.changed), first=repairs.changed[:10])
         if repairs.spared:
@@ -288,9 +264,9 @@ class RemoteBroker:
     def counts(self) -> Mapping[str, int]:
         """See `Broker.counts`."""
         return {
-            "dropped": self.dropped,
-            "unattributed": self.unattributed,
-            "failed": self.failed,
+            "dropped": self.intake.dropped,
+            "unattributed": self.intake.unattributed,
+            "failed": self.intake.failed,
             "refused_logins": self.refused_logins,
             "inherited": self.inherited,
         }
@@ -312,25 +288,13 @@ class RemoteBroker:
         except LinkError as error:
             raise _away() from error
 
-    def _bind(self, name: str, serials: frozenset[str]) -> None:
-        self._bound[name] = serials
-        self._index()
-        self._watch_changed.set()
-
-    def _index(self) -> None:
-        self._serials = {}
-        for name, serials in self._bound.items():
-            for serial in serials:
-                self._serials[serial] = None if serial in self._serials else name
-
     async def _tell_others(self, name: str, serials: frozenset[str]) -> None:
-        notice = json.dumps({"account": name, "serials": sorted(serials)}).encode()
         with contextlib.suppress(HubError):
-            await self.publish(BINDINGS_TOPIC, notice)
+            await self.publish(BINDINGS_TOPIC, notice(name, serials))
 
     async def _supervise(self) -> None:
         """Keep one connection up for as long as the broker runs."""
-        delay_s = RETRY_S[0]
+        pauses = Pauses(*RETRY_S)
         while True:
             link = self._link = Link(self._endpoint, self._on_message)
             ready: asyncio.Task[None] | None = None
@@ -343,7 +307,7 @@ class RemoteBroker:
                 log.info("mqtt link up", resumed=resumed)
                 self._up.set()
                 self.away_reason = ""
-                delay_s = RETRY_S[0]
+                pauses.succeeded()
                 ready = asyncio.create_task(self._ready(), name="mqtt reconcile")
                 await link.lost.wait()
                 self.away_reason = link.reason
@@ -358,13 +322,12 @@ class RemoteBroker:
                 self._up.clear()
                 self._link = None
                 link.close(ends_session=self._ends_session)
-                self._watch.interrupted()
+                self._publishers.interrupted()
                 self._unacknowledged.forget(link)
                 if ready is not None:
                     ready.cancel()
                     await asyncio.gather(ready, return_exceptions=True)
-            await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            delay_s = min(delay_s * 2, RETRY_S[1])
+            await pauses.wait()
 
     async def _prepare(self) -> None:
         try:
@@ -392,13 +355,9 @@ class RemoteBroker:
         elif topic in {NOTICE_TOPIC, SUBSCRIBE_TOPIC}:
             self._on_log(topic, payload)
         elif topic == BINDINGS_TOPIC:
-            self._on_notice(payload)
-        elif message.qos == 0 and len(self._waiting) >= QUEUE_LIMIT:
-            self.dropped += 1
-            if self.dropped % 1000 == 1:
-                log.warning("mqtt messages dropped, the handler is too slow", dropped=self.dropped)
-        elif not self._is_full:
-            self._waiting.append(
+            self._publishers.noticed(payload)
+        elif self.intake.has_room(message.qos) and not self._is_full:
+            self.intake.put(
                 Message(
                     topic=topic,
                     payload=payload,
@@ -408,11 +367,9 @@ class RemoteBroker:
                     ack=self._unacknowledged.take(link, message.mid) if message.qos else _nothing,
                 )
             )
-            self._arrived.set()
 
     def _on_log(self, topic: str, payload: bytes) -> None:
-        event = self._watch.line(topic, payload.decode(errors="replace"), time.monotonic())
-        self._watch_changed.set()
+        event = self._publishers.logged(topic, payload)
         if event is None:
             return
         if event.change is SessionChange.REFUSED:
@@ -423,97 +380,6 @@ class RemoteBroker:
                 Session(account=event.account, change=event.change, at=datetime.now(UTC), address=event.address)
             )
 
-    def _on_notice(self, payload: bytes) -> None:
-        try:
-            notice = json.loads(payload)
-            self._bind(notice["account"], frozenset(notice["serials"]))
-        except (ValueError, KeyError, TypeError):
-            log.warning("mqtt notice of bindings is not readable")
-
-    async def _dispatch(self) -> None:
-        """Hand messages to the handler one after the other, except that those of a serial number whose first status
-        message still waits for evidence stand aside until it has gone first."""
-        handled = 0
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
-                handled += 1
-                if handled % 50 == 0:
-                    await asyncio.sleep(0)  # a handler that never waits must not keep the loop from everybody else
-                message = self._waiting.popleft()
-                serial = _serial(message.topic)
-                if serial in self._parked:
-                    self._parked[serial].append(message)
-                    continue
-                if serial not in self._serials and message.topic.endswith("/status"):
-                    self._park(serial, message)
-                else:
-                    await self._handle(message, self._serials.get(serial))
-
-    def _park(self, serial: str, message: Message) -> None:
-        self._parked[serial] = deque([message])
-        task = asyncio.create_task(self._release(serial), name="mqtt evidence")
-        self._parking.add(task)
-        task.add_done_callback(self._parking.discard)
-
-    async def _release(self, serial: str) -> None:
-        """Wait for evidence of who published, then hand on what stands aside for this serial number."""
-        account = await self._evidence(serial)
-        while self._parked[serial]:
-            message = self._parked[serial].popleft()
-            bound = self._serials.get(serial)
-            status = message.topic.endswith("/status")
-            if status and bound is None and account is None:
-                self.unattributed += 1
-                log.info("mqtt status message of an unknown publisher", serial=serial)
-            await self._handle(message, bound or (account if status and serial not in self._serials else None))
-        del self._parked[serial]
-
-    async def _evidence(self, serial: str) -> str | None:
-        deadline = time.monotonic() + self._evidence_s
-        while True:
-            account = self._serials.get(serial) or self._watch.publisher(serial, time.monotonic())
-            left_s = deadline - time.monotonic()
-            if account is not None or left_s <= 0:
-                return account
-            self._watch_changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._watch_changed.wait()
-
-    async def _handle(self, message: Message, account: str | None) -> None:
-        """Await the handler; while a backend is away, try again rather than lose the message."""
-        delay_s = RETRY_S[0]
-        while True:
-            try:
-                work = self._handler(replace(message, account=account))
-                if work is not None:
-                    await work
-                return
-            except HubError as error:
-                if error.code is not Code.UNAVAILABLE:
-                    log.warning("mqtt message refused", topic=message.topic, error=error.message)
-                    message.ack()
-                    return
-                log.warning("mqtt message waits for a backend", topic=message.topic, error=error.message)
-            except Exception:
-                self.failed += 1
-                log.exception("mqtt message could not be handled", topic=message.topic)
-                message.ack()
-                return
-            await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            delay_s = min(delay_s * 2, RETRY_S[1])
-
 
 def _nothing(*_: Any) -> None:
     """With QoS 0 there is nothing to acknowledge; before the start nobody to tell of sessions."""
-
-
-async def _not_started(message: Message) -> None:
-    raise RuntimeError("the broker was not started")
-
-
-def _serial(topic: str) -> str:
-    levels = topic.split("/", 3)
-    return levels[2] if len(levels) > 2 else ""

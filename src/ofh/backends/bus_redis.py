@@ -9,7 +9,6 @@ once the line is back.
 
 import asyncio
 import contextlib
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from ofh.backends.bus_memory import QUEUE_CAPACITY, Reader
+from ofh.backends.pauses import Pauses
 from ofh.backends.ports import Interrupted
 from ofh.domain.errors import Code, HubError
 
@@ -33,6 +33,8 @@ LINE_CAPACITY = 1000
 GAP = b"\0ofh: a message is missing"
 """Published in the place of messages that could not be: readers whose own line stood would not learn of the hole."""
 GAP_RETRY_S = 1.0
+RETRY_S = (0.1, 5.0)
+"""First and longest pause between attempts to connect."""
 
 log = structlog.get_logger(__name__)
 
@@ -179,24 +181,23 @@ class RedisBackend(BroadcastBackend):
 
     async def _supervise(self) -> None:
         """Keep one subscribed connection up for as long as the bus runs."""
-        delay_s = 0.1
+        pauses = Pauses(*RETRY_S)
         while True:
             try:
                 await self._hold_line()
             except* (RedisError, OSError) as errors:
-                log.warning("bus line lost", error=str(errors.exceptions[0]), retry_s=delay_s)
+                log.warning("bus line lost", error=str(errors.exceptions[0]), retry_s=pauses.next_s)
             except* Exception:
-                log.exception("bus line lost", retry_s=delay_s)
+                log.exception("bus line lost", retry_s=pauses.next_s)
             if self.connected.is_set():
-                delay_s = 0.1
+                pauses.succeeded()
                 self.losses += 1
             self.connected.clear()
             for name, event in self._in_force.items():
                 if event.is_set():
                     event.clear()
                     self._interrupted.add(name)
-            await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            delay_s = min(delay_s * 2, 5.0)
+            await pauses.wait()
 
     async def _hold_line(self) -> None:
         """One life of the connection. Returns never; ends by an exception group."""

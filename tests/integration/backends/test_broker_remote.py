@@ -408,7 +408,7 @@ class TestWhoPublished:
             await controller.publish(f"sys/product/{s1}/status", b"topology")
             await eventually(lambda: hub.payloads() == [b"topology"])
             assert hub.messages[0].account is None
-            assert hub.broker.unattributed == 1
+            assert hub.broker.intake.unattributed == 1
 
     async def test_a_bound_serial_number_is_proven_by_the_rights(
         self, hub: Hub, mosquitto: Mosquitto, names: Names
@@ -673,7 +673,7 @@ class TestHandler:
                 await controller.publish(f"thing/product/{s1}/osd", b"poison")
                 await controller.publish(f"thing/product/{s1}/osd", b"good")
                 await eventually(lambda: seen == [b"poison", b"good"])
-            assert hub.broker.failed == 1
+            assert hub.broker.intake.failed == 1
         finally:
             await hub.broker.stop(unsubscribe=True)
 
