@@ -7,10 +7,11 @@ reader. Its user can pause it, change its speed and have it jump, from whatever 
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from ofh.domain.devices import from_micros
 from ofh.domain.errors import Code, HubError, bad_input
 from ofh.domain.event_json import from_body
 from ofh.domain.events import FeedEvent
-from ofh.domain.feed import Choice, Gap
+from ofh.domain.feed import Choice, Gap, Passed, conflated
 from ofh.domain.pace import Pace
 from ofh.domain.reasons import Reason
 from ofh.store import feed
@@ -36,13 +37,15 @@ T = TypeVar("T")
 
 BATCH = 64
 """Events that are told at once where no moment is waited for."""
+SLICE = 4_096
+"""Events that are looked at, at the most, before a conflated replay tells what it has."""
 FASTEST = 100_000.0
 """Whoever wants it faster says 0."""
 RETRY_S = 1.0
 """Between two tries to read on while the database is away."""
 NOT_KEPT = "The feed of that time is not kept any longer."
 
-Item = Snapshot | Gap | FeedEvent
+Item = Snapshot | Gap | Passed | FeedEvent
 """What a replay tells."""
 Wait = Callable[[asyncio.Event, float | None], Awaitable[None]]
 """Waits for something to happen, so many seconds at the most; None: however long that takes."""
@@ -67,6 +70,8 @@ class Span:
     speed: float
     """Seconds of the past in one of now; 0: as fast as it can be read."""
     choice: Choice
+    interval_s: float = 0.0
+    """Above zero: it is told once in so many seconds of now, conflated, and with how far it is (`Passed`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +120,19 @@ class Replays:
         self._turn = asyncio.Lock()
         """Replays read in turns: what happens now does not wait for all of them."""
 
-    def span(self, workspace_id: int, start: datetime, end: datetime, speed: float, choice: Choice) -> Span:
+    def span(
+        self,
+        workspace_id: int,
+        start: datetime,
+        end: datetime,
+        speed: float,
+        choice: Choice,
+        interval: timedelta = timedelta(0),
+    ) -> Span:
         """What is to be replayed, if it can be; its end is now at the latest.
 
+        Args:
+            interval: see `Span.interval_s`.
         Raises:
             HubError: BAD_INPUT.
         """
@@ -133,6 +148,7 @@ class Replays:
             end_us=min(end_us, now_us),
             speed=checked_speed(speed),
             choice=choice,
+            interval_s=interval.total_seconds(),
         )
 
     @asynccontextmanager
@@ -279,7 +295,7 @@ class Replay:
                 at_us, self._jump_us = self._jump_us, None
                 async for greeting in self._greet(at_us):
                     yield greeting
-            async for batch in self._events():
+            async for batch in self._slices() if self._span.interval_s else self._events():
                 yield batch
             is_over = await self._until(self._span.end_us)
 
@@ -325,7 +341,7 @@ class Replay:
     async def _events(self) -> AsyncIterator[Sequence[Item]]:
         """The events behind what was told, each once its moment has come; until the end, or until it is to jump."""
         while self._jump_us is None:
-            moments = await self._page()
+            moments = await self._page(self._told + 1)
             if moments is None:
                 async for greeting in self._greet(self._pace.position(self._monotonic()), self._told):
                     yield greeting
@@ -348,12 +364,52 @@ class Replay:
             if not moments or moments[-1].at_us >= self._span.end_us:
                 return
 
-    async def _page(self) -> list[_Moment] | None:
-        """What comes next, nothing at the end of the feed; None where that is not kept any more.
+    async def _slices(self) -> AsyncIterator[Sequence[Item]]:
+        """The events behind what was told, conflated, a slice of time at once; until the end, or until it is to jump.
+
+        However late a slice is, the next one reaches up to where time is by then: who cannot keep up gets fewer events.
+        """
+        ahead: deque[_Moment] = deque()
+        reached, is_late = self._told, False
+        while self._jump_us is None:
+            if not self._pace.speed:  # no moment is waited for, so none stands for another
+                async for batch in self._events():
+                    yield batch
+                return
+            wait_s = 0.0 if is_late else self._span.interval_s
+            upto_us = min(self._pace.position(self._monotonic() + wait_s), self._span.end_us)
+            if not await self._until(upto_us):
+                return
+            events: list[FeedEvent] = []
+            most, is_missing, is_late = reached + SLICE, False, False
+            while not is_late:
+                if not ahead:
+                    moments = await self._page(reached + 1)
+                    is_missing = moments is None
+                    ahead.extend(moments or ())
+                if not ahead or ahead[0].at_us > upto_us or ahead[0].at_us >= self._span.end_us:
+                    break
+                moment = ahead.popleft()
+                events += moment.events
+                reached = moment.last
+                is_late = reached > most
+            if is_late:
+                upto_us = moment.at_us
+            passed = Passed(workspace_id=self._span.workspace_id, seq=reached, at=from_micros(upto_us))
+            yield [*conflated(events), passed]
+            self._told = reached
+            if is_missing:
+                async for greeting in self._greet(upto_us, reached):
+                    yield greeting
+                reached = self._told
+            elif upto_us >= self._span.end_us:
+                return
+
+    async def _page(self, first: int) -> list[_Moment] | None:
+        """What comes from a number on, nothing at the end of the feed; None where that is not kept any more.
 
         Who finds next to nothing in it searches, at half the pace: however many do, others have half of the loop.
         """
-        first = self._told + 1
         async with self._turn:
             begun_s = asyncio.get_running_loop().time()
             pieces = await self._patiently(

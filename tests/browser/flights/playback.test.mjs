@@ -9,6 +9,7 @@ const fix = (ms, longitude = 9) => ({ longitude, latitude: 50, height: 500, repo
 const row = (id, more = {}) => ({ id, name: `D${id}`, serialNumber: id, model: null, online: true, position: fix(0), battery: null, telemetry: null, currentFlight: null, ...more });
 const snapshot = (ms, drones = [row("1"), row("2")]) => ({ __typename: "Snapshot", at: iso(ms), area: null, drones, remoteControllers: [], alerts: [] });
 const reported = (droneId, ms, longitude = 9.1) => ({ __typename: "PositionReported", at: iso(ms), position: { droneId, position: fix(ms, longitude), telemetry: null } });
+const passed = (ms) => ({ __typename: "Passed", at: iso(ms) });
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A playback of ten minutes, a clock that tests move, and what the hub is asked. */
@@ -38,9 +39,11 @@ test("it plays from where it stands, its clock from the first picture on and no 
   assert.equal(made.playback.now(), T + 60_000);
   made.tell(snapshot(60_000));
   made.tick = 7_000;
+  made.tell(passed(62_000));
   assert.equal(made.playback.now(), T + 62_000);
   assert.equal(made.playback.clock.pace, 1);
-  made.tick = 9_000_000;
+  made.tell(passed(599_900));
+  made.tick = 7_500;
   assert.equal(made.playback.now(), T + 600_000);
   made.sink.complete();
   assert.deepEqual([made.playback.state, made.playback.clock.pace], ["still", 0]);
@@ -53,6 +56,7 @@ test("pause, speed and jumps are told with the moment, and time stands until it 
   made.playback.play();
   made.tell(snapshot(0));
   made.tick = 10_000;
+  made.tell(passed(10_000));
   made.playback.hurry(30);
   await settled();
   const { name } = made.begun[0];
@@ -63,6 +67,7 @@ test("pause, speed and jumps are told with the moment, and time stands until it 
   assert.equal(made.playback.drones.get("1").fixes.length, 1);
   made.tell(snapshot(10_000));
   made.tick = 13_000;
+  made.tell(passed(40_000));
   assert.equal(made.playback.now(), T + 40_000);
   made.playback.pause();
   made.tell(snapshot(40_000));
@@ -142,39 +147,29 @@ test("alerts were not seen in the past before somebody had", () => {
   assert.equal(pastOf({ __typename: "AlertRaised", at: iso(0), alert }, T).alert.acknowledgedBy, null);
 });
 
-test("where the hub cannot keep up, the clock waits for what is told and never goes back", () => {
+test("the clock goes as far as the hub has told, waits for it where it is late, and never goes back", () => {
   const made = world();
   const { playback } = made;
   playback.speed = 60;
   playback.play();
-  made.tell(snapshot(0), reported("1", 0));
-  const at = (tick, ...told) => {
+  assert.equal(made.begun[0].interval, 250);
+  made.tell(snapshot(0));
+  const at = (tick, told) => {
     made.tick = tick;
-    made.tell(...told.map((ms) => reported("1", ms)));
+    if (told !== undefined) made.tell(reported("1", told), passed(told));
     return playback.now() - T;
   };
-  assert.equal(at(1_000, 58_000), 60_000);
-  assert.equal(at(2_500), 130_000); // a word is due, and so much may be late
-  assert.equal(at(3_000, 70_000), 130_000); // it waits where it was seen
-  assert.equal(at(3_400, 120_000), 130_000);
-  assert.equal(at(3_500, 150_000), 150_000); // and goes on as it is told
-  assert.equal(at(3_900), 150_000);
-  assert.equal(at(4_000, 230_000), 240_000); // in time again
-  assert.equal(at(4_500), 270_000);
-});
-
-test("where nothing comes and nobody is there, or all is quiet, time goes on", () => {
-  const made = world();
-  made.playback.speed = 60;
-  made.playback.play();
-  made.tell(snapshot(0, [row("1", { online: false })]), { __typename: "FlightEnded", at: iso(0), flight: { drone: { id: "1" } } });
-  made.tick = 2_500;
-  assert.equal(made.playback.now(), T + 150_000);
-  made.tell({ __typename: "DroneOnline", at: iso(150_000), drone: row("1") });
-  made.tick = 5_000;
-  assert.equal(made.playback.now(), T + 150_000); // one that is online is expected to tell something
-  made.tick = 5_501;
-  assert.equal(made.playback.now(), T + 330_060);
+  assert.equal(at(250, 15_000), 15_000);
+  assert.equal(at(450), 27_000);
+  assert.equal(at(500, 29_500), 29_500); // a little ahead of it
+  assert.equal(at(1_000), 59_500);
+  assert.equal(at(3_000), 71_500); // and no further than that
+  assert.equal(at(3_100, 40_000), 71_500);
+  assert.equal(at(3_200), 71_500); // it waits where it was seen
+  assert.equal(at(3_300, 80_000), 80_000);
+  assert.equal(at(3_400), 86_000);
+  made.tell({ ...snapshot(0), at: iso(86_000) });
+  assert.equal(at(3_500), 92_000);
 });
 
 test("what goes on or off in the past stays where it was, whatever has become of it", () => {
@@ -213,6 +208,7 @@ test("what the loss of the line ended goes on from there once it stands again, a
   made.playback.play();
   made.tell(snapshot(0));
   made.tick = 20_000;
+  made.tell(passed(20_000));
   made.sink.error({ reason: "1006" });
   assert.deepEqual([made.playback.state, made.playback.fault.code], ["still", "OFFLINE"]);
   made.tick = 90_000;

@@ -35,6 +35,9 @@ test("whenever reports come, it never jumps and is never ahead of the newest fix
 test("over a long silence no movement is made up", () => {
   assert.equal(glideMs(11_000), 0);
   assert.equal(glideMs(5_000), 2_000);
+  assert.equal(glideMs(2_500, 10), 250); // of the past, four times a second
+  assert.equal(glideMs(15_000, 60), 250);
+  assert.equal(glideMs(31_000, 60), 0);
   assert.equal(glideMs(Number.NaN), 0);
   const motion = movedOn(restingAt(fix(8, 0), 0), fix(9, 60_000), 60_000);
   near(seen(motion, 60_000), 9);

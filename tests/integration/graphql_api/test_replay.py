@@ -30,8 +30,8 @@ SHOWN = (
 LIVE = "subscription ($id: ID!, $after: String) { fleet(workspaceId: $id, after: $after, delivery: ALL) " + SHOWN + "}"
 REPLAY = (
     """subscription ($id: ID!, $from: DateTime!, $to: DateTime!, $speed: Float, $kinds: [FleetEventKind!], $area: Area,
-    $name: String) { replay(workspaceId: $id, from: $from, to: $to, speed: $speed, kinds: $kinds, area: $area,
-      name: $name) """
+    $name: String, $interval: Int) { replay(workspaceId: $id, from: $from, to: $to, speed: $speed, kinds: $kinds,
+      area: $area, name: $name, interval: $interval) """
     + SHOWN
     + "}"
 )
@@ -241,6 +241,20 @@ async def test_a_replay_that_is_left_is_over_and_one_that_begins_anew_goes_on(
     assert [*told, *await all_of(again)] == await all_of(await replay(api, gallery, world))
 
 
+async def test_with_an_interval_it_tells_the_newest_of_each_and_how_far_it_is(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    await fly(api, world)
+    whole = await all_of(await replay(api, gallery, world, kinds=["POSITION_REPORTED"]))
+    found = await all_of(await replay(api, gallery, world, kinds=["POSITION_REPORTED"], speed=90_000.0, interval=5))
+    assert [item["__typename"] for item in (found[0], found[-1])] == ["Snapshot", "Passed"]
+    assert found[-1]["at"] == later(900).isoformat()
+    newest = {item["position"]["droneId"]: item for item in whole[1:]}
+    told = [item for item in found if item["__typename"] == "PositionReported"]
+    assert len(told) < len(whole) - 1
+    assert {item["position"]["droneId"]: item for item in told} == newest
+
+
 async def test_strangers_learn_nothing_and_nobody_has_too_many(api: Api, world: World, gallery: Gallery) -> None:
     await fly(api, world)
     moment = {"id": str(world.workspace.id), "at": later(5).isoformat()}
@@ -254,7 +268,13 @@ async def test_strangers_learn_nothing_and_nobody_has_too_many(api: Api, world: 
     assert hidden["code"] == "GONE"
     assert hidden == await refusal(api, world.stranger, REPLAY, **span(world, id="987654321"))
     assert (await refusal(api, None, REPLAY, **span(world)))["code"] == "UNAUTHENTICATED"
-    for wrong in ({"to": later(-1).isoformat()}, {"speed": -1.0}, {"name": ""}, {"from": later(9_999).isoformat()}):
+    for wrong in (
+        {"to": later(-1).isoformat()},
+        {"speed": -1.0},
+        {"name": ""},
+        {"interval": 60_001},
+        {"from": later(9_999).isoformat()},
+    ):
         assert (await refusal(api, world.member, REPLAY, **span(world, **wrong)))["code"] == "BAD_INPUT"
     readers = [await replay(api, gallery, world, speed=0.001) for _ in range(6)]
     ends = [await asyncio.wait_for(reader.messages.get(), PATIENCE_S) for reader in readers]

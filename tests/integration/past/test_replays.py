@@ -13,7 +13,7 @@ from ofh.domain.areas import Area
 from ofh.domain.devices import from_micros, micros
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import EventKind, FeedEvent
-from ofh.domain.feed import Choice, Gap
+from ofh.domain.feed import Choice, Gap, Passed, conflated
 from ofh.services import replays as module
 from ofh.services.replays import Item, Replay, Replays
 from ofh.services.retention import Retention, RetentionRules
@@ -36,7 +36,7 @@ class Told:
 
     @property
     def events(self) -> list[FeedEvent]:
-        return [item for item in self.items if not isinstance(item, Snapshot | Gap)]
+        return [item for item in self.items if not isinstance(item, Snapshot | Gap | Passed)]
 
 
 class Player:
@@ -125,6 +125,36 @@ async def test_a_replay_is_the_state_before_it_and_every_event_at_its_moment(pla
             assert player.now_s == pytest.approx(begun + 20 / speed)  # it ends when its time does
         else:
             assert player.now_s == begun
+
+
+@on_one_database
+@pytest.mark.parametrize("slice_of", [module.SLICE, 3])
+async def test_conflated_it_is_the_newest_of_each_device_at_each_moment_that_it_says_it_is_at(
+    player: Player, slice_of: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLICE", slice_of)
+    site, start, end = player.site, START + seconds(10), START + seconds(30)
+    pieces = await site.pieces()
+    moments = [(visible(site, pieces, event), event) for event in await site.events()]
+    wanted = [(at, event) for at, event in moments if start <= at < end]
+    told = Told()
+    span = player.replays.span(site.workspace_id, start, end, 8.0, ALL, timedelta(milliseconds=500))
+    async with player.replays.open(site.member, span) as replay, aclosing(replay.items()) as batches:
+        async for batch in batches:
+            player.take(told, batch)
+            if len(told.items) > 10:
+                player.now_s += 0.4  # nobody keeps up with that
+    found: list[FeedEvent] = []
+    for item in told.items[1:]:
+        if not isinstance(item, Passed):
+            assert not isinstance(item, Snapshot | Gap)
+            found.append(item)
+            continue
+        assert conflated(found) == conflated(event for at, event in wanted if at <= item.at)
+        assert [event for at, event in wanted if at <= item.at][-1:] == found[-1:]
+    assert isinstance(last := told.items[-1], Passed)
+    assert last.at == end
+    assert len(found) < len(wanted)
 
 
 @on_one_database

@@ -1,7 +1,7 @@
 """The ways in to the past: how a workspace stood, what happened once more, and the knobs of that."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import strawberry
@@ -10,7 +10,7 @@ from ofh.domain.events import EventKind
 from ofh.edges.ids import number
 from ofh.services.steering import steering_name
 
-from .arguments import Area, choice_of, chosen, given
+from .arguments import Area, choice_of, chosen, given, within
 from .fields import field, subscription
 from .mutations.base import mutation
 from .replaying import Play
@@ -18,6 +18,7 @@ from .types.events import FleetEvent, Snapshot, shown_event
 from .visibility import Info, look, look_or_gone
 
 WorkspaceId = Annotated[strawberry.ID, strawberry.argument(description="The workspace's id.")]
+INTERVAL_LIMIT_MS = 60_000
 SPEED = "How many seconds of the past go by in one of now, up to 100,000; 0: as fast as can be read."
 
 
@@ -85,6 +86,14 @@ class ReplaySubscriptions:
             str | None,
             strawberry.argument(description="A name, 1 to 64 characters, by which `controlReplay` reaches it."),
         ] = strawberry.UNSET,
+        interval: Annotated[
+            int | None,
+            strawberry.argument(
+                description="Of positions and charges only the newest of each device, once in so many milliseconds of "
+                "now, up to 60,000, and then a Passed that says how far it is, by `at`: for whoever shows many devices "
+                "fast. 0: all of them, and no Passed. Where `speed` is 0 it changes nothing."
+            ),
+        ] = 0,
     ) -> AsyncGenerator[FleetEvent, None]:
         actor = info.context.require_actor()
         found, called = number(workspace_id, "workspaceId"), chosen(name, None)
@@ -92,7 +101,8 @@ class ReplaySubscriptions:
         if called is not None:
             steering_name(called)
         replays = info.context.services.replays
-        span = replays.span(found, from_, to, chosen(speed, 1.0), choice)
+        every = timedelta(milliseconds=within(chosen(interval, 0), 0, INTERVAL_LIMIT_MS, "interval"))
+        span = replays.span(found, from_, to, chosen(speed, 1.0), choice, every)
         sight = await look_or_gone(info, found, "workspace")
         play: Any = Play(
             open=lambda progress: replays.open(actor, span, called, progress),

@@ -20,6 +20,8 @@ import { nearest, shortestTurn, toMercator } from "./geometry.js";
 export const LONGEST_GAP_MS = 10_000;
 /** No movement takes longer. */
 export const LONGEST_GLIDE_MS = 2_000;
+/** Of the past, which is told faster than life, what lies between two fixes of so many milliseconds of now was told of nobody. */
+const TOLD_MS = 500;
 
 /**
  * How long to move to a fix that was reported so long after the one before.
@@ -28,8 +30,9 @@ export const LONGEST_GLIDE_MS = 2_000;
  * @returns {number} milliseconds
  */
 export function glideMs(gapMs, pace = 1) {
-  if (!(gapMs > 0) || gapMs > LONGEST_GAP_MS) return 0;
-  return Math.min(gapMs, LONGEST_GLIDE_MS) / pace;
+  const told = pace > 1 ? TOLD_MS * pace : 0;
+  if (!(gapMs > 0) || gapMs > Math.max(LONGEST_GAP_MS, told)) return 0;
+  return Math.min(gapMs, Math.max(LONGEST_GLIDE_MS, told)) / pace;
 }
 
 /** @param {Fix} fix @param {number} now @returns {Motion} at rest. */

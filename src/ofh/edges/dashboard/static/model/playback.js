@@ -23,18 +23,16 @@ import { FRAGMENTS, Picture, SELECTION, SNAPSHOT } from "./picture.js";
 
 export const SPEEDS = [1, 2, 5, 10, 30, 60];
 
-/** Later than this, of the page's time, is not as it is played. */
-const BEHIND_MS = 700;
-/** Aircraft that are online tell something more often than this, of the past's time. */
-const SPARSE_MS = 30_000;
-/** Where nothing has come for so long, of the page's time, there is nothing that is late. */
-const QUIET_MS = 3_000;
+/** So often the hub tells what is newest, and how far it is. */
+const INTERVAL_MS = 250;
+/** So long after that time goes on by itself, of the page's time; then the hub cannot tell it as fast as it is played. */
+const AHEAD_MS = 700;
 /** What is shown of the past; photos come in no picture. */
 const KINDS = ["POSITION_REPORTED", "BATTERY_REPORTED", "REMOTE_CONTROLLER_REPORTED", "REMOTE_CONTROLLER_ONLINE", "REMOTE_CONTROLLER_OFFLINE",
   "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_RESUMED",
   "FLIGHT_ENDED", "ALERT_RAISED", "ALERT_ACKNOWLEDGED", "ALERT_CLEARED"];
-const REPLAY = `subscription Replay($workspaceId: ID!, $from: DateTime!, $to: DateTime!, $speed: Float, $kinds: [FleetEventKind!], $area: Area, $name: String) {
-  replay(workspaceId: $workspaceId, from: $from, to: $to, speed: $speed, kinds: $kinds, area: $area, name: $name) {
+const REPLAY = `subscription Replay($workspaceId: ID!, $from: DateTime!, $to: DateTime!, $speed: Float, $kinds: [FleetEventKind!], $area: Area, $name: String, $interval: Int) {
+  replay(workspaceId: $workspaceId, from: $from, to: $to, speed: $speed, kinds: $kinds, area: $area, name: $name, interval: $interval) {
     __typename cursor at ${SELECTION} } } ${FRAGMENTS}`;
 const CONTROL = `mutation Control($name: String!, $paused: Boolean, $speed: Float, $position: DateTime) {
   controlReplay(name: $name, paused: $paused, speed: $speed, position: $position) }`;
@@ -59,12 +57,10 @@ export class Playback extends Picture {
   #ticks;
   /** @type {Only | null} */
   #only = null;
-  /** The moment that it came to at a tick, were all told in time. */
+  /** The moment up to which all has been told, and at which tick it was. */
   #anchor = { at: 0, tick: 0 };
-  /** The moment that was shown last: where what is told is late, it waits there. */
+  /** The moment that was shown last: where the hub is late, it waits there. */
   #reached = 0;
-  /** Up to which moment the hub has told, as far as the reports' times say; when it last told anything; and whether that is late. */
-  #told = { at: 0, tick: 0, isLate: false };
   /** The replay that runs, and where it began: it goes back no further. @type {{ name: string, from: number, leave: () => void, isOpen: boolean } | null} */
   #run = null;
   /** What it has not been told yet. @type {Words | null} */
@@ -72,8 +68,6 @@ export class Playback extends Picture {
   #isSteering = false;
   /** It is to jump: what comes before the Snapshot of there is of where it was. */
   #isJumping = false;
-  /** How much older than the moment that was due each aircraft's reports were at the least: its clock, and its way to the hub. @type {Map<string, number>} */
-  #lags = new Map();
   /** @type {number | null} */
   #wanted = null;
   #isAsking = false;
@@ -97,28 +91,12 @@ export class Playback extends Picture {
     };
   }
 
-  /** The moment that is shown. It waits for what is late, and never goes back by itself. */
+  /** The moment that is shown. It goes as far as the hub has told, hardly further, and never back by itself. */
   now() {
-    const due = this.#due();
-    if (this.state !== "playing" || this.#isJumping) return Math.min(this.span.to, due);
-    const { at, isLate } = this.#told;
-    const shown = isLate ? at : Math.min(due, this.#horizon(due));
-    this.#reached = Math.max(this.#reached, shown);
-    return Math.min(this.span.to, this.#reached);
-  }
-
-  /** The moment that it has come to where all is told in time. */
-  #due() {
     const { at, tick } = this.#anchor;
-    return this.state === "playing" && !this.#isJumping ? at + (this.#ticks() - tick) * this.speed : at;
-  }
-
-  /** How far time goes without a word of the hub: where aircraft are online, one is late. @param {number} due */
-  #horizon(due) {
-    const { at, tick } = this.#told;
-    const most = at + SPARSE_MS + BEHIND_MS * this.speed;
-    if (due <= most || this.#ticks() - tick > QUIET_MS) return due;
-    return [...this.drones.values()].some(({ online }) => online) ? most : due;
+    const gone = this.state === "playing" && !this.#isJumping ? Math.min(this.#ticks() - tick, AHEAD_MS) * this.speed : 0;
+    this.#reached = Math.max(this.#reached, at + gone);
+    return Math.min(this.span.to, this.#reached);
   }
 
   get isPlaying() {
@@ -208,10 +186,8 @@ export class Playback extends Picture {
 
   /** @param {number} at */
   #stand(at) {
-    const tick = this.#ticks();
-    this.#anchor = { at, tick };
+    this.#anchor = { at, tick: this.#ticks() };
     this.#reached = at;
-    this.#told = { at, tick, isLate: false };
   }
 
   #leave() {
@@ -229,7 +205,7 @@ export class Playback extends Picture {
     const name = `page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
     const run = { name, from: at, leave: () => {}, isOpen: false };
     this.#run = run;
-    const variables = { workspaceId: this.workspaceId, from: iso(at), to: iso(this.span.to), speed: this.speed, kinds: KINDS, area: this.#only?.area, name };
+    const variables = { workspaceId: this.workspaceId, from: iso(at), to: iso(this.span.to), speed: this.speed, kinds: KINDS, area: this.#only?.area, name, interval: INTERVAL_MS };
     run.leave = this.#needs.socket().subscribe(
       { query: REPLAY, variables },
       {
@@ -250,32 +226,14 @@ export class Playback extends Picture {
       this.#isJumping = this.#words !== null;
       if (this.state === "opening") this.state = "playing";
       this.#stand(Math.max(at, this.span.from));
-      this.#lags.clear();
       run.isOpen = true;
       this.#show(event);
       void this.#steer();
       return this.#needs.changed();
     }
     if (this.#isJumping) return;
-    this.#note(event);
-    this.take(this.#then(pastOf(event, Date.parse(event.at))));
-  }
-
-  /**
-   * Where the hub cannot tell it as fast as it is played, time goes on no faster than it is told, until that is in time again.
-   * @param {any} event
-   */
-  #note({ __typename, position }) {
-    if (this.state !== "playing") return;
-    const due = this.#due();
-    this.#told.tick = this.#ticks();
-    if (__typename !== "PositionReported") return;
-    const reportedAt = Date.parse(position.position.reportedAt);
-    const lag = due - reportedAt;
-    const least = Math.min(this.#lags.get(position.droneId) ?? lag, lag);
-    this.#lags.set(position.droneId, least);
-    this.#told.at = Math.max(this.#told.at, reportedAt + least);
-    this.#told.isLate = due - this.#told.at > BEHIND_MS * this.speed;
+    if (event.__typename === "Passed") this.#anchor = { at: Date.parse(event.at), tick: this.#ticks() };
+    else this.take(this.#then(pastOf(event, Date.parse(event.at))));
   }
 
   /** What goes on and off is told with where it is now; in the past it stays where it was. @param {any} event */
