@@ -590,6 +590,24 @@ def test_events_are_told_in_a_sound_order(entries: list[Entry]) -> None:
         assert flight["started_us"] <= flight["ended_us"]
 
 
+@given(flights())
+def test_who_hears_the_events_alone_knows_whether_it_flies(entries: list[Entry]) -> None:
+    """Of what is settled: an event is all that a dashboard gets."""
+    after = {
+        Change.STARTED: {Phase.AIRBORNE, Phase.LOST},
+        Change.LANDED: {Phase.LANDED},
+        Change.RESUMED: {Phase.AIRBORNE, Phase.LOST},
+        Change.ENDED: {Phase.GROUND},
+    }
+    watch, heard = FlightWatch(), {Phase.GROUND}
+    for entry in [*entries, None]:
+        now = at(100_000) if entry is None else max(START, from_micros(entry.at_us))
+        outlook = watch.advance([] if entry is None else [entry], now, gateway=None if entry is None else "RC1")
+        for change, _, _ in outlook.settled:
+            heard = after[change]
+        assert watch.course.phase in heard
+
+
 def test_a_stored_form_that_cannot_be_read_begins_anew() -> None:
     watch = FlightWatch()
     watch.advance([standing(0), flying(2), flying(4)], at(4), gateway="RC1")
