@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from ofh.choices import mqtt_url_for_controllers, now
@@ -34,7 +33,7 @@ from ofh.edges.graphql.ide.page import Ide, IdeFiles
 from ofh.edges.graphql.schema import build_schema, print_sdl
 from ofh.edges.graphql.socket import SocketLimits
 from ofh.edges.graphql.websocket import Sockets
-from ofh.edges.guard import Guard, is_within, networks
+from ofh.edges.guard import Guard, networks
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.link.endpoint import Addresses, LinkEndpoints
 from ofh.edges.live.socket import LiveSockets
@@ -48,12 +47,14 @@ from ofh.edges.pilot.endpoint import PilotEndpoints
 from ofh.edges.pilot.socket import PilotSockets, World
 from ofh.edges.pilot.socket import SocketLimits as PilotSocketLimits
 from ofh.edges.pilot_page.page import PilotPage
+from ofh.edges.probes.endpoint import ProbeEndpoints
 from ofh.edges.rest import routes as rest
 from ofh.edges.rest.endpoint import RestEndpoints
 from ofh.edges.s3.endpoint import S3Endpoint
+from ofh.edges.throttles import Throttles
 from ofh.hub import Hub
+from ofh.numbers import keep_counting, show_numbers
 from ofh.services.audit_record import AuditRecord
-from ofh.services.link import Pilot
 
 log = structlog.get_logger(__name__)
 
@@ -62,9 +63,6 @@ API_VERSION = "0.11.0"
 """Of the REST contract whose shapes the hub serves."""
 
 MIB = 1024 * 1024
-
-COUNT_S = 5.0
-"""How often the metrics follow what others count."""
 
 FIRST_SUBSCRIPTION = """\
 # The live positions of every drone of a workspace. Press Ctrl-Enter to run it.
@@ -84,7 +82,7 @@ class HubApp:
     def __init__(self, hub: Hub, *, port: int) -> None:
         settings, people = hub.settings, hub.people
         self._hub = hub
-        self._metrics_networks = networks(settings.metrics_networks)
+        self._throttles = throttles = Throttles(people.limits)
         self._is_tls = is_tls = hub.public_url.startswith("https://")
         contexts = Contexts(
             Services(
@@ -130,7 +128,7 @@ class HubApp:
             origins=origins,
             address_of=_address_of,
             scope_of=self._scope_of,
-            throttle=self._throttle,
+            throttle=self._throttles.person,
         )
 
         schema = build_schema(introspection=settings.introspection)
@@ -170,21 +168,21 @@ class HubApp:
             hub.archives,
             people.sessions,
             address_of=_address_of,
-            throttle=self._throttle,
+            throttle=self._throttles.person,
             stuck_s=settings.socket_stuck_s,
         )
         storage = S3Endpoint(
             hub.uploads,
             hub.grants,
             address_of=_address_of,
-            stranger=lambda address: self._throttle(None, address, 1),
-            known=lambda access_key_id: people.limits.file_request(f"upload:{access_key_id}"),
+            stranger=throttles.stranger,
+            known=throttles.upload,
             stuck_s=settings.upload_stuck_s,
             clock=now,
             stands=hub.grantees.require,
             note=hub.doctor.note,
         )
-        pilot = PilotEndpoints(hub.links, address_of=_address_of, throttle=self._throttle_pilot)
+        pilot = PilotEndpoints(hub.links, address_of=_address_of, throttle=self._throttles.pilot)
         self.pilot_sockets = self._pilot_sockets(origins)
         routes: list[BaseRoute] = [
             Route("/graphql", self._graphql),
@@ -205,9 +203,7 @@ class HubApp:
             self.pilot_sockets.route(),
             self.live.route(),
             *self._media_server_routes(),
-            Route("/healthz", _alive),
-            Route("/readyz", self._ready),
-            Route("/metrics", self._metrics),
+            *self._probes().routes(),
         ]
         attach = getattr(hub.broker, "attach", None)
         if attach is not None:
@@ -227,7 +223,13 @@ class HubApp:
         self._ends: list[Any] = []
         self._background: set[asyncio.Task[None]] = set()
         self._counting: asyncio.Task[None] | None = None
-        self._show_numbers()
+        show_numbers(
+            hub,
+            sockets=self.sockets,
+            pilot_sockets=self.pilot_sockets,
+            live_sockets=self.live,
+            subscription_groups=self.fanout,
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._asgi(scope, receive, send)
@@ -237,7 +239,7 @@ class HubApp:
         await self.sockets.start()
         await self.pilot_sockets.start()
         await self.live.start()
-        self._counting = asyncio.create_task(self._keep_counting())
+        self._counting = asyncio.create_task(keep_counting(self._hub.metrics))
         self._ends = [
             self._hub.people.sessions.on_end(lambda ended: self.sockets.end_sessions(ended.concerns)),
             self._hub.people.sessions.on_end(self.live.end_sessions),
@@ -287,29 +289,6 @@ class HubApp:
             return ended_cookie(secure=self._is_tls)
         return session_cookie(token, lifetime=timedelta(days=self._hub.settings.session_days), secure=self._is_tls)
 
-    async def _throttle(self, actor: Actor | None, address: str, number: int) -> None:
-        limits = self._hub.people.limits
-        for _ in range(number):
-            if actor is None:
-                await limits.anonymous(address)
-            else:
-                await limits.request(f"{actor.credential}:{actor.credential_id}")
-
-    async def _throttle_bytes(self, actor: Actor | None, address: str, number: int) -> None:
-        limits = self._hub.people.limits
-        if actor is None:
-            await limits.anonymous(address)
-        else:
-            await limits.file_request(f"{actor.credential}:{actor.credential_id}")
-
-    async def _throttle_pilot(self, pilot: Pilot | None, address: str, number: int) -> None:
-        limits = self._hub.people.limits
-        for _ in range(number):
-            if pilot is None:
-                await limits.anonymous(address)
-            else:
-                await limits.request(f"link:{pilot.connection_id}")
-
     def _dashboard(self, *, has_ide: bool) -> Dashboard:
         settings = self._hub.settings
         return Dashboard(
@@ -317,6 +296,16 @@ class HubApp:
             MapSource(style_url=settings.map_style_url, pmtiles=settings.map_pmtiles, origins=settings.map_origins),
             f"{self._hub.public_url}/pilot/",
             settings.stream_view_url,
+        )
+
+    def _probes(self) -> ProbeEndpoints:
+        hub = self._hub
+        return ProbeEndpoints(
+            hub.backends,
+            is_leaving=lambda: hub.is_leaving,
+            metrics=hub.metrics.text,
+            metrics_networks=networks(hub.settings.metrics_networks),
+            address_of=_address_of,
         )
 
     def _media_server_routes(self) -> list[BaseRoute]:
@@ -327,7 +316,7 @@ class HubApp:
             self._hub.streams,
             secret=secret.get_secret_value(),
             address_of=_address_of,
-            stranger=lambda address: self._throttle(None, address, 1),
+            stranger=self._throttles.stranger,
         )
         return endpoint.routes()
 
@@ -338,8 +327,8 @@ class HubApp:
             hub.people.sessions,
             origins,
             address_of=_address_of,
-            throttle=self._throttle,
-            throttle_bytes=self._throttle_bytes,
+            throttle=self._throttles.person,
+            throttle_bytes=self._throttles.download,
             stuck_s=settings.upload_stuck_s,
             max_bytes=settings.file_mib * MIB,
         )
@@ -350,7 +339,7 @@ class HubApp:
             hub.people.sessions,
             origins,
             address_of=_address_of,
-            throttle=self._throttle,
+            throttle=self._throttles.person,
             cookie=self._cookie,
             operation_s=hub.settings.operation_s,
         )
@@ -391,7 +380,7 @@ class HubApp:
             is_tls=is_tls,
             note=hub.doctor.note,
             address_of=_address_of,
-            throttle=self._throttle_pilot,
+            throttle=self._throttles.pilot,
         )
 
     def _live_sockets(self, origins: Origins, users: Counter[int]) -> LiveSockets:
@@ -401,7 +390,7 @@ class HubApp:
             Topics(hub.people.access, hub.fleet, hub.feed, hub.rows, hub.traffic),
             origins=origins,
             address_of=_address_of,
-            throttle=self._throttle,
+            throttle=self._throttles.person,
             users=users,
             limits=LiveSocketLimits(
                 messages_per_s=settings.socket_messages_per_s,
@@ -420,7 +409,7 @@ class HubApp:
             World(feed=hub.feed, awareness=hub.awareness, map_elements=hub.map_elements),
             origins=origins,
             address_of=_address_of,
-            throttle=self._throttle_pilot,
+            throttle=self._throttles.pilot,
             opened=lambda pilot: hub.doctor.note(pilot.public_id, LinkStepName.WEBSOCKET),
             clock=now,
             limits=PilotSocketLimits(
@@ -441,13 +430,13 @@ class HubApp:
             HubError: FORBIDDEN, from a foreign page; RATE_LIMITED.
         """
         self._gate.check_origin(list(scope["headers"]))
-        await self._throttle(None, _address_of(scope), 1)
+        await self._throttles.stranger(_address_of(scope))
 
     async def _unknown(self, scope: Any, receive: Any, send: Any) -> None:
         """A path that leads nowhere; whoever tries many is slowed down."""
         is_websocket = scope["type"] == "websocket"
         try:
-            await self._throttle(None, _address_of(scope), 1)
+            await self._throttles.stranger(_address_of(scope))
         except HubError as error:
             if is_websocket:
                 await refuse_by(error, scope, send)
@@ -459,71 +448,6 @@ class HubApp:
             await refuse(scope, send, 404, "Not Found")
         else:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
-
-    def _show_numbers(self) -> None:
-        """What others count, in the metrics."""
-        hub, metrics = self._hub, self._hub.metrics
-        metrics.gauge("ofh_processes", "Hub processes that serve at this address.", lambda: 1)
-        metrics.gauge("ofh_sockets", "Open GraphQL websockets.", lambda: len(self.sockets))
-        metrics.gauge("ofh_pilot_sockets", "Open websockets of controllers.", lambda: len(self.pilot_sockets))
-        metrics.gauge("ofh_live_sockets", "Open websockets at /api/live.", lambda: len(self.live))
-        metrics.gauge("ofh_traffic_aircraft", "Aircraft in the picture of the traffic.", lambda: len(hub.traffic))
-        metrics.counts("ofh_adsb_events", "What receivers of ADS-B have counted.", "event", hub.adsb_counts)
-        metrics.gauge("ofh_subscription_groups", "Distinct subscriptions executed.", lambda: len(self.fanout))
-        metrics.gauge(
-            "ofh_broker_locked_out",
-            "Accounts that the broker does not have, or has with an older secret.",
-            lambda: len(getattr(hub.broker, "locked_out", ())),
-            is_shared=True,
-        )
-        metrics.counts("ofh_broker_events", "What the MQTT side has counted.", "event", hub.broker.counts)
-        metrics.counts(
-            "ofh_bus_events",
-            "Messages that slow readers missed, and losses of the line.",
-            "event",
-            lambda: {"dropped": hub.bus.dropped, "line_lost": getattr(hub.bus, "losses", 0)},
-        )
-        metrics.counts("ofh_mail_events", "Letters left out.", "event", lambda: {"dropped": hub.people.mail.dropped})
-
-        metrics.gauge("ofh_uploads_under_way", "Objects being uploaded.", lambda: hub.uploads.under_way)
-        metrics.gauge("ofh_storage_used", "How full the storage is, 0 to 1.", lambda: hub.uploads.used, is_shared=True)
-        metrics.gauge(
-            "ofh_storage_almost_full",
-            "1: the storage is nine tenths full, or has refused an object for want of room.",
-            lambda: float(hub.uploads.is_almost_full),
-            is_shared=True,
-        )
-        metrics.counts(
-            "ofh_upload_events",
-            "What uploads have counted.",
-            "event",
-            lambda: {**hub.uploads.counts(), "grants": hub.grants.given},
-        )
-
-    async def _keep_counting(self) -> None:
-        """Where several processes share the metrics, each brings its own up to date; another one may be asked."""
-        while True:
-            await asyncio.sleep(COUNT_S)
-            self._hub.metrics.refresh()
-
-    async def _ready(self, _request: Request) -> Response:
-        """Each backend by name, without addresses. A hub that is about to stop is not ready, whatever they say."""
-        states = {}
-        for backend in self._hub.backends:
-            try:
-                await backend.check()
-                states[backend.name] = "ok"
-            except HubError:
-                states[backend.name] = "away"
-        is_ready = all(state == "ok" for state in states.values()) and not self._hub.is_leaving
-        status = 200 if is_ready else 503
-        headers = {} if status == 200 else {"retry-after": "5"}
-        return JSONResponse({"ready": is_ready, "backends": states}, status, headers)
-
-    async def _metrics(self, request: Request) -> Response:
-        if not is_within(_address_of(request.scope), self._metrics_networks):
-            return PlainTextResponse("Not from this network (OFH_METRICS_NETWORKS).", 403)
-        return Response(self._hub.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 class _ByHost:
@@ -544,10 +468,6 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         log.warning("work in the background came to nothing", reason=error.message)
     except Exception:
         log.exception("work in the background failed")
-
-
-async def _alive(_request: Request) -> Response:
-    return PlainTextResponse("ok")
 
 
 def _address_of(scope: Mapping[str, Any]) -> str:

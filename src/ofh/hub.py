@@ -2,9 +2,9 @@
 
 The way of a report: controller → MQTT → `Broker` → `edges/ingest` decodes it → `services/telemetry` finds out whose it
 is → `services/recorder` stores it with all others of the moment, publishes what it means on the `Bus`, and only then
-lets the broker acknowledge it → one `services/feed` per workspace in every process puts what it is told in order, and
-reads what it was not told → `edges/graphql/fanout` executes each distinct subscription once and writes the same bytes
-to all who hold it.
+lets the broker acknowledge it → one `services/workspace_feed` per workspace in every process puts what it is told in
+order, and reads what it was not told → `edges/graphql/fanout` executes each distinct subscription once and writes the
+same bytes to all who hold it.
 
 The way of a request: `app.py` → an edge (who asks? what?) → one service method (may they? then do it, in one
 transaction, told after its commit) → the edge shapes the answer.
@@ -16,13 +16,12 @@ backends by the settings.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from importlib.metadata import version
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -47,18 +46,15 @@ from ofh.choices import (
 )
 from ofh.dji.errors import DecodeError
 from ofh.dji.topics import parse
-from ofh.domain.devices import from_micros
-from ofh.domain.errors import Code, HubError
 from ofh.edges.ingest.consumer import Consumer
+from ofh.edges.probes.endpoint import Readiness
 from ofh.keys import alone_with, signing_key
 from ofh.metrics import Metrics
 from ofh.people import AccountServices
-from ofh.services.access import Access
 from ofh.services.alert_rules import AlertRules
 from ofh.services.alerts import Alerts
 from ofh.services.announcing import RowNews
 from ofh.services.archives import Archives
-from ofh.services.audit import Audit
 from ofh.services.awareness import Awareness
 from ofh.services.bindings import Bindings
 from ofh.services.clearing import Clearing
@@ -95,73 +91,17 @@ from ofh.services.topologies import Topologies
 from ofh.services.traffic import Traffic
 from ofh.services.uploads import Uploads
 from ofh.settings import Settings
-from ofh.store.database import Database, away
-from ofh.store.journal import time_of_feed
+from ofh.store.database import Database
 from ofh.store.models import User, UserSession
+from ofh.supervision import Errands, keep_running
+from ofh.upkeep import Upkeep
 from ofh.workshop import Workshop
-
-if TYPE_CHECKING:
-    pass
 
 log = structlog.get_logger(__name__)
 
 FIRST_USER = "admin@localhost"
-RESTART_S = 1.0
-"""Pause before a part that failed is started again."""
 SETTLE_S = 2.0
 """How long a stop waits for reports that are on their way into the database."""
-WATCH_S = 1.0
-"""How often SQLite is asked whether another process wrote into it."""
-HOUSEKEEPING_S = 3600.0
-STORAGE_LOOK_S = 60.0
-STORAGE_LOOKS_PER_TIDY = 60
-RECONCILE_S = 60.0
-"""How often the broker's accounts are compared with the connections."""
-
-
-@dataclass(slots=True)
-class Readiness:
-    """A backend and whether it answers."""
-
-    name: str
-    check: Callable[[], Awaitable[None]]
-
-
-@asynccontextmanager
-async def worker_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Workshop]:
-    """What `ofh worker` consists of, started: the workshop, and what it cannot do without.
-
-    Raises:
-        HubError: UNAVAILABLE, a backend that it cannot do without is away.
-    """
-    database = Database(settings.database, pool_size=settings.database_pool)
-    bus, store = bus_of(settings), object_store(settings)
-    reception = Reception(settings.data / "incoming", reserve_bytes=settings.upload_reserve_mib * MIB)
-    audit = Audit(clock=now)
-    access = Access(audit)
-    queue = JobQueue(database, now)
-    async with AsyncExitStack() as stack:
-        await database.migrate()
-        await database.open()
-        stack.push_async_callback(database.close)
-        await bus.start()
-        stack.push_async_callback(bus.stop)
-        await store.start()
-        stack.push_async_callback(store.stop)
-        stack.callback(reception.stop)
-        coverages = coverages_of(settings, database, bus, access, Fleet(database, access, now), queue, metrics)
-        yield Workshop(
-            settings,
-            database,
-            bus,
-            store,
-            reception,
-            Discarding(database, store, now),
-            queue,
-            metrics,
-            now,
-            more={COVERAGE: coverages},
-        )
 
 
 class Hub:
@@ -389,6 +329,17 @@ class Hub:
                 sweep=timedelta(seconds=settings.presence_sweep_s),
             ),
         )
+        self.upkeep = Upkeep(
+            self.database,
+            self.people,
+            self.links,
+            self.retention,
+            self.pilot_media,
+            self.uploads,
+            self.feed,
+            reconcile=self._reconcile,
+            audit_days=settings.audit_days,
+        )
         self.commands = Commands(self.broker, self.people.control, self.metrics, now)
         self.streams = Streams(
             self.database,
@@ -423,7 +374,8 @@ class Hub:
         self.is_leaving = False
         """The hub is going to stop, all its processes on this machine; `/readyz` says so."""
         self._stack = AsyncExitStack()
-        self._background: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
+        """What the background still waits for when the hub stops, the next start reads."""
 
     async def start(self) -> None:
         """Start every part, in this order; what fails stops what was started.
@@ -450,28 +402,28 @@ class Hub:
             stack.push_async_callback(self.places.close)
             await self.people.mail.start()
             stack.push_async_callback(self.people.mail.stop)
-            stack.push_async_callback(self._leave_undone)
+            stack.push_async_callback(self._errands.stop)
             stack.callback(self.people.control.subscribe(self._told))
             stack.callback(self.people.control.subscribe(self.commands.told))
             stack.callback(self.people.control.subscribe(self.traffic.told))
             stack.callback(self.people.control.subscribe(self.grantees.told))
             stack.callback(self.people.control.subscribe(self.clearing.told))
-            self._run(stack, "control", self.people.control.run)
+            keep_running(stack, "control", self.people.control.run)
 
-            self._run(stack, "discarded objects", self.discarding.run)
-            self._run(stack, "uploads that wait", self.pilot_media.run)
+            keep_running(stack, "discarded objects", self.discarding.run)
+            keep_running(stack, "uploads that wait", self.pilot_media.run)
             await self.bindings.load()
             stack.push_async_callback(self.feed.stop)
             stack.push_async_callback(self.traffic.stop)
-            self._run(stack, "traffic", self.traffic.run)
+            keep_running(stack, "traffic", self.traffic.run)
             for receiver in self.receivers:
-                self._run(stack, "receiver of ADS-B", receiver.run)
-            self._run(stack, "recorder", self.recorder.run)
-            self._run(stack, "telemetry", self.telemetry.run)
-            self._run(stack, "presence", self.presence.run)
-            self._run(stack, "flights", self.derivation.run)
-            self._run(stack, "connection steps", self.doctor.run)
-            self._run(stack, "connection doctor", self.doctor.look)
+                keep_running(stack, "receiver of ADS-B", receiver.run)
+            keep_running(stack, "recorder", self.recorder.run)
+            keep_running(stack, "telemetry", self.telemetry.run)
+            keep_running(stack, "presence", self.presence.run)
+            keep_running(stack, "flights", self.derivation.run)
+            keep_running(stack, "connection steps", self.doctor.run)
+            keep_running(stack, "connection doctor", self.doctor.look)
 
             await self.consumer.start()
             stack.push_async_callback(self._settle)
@@ -479,20 +431,20 @@ class Hub:
             if self.roster is not None:
                 stack.push_async_callback(self.roster.close)
             if self.handover is not None:
-                self._run(stack, "handover", self.handover.run)
-            self._run(stack, "broker accounts", self._compare)
+                keep_running(stack, "handover", self.handover.run)
+            keep_running(stack, "broker accounts", self.upkeep.broker_accounts)
             if self.database.dialect == "sqlite":
-                self._run(stack, "database watch", self._watch_database)
+                keep_running(stack, "database watch", self.upkeep.database)
             if self.settings.elevation_folder is not None or self.settings.geoid_file is not None:
                 await self.coverages.prepare()
-            self._run(stack, "coverages", self.coverages.catch_up)
+            keep_running(stack, "coverages", self.coverages.catch_up)
             if self.settings.jobs:
-                self._run(stack, "jobs", self.workshop.run)
-            self._run(stack, "numbers of jobs", self.jobs.keep_looking)
-            self._run(stack, "housekeeping", self._housekeep)
-            self._run(stack, "feed keeping", self.feed_keeping.run)
-            self._run(stack, "deleted workspaces", self.clearing.run)
-            self._run(stack, "storage", self._keep_storage)
+                keep_running(stack, "jobs", self.workshop.run)
+            keep_running(stack, "numbers of jobs", self.jobs.keep_looking)
+            keep_running(stack, "housekeeping", self.upkeep.rows)
+            keep_running(stack, "feed keeping", self.feed_keeping.run)
+            keep_running(stack, "deleted workspaces", self.clearing.run)
+            keep_running(stack, "storage", self.upkeep.storage)
             self._stack = stack.pop_all()
 
     async def hand_over(self) -> None:
@@ -525,79 +477,17 @@ class Hub:
             return None
         return await self.people.sessions.issue_login_token(users[0].id)
 
-    def _run(self, stack: AsyncExitStack, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Keep a part running: what fails is logged and begun again."""
-        task = asyncio.create_task(supervise(name, run), name=name)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        stack.push_async_callback(end)
-
     def _told(self, message: Mapping[str, Any]) -> None:
         """Word from this or another process."""
         match message["kind"]:
             case "bindings":
                 serials = message["serials"]
-                self._patiently("bindings", lambda: self.bindings.refresh(serials))
+                self._errands.run("bindings", lambda: self.bindings.refresh(serials))
             case "connection" | "workspace" | "interrupted":
-                self._patiently("bindings", self.bindings.load)
-
-    def _patiently(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it in the background, and wait for a backend that is away: nobody will say it once more."""
-        task = asyncio.create_task(supervise(name, work), name=name)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    async def _leave_undone(self) -> None:
-        """What the background still waits for, the next start reads."""
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+                self._errands.run("bindings", self.bindings.load)
 
     async def _reconcile(self) -> None:
         await self.broker.reconcile(await self.people.connections.accounts_for_broker())
-
-    async def _compare(self) -> None:
-        while True:
-            await self._reconcile()
-            await asyncio.sleep(RECONCILE_S)
-
-    async def _watch_database(self) -> None:
-        """Notice what the command line or a worker wrote into the file beside us: no bus tells of it."""
-        seen = await self.database.version()
-        while True:
-            await asyncio.sleep(WATCH_S)
-            found = await self.database.version()
-            if found != seen:
-                seen = found
-                await self.people.control.publish("interrupted")
-                self.feed.interrupt("another process wrote into the database")
-                await self._reconcile()
-
-    async def _housekeep(self) -> None:
-        while True:
-            await self.people.sessions.prune()
-            await self.links.prune()
-            today = from_micros(await time_of_feed(self.database, self.database.connection, now()))
-            await self.people.audit.prune(today - timedelta(days=self.settings.audit_days))
-            await self.retention.run()
-            await self.pilot_media.prune()
-            await asyncio.sleep(HOUSEKEEPING_S)
-
-    async def _keep_storage(self) -> None:
-        """See how full the storage is, and now and then remove what broken uploads left."""
-        looks = 0
-        while True:
-            try:
-                await self.uploads.look()
-                if looks % STORAGE_LOOKS_PER_TIDY == 0:
-                    await self.uploads.tidy()
-                looks += 1
-            except HubError as error:
-                log.warning("the storage is not kept in order", reason=error.message)
-            await asyncio.sleep(STORAGE_LOOK_S)
 
     async def _settle(self) -> None:
         """Store what has come in; a database that is away is not waited for, the broker delivers again."""
@@ -626,20 +516,6 @@ class Hub:
         """The broker inside the hub has dropped a message of a device that nobody announced."""
         with suppress(DecodeError):
             self.doctor.not_announced(account, parse(topic).serial)
-
-
-async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Keep a part running until cancelled: what fails is logged and begun again."""
-    while True:
-        try:
-            await run()
-            return
-        except Exception as error:
-            if away(error) is None and not (isinstance(error, HubError) and error.code is Code.UNAVAILABLE):
-                log.exception("a part failed and starts again", part=name)
-            else:
-                log.warning("a backend is away", part=name)
-        await asyncio.sleep(RESTART_S)
 
 
 async def _logged(work: Awaitable[None]) -> None:

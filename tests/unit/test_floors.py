@@ -29,11 +29,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "choices": {"domain", "dji", "store", "backends", "services", "settings", "keys"},
     "people": {"backends", "services", "store", "settings", "choices", "keys"},
     "workshop": {"domain", "store", "backends", "services", "metrics", "settings"},
+    "worker": {"services", "store", "metrics", "settings", "choices", "workshop"},
+    "supervision": {"domain", "store"},
+    "upkeep": {"domain", "store", "services", "choices", "people"},
     "hub": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings"}
-    | {"choices", "keys", "people", "workshop"},
-    "app": {"domain", "dji", "services", "edges", "logs", "metrics", "settings", "choices", "hub"},
+    | {"choices", "keys", "people", "workshop", "supervision", "upkeep"},
+    "app": {"domain", "dji", "services", "edges", "logs", "metrics", "settings", "choices", "hub"} | {"numbers"},
+    "numbers": {"hub", "metrics"},
     "cli": {"domain", "dji", "store", "backends", "services", "edges", "logs", "metrics", "settings", "hub", "app"}
-    | {"choices", "people", "simulator", "workshop"},
+    | {"choices", "people", "simulator", "workshop", "worker", "supervision"},
     "simulator": {"domain", "dji"},
     "migrations": set(),
 }

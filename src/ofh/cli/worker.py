@@ -50,8 +50,8 @@ def worker(
 
 async def _work(settings: Settings, *, once: bool, again: bool, metrics_port: int | None) -> int:
     """Work until told to stop; how many jobs were done."""
-    from ofh.hub import worker_parts
     from ofh.metrics import Metrics
+    from ofh.worker import worker_parts
 
     metrics = Metrics()
     stopping = asyncio.Event()
@@ -75,7 +75,7 @@ async def _work(settings: Settings, *, once: bool, again: bool, metrics_port: in
 
 async def _serve(workshop: "Workshop", metrics: "Metrics") -> int:
     """Do jobs, and keep the numbers up to date, until cancelled."""
-    from ofh.hub import supervise
+    from ofh.supervision import supervise
 
     async def refresh() -> None:
         while True:

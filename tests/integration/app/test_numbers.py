@@ -39,7 +39,7 @@ async def test_every_drop_of_every_part_is_in_the_metrics(settings: dict[str, An
 async def test_the_metrics_are_kept_up_to_date_for_other_processes_to_show(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ofh.app.COUNT_S", 0.01)
+    monkeypatch.setattr("ofh.numbers.COUNT_S", 0.01)
     async with hub(**settings) as (started, _):
         broker: Any = started.broker
         broker.server.counters.expired += 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ofh import hub as hub_module
+from ofh import supervision
 from ofh.domain.errors import Code, HubError
 from tests.integration.app.hubs import hub
 from tests.support.hubs import PATIENCE_S
@@ -15,7 +15,7 @@ async def test_word_of_changed_bindings_is_acted_on_once_the_database_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody says it a second time: a connection that was deleted would go on reporting by this process."""
-    monkeypatch.setattr(hub_module, "RESTART_S", 0.01)
+    monkeypatch.setattr(supervision, "RESTART_S", 0.01)
     async with hub(data=tmp_path) as (started, _):
         real, tries = started.bindings.load, list[bool]()
         is_read = asyncio.Event()
