@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-SCHEMES = ("sbs", "http", "https")
 SBS_PORT = 30_003
 CHUNK_BYTES = 64 * 1024
 SILENCE_S = 120.0

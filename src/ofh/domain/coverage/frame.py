@@ -74,7 +74,6 @@ class Frame:
         self.slopes = vectors[:, 2] / steep
         self.has_nadir, self.has_zenith = self._poles(lens, turned)
         self.is_round = self.has_nadir or self.has_zenith
-        self.is_straight = lens.distortion is None
 
     def span(self) -> tuple[float, float]:
         """The bearings between which the picture is, radians, the second one larger; a whole turn where it is round."""

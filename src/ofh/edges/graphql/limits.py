@@ -127,11 +127,6 @@ class Weight:
     """Something in it is one of the lists of `LONG` or `GROWING`."""
 
 
-class _Refused(Exception):
-    def __init__(self, error: HubError) -> None:
-        self.error = error
-
-
 class Shape:
     """The definitions of a document, checked for all that does not depend on which operation runs, and with what.
 
