@@ -14,6 +14,7 @@ import orjson
 from .devices import Battery, DeviceState, Fix, Property, from_micros, micros, value_from_json, value_to_json
 from .events import (
     AlertChanged,
+    AlertRuleChanged,
     BatteryReported,
     ControllerPositioned,
     ControllerPresenceChanged,
@@ -141,6 +142,34 @@ def from_body(body: bytes, first: int, since: int = 0, upto: int | None = None) 
     return _numbered(items[begin : None if upto is None else max(upto + 1 - first, 0)], first + begin)
 
 
+class Newest:
+    """As `conflated` of all events of bodies of the feed, which makes none that another one stands for."""
+
+    def __init__(self) -> None:
+        self._items: dict[object, tuple[int, Any]] = {}
+
+    def add(self, body: bytes, first: int, since: int = 0) -> None:
+        """Take the events of a body, which come behind those that were taken before.
+
+        Args:
+            first, since: see `from_body`.
+        """
+        begin = max(since - first, 0)
+        for seq, item in enumerate(orjson.loads(body)[begin:], first + begin):
+            key = (item[0], item[3]) if item and item[0] in _CONFLATED else seq
+            self._items.pop(key, None)
+            self._items[key] = seq, item
+
+    def events(self) -> list[FeedEvent]:
+        """They, in their order."""
+        found = (_from_json(item, seq) for seq, item in self._items.values())
+        return [event for event in found if isinstance(event, FeedEvent)]
+
+
+_CONFLATED = ("position", "battery", "controller")
+"""What `conflated` keeps the newest of, of each device; as it is called in JSON."""
+
+
 def _numbered(items: Sequence[Any], first: int) -> list[FeedEvent]:
     events: list[FeedEvent] = []
     for seq, item in enumerate(items, first):
@@ -185,6 +214,8 @@ def _to_json(event: Event) -> list[Any]:
             return ["media", event.workspace_id, micros(event.at), event.drone_id, [event.media_id, event.flight_id]]
         case MediaAnalysed():
             return ["analysed", event.workspace_id, micros(event.at), event.drone_id, event.media_id]
+        case AlertRuleChanged():
+            return ["alert_rule", event.workspace_id, micros(event.at), event.rule_id, None]
         case MediaDeleted():
             gone = [event.media_id, event.flight_id]
             return ["media_deleted", event.workspace_id, micros(event.at), event.drone_id, gone]
@@ -265,6 +296,7 @@ _READ: dict[str, Callable[[dict[str, Any], Any, Any, int], Event | None]] = {
     "media": lambda common, subject, body, seq: MediaUploaded(
         **common, drone_id=subject, media_id=body[0], flight_id=body[1], seq=seq
     ),
+    "alert_rule": lambda common, subject, body, seq: AlertRuleChanged(**common, rule_id=subject, seq=seq),
     "media_deleted": lambda common, subject, body, seq: MediaDeleted(
         **common, drone_id=subject, media_id=body[0], flight_id=body[1], seq=seq
     ),

@@ -161,15 +161,16 @@ test("the clock goes as far as the hub has told, waits for it where it is late, 
   };
   assert.equal(at(250, 15_000), 15_000);
   assert.equal(at(450), 27_000);
-  assert.equal(at(500, 29_500), 29_500); // a little ahead of it
-  assert.equal(at(1_000), 59_500);
-  assert.equal(at(3_000), 71_500); // and no further than that
-  assert.equal(at(3_100, 40_000), 71_500);
-  assert.equal(at(3_200), 71_500); // it waits where it was seen
-  assert.equal(at(3_300, 80_000), 80_000);
-  assert.equal(at(3_400), 86_000);
-  made.tell({ ...snapshot(0), at: iso(86_000) });
-  assert.equal(at(3_500), 92_000);
+  assert.equal(at(500, 30_000), 30_000);
+  assert.equal(at(800), 48_000); // a little ahead of it
+  assert.equal(at(3_000), 54_000); // and no further than that
+  assert.equal(at(3_100, 40_000), 54_000);
+  assert.equal(at(3_200), 54_000); // it waits where it was seen
+  assert.equal(at(3_300, 46_000), 54_000);
+  assert.equal(at(4_300, 76_000), 76_000);
+  assert.equal(at(4_400), 79_000); // as fast as the hub has got on
+  assert.equal(at(4_500, 88_000), 88_000);
+  assert.equal(at(4_600), 94_000); // in time again
 });
 
 test("what goes on or off in the past stays where it was, whatever has become of it", () => {

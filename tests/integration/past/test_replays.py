@@ -14,11 +14,14 @@ from ofh.domain.devices import from_micros, micros
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import EventKind, FeedEvent
 from ofh.domain.feed import Choice, Gap, Passed, conflated
-from ofh.services import replays as module
-from ofh.services.replays import Item, Replay, Replays
+from ofh.services import replay as module
+from ofh.services import replays
+from ofh.services.replay import Item, Replay
+from ofh.services.replays import Replays
 from ofh.services.retention import Retention, RetentionRules
 from ofh.services.snapshots import Snapshot
 from ofh.services.steering import Steering
+from ofh.store.feed import Piece
 from tests.integration.past.site import Site, shown
 from tests.support.fleet import START, seconds
 
@@ -98,7 +101,7 @@ async def player(site: Site) -> Player:
     return Player(site)
 
 
-def visible(site: Site, pieces: Sequence[module.Piece], event: FeedEvent) -> datetime:
+def visible(site: Site, pieces: Sequence[Piece], event: FeedEvent) -> datetime:
     """When an event became visible."""
     return next(from_micros(piece.at_us) for piece in pieces if piece.first <= event.seq <= piece.last)
 
@@ -293,7 +296,7 @@ async def test_a_user_has_so_many_replays_at_a_time(player: Player) -> None:
 
 @on_one_database
 async def test_processes_count_the_replays_of_a_user_together(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(replays, "AGAIN_S", 0.01)
     other = Player(player.site)
     other.replays._places = places = player.replays._places
     async with player.open():

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofh.domain.devices import Battery, DeviceState, Fix, Property, Report
-from ofh.domain.event_json import compose, decode, encode, from_body, joined, to_body
+from ofh.domain.event_json import Newest, compose, decode, encode, from_body, joined, to_body
 from ofh.domain.events import (
+    AlertRuleChanged,
     BatteryReported,
     ControllerPositioned,
     ControllerPresenceChanged,
@@ -25,6 +26,7 @@ from ofh.domain.events import (
     Table,
     TopologyChanged,
 )
+from ofh.domain.feed import conflated
 
 START = datetime(2026, 6, 1, 8, tzinfo=UTC)
 
@@ -64,6 +66,7 @@ _feed_events = st.one_of(
         fix=_fixes,
         came_from=st.none() | _fixes,
     ),
+    st.builds(AlertRuleChanged, workspace_id=_ids, rule_id=_ids, at=_times),
     st.builds(MediaDeleted, workspace_id=_ids, drone_id=_ids, media_id=_ids, flight_id=st.none() | _ids, at=_times),
     st.builds(PresenceChanged, workspace_id=_ids, drone_id=_ids, at=_times, online=st.booleans()),
     st.builds(ControllerPresenceChanged, workspace_id=_ids, remote_controller_id=_ids, at=_times, online=st.booleans()),
@@ -124,6 +127,17 @@ def test_bodies_are_joined_and_read_in_part(events: list[FeedEvent], size: int, 
     assert joined([to_body(events[n : n + size]) for n in range(0, len(events), size)]) == body
     numbered = [replace(event, seq=seq) for seq, event in enumerate(events, 3)]
     assert from_body(body, 3, since, upto) == [event for event in numbered if since <= event.seq <= upto]
+
+
+@given(st.lists(st.lists(_feed_events, min_size=1, max_size=4), max_size=4), st.integers(0, 9))
+def test_the_newest_of_bodies_is_what_is_left_of_their_events(parts: list[list[FeedEvent]], since: int) -> None:
+    newest, events, first = Newest(), list[FeedEvent](), 3
+    for part in parts:
+        body = to_body(part)
+        newest.add(body, first, since)
+        events += from_body(body, first, since)
+        first += len(part)
+    assert newest.events() == conflated(events)
 
 
 @given(st.lists(_feed_events, min_size=1, max_size=4), st.lists(_others, max_size=2), _ids, _times)

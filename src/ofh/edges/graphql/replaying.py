@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ofh.domain.errors import Code, HubError
 from ofh.domain.feed import Gap
 from ofh.edges.errors import internal
-from ofh.services.replays import Item, Progress, Replay
+from ofh.services.replay import Item, Progress, Replay
 from ofh.services.snapshots import Snapshot
 
 from .bodies import portions

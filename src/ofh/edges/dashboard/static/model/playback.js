@@ -26,7 +26,7 @@ export const SPEEDS = [1, 2, 5, 10, 30, 60];
 /** So often the hub tells what is newest, and how far it is. */
 const INTERVAL_MS = 250;
 /** So long after that time goes on by itself, of the page's time; then the hub cannot tell it as fast as it is played. */
-const AHEAD_MS = 700;
+const AHEAD_MS = 400;
 /** What is shown of the past; photos come in no picture. */
 const KINDS = ["POSITION_REPORTED", "BATTERY_REPORTED", "REMOTE_CONTROLLER_REPORTED", "REMOTE_CONTROLLER_ONLINE", "REMOTE_CONTROLLER_OFFLINE",
   "DRONE_ONLINE", "DRONE_OFFLINE", "FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_RESUMED",
@@ -57,8 +57,8 @@ export class Playback extends Picture {
   #ticks;
   /** @type {Only | null} */
   #only = null;
-  /** The moment up to which all has been told, and at which tick it was. */
-  #anchor = { at: 0, tick: 0 };
+  /** The moment up to which all has been told, at which tick it was, and how fast that goes. */
+  #anchor = { at: 0, tick: 0, pace: 1 };
   /** The moment that was shown last: where the hub is late, it waits there. */
   #reached = 0;
   /** The replay that runs, and where it began: it goes back no further. @type {{ name: string, from: number, leave: () => void, isOpen: boolean } | null} */
@@ -93,8 +93,8 @@ export class Playback extends Picture {
 
   /** The moment that is shown. It goes as far as the hub has told, hardly further, and never back by itself. */
   now() {
-    const { at, tick } = this.#anchor;
-    const gone = this.state === "playing" && !this.#isJumping ? Math.min(this.#ticks() - tick, AHEAD_MS) * this.speed : 0;
+    const { at, tick, pace } = this.#anchor;
+    const gone = this.state === "playing" && !this.#isJumping ? Math.min(this.#ticks() - tick, AHEAD_MS) * pace : 0;
     this.#reached = Math.max(this.#reached, at + gone);
     return Math.min(this.span.to, this.#reached);
   }
@@ -158,8 +158,9 @@ export class Playback extends Picture {
 
   /** @param {number} speed seconds of the past in one of now */
   hurry(speed) {
-    this.#stand(this.now());
+    const at = this.now();
     this.speed = speed;
+    this.#stand(at);
     if (this.state === "opening") this.#begin(this.now());
     else if (this.#run) this.#tell({ speed });
     this.#settle();
@@ -186,7 +187,7 @@ export class Playback extends Picture {
 
   /** @param {number} at */
   #stand(at) {
-    this.#anchor = { at, tick: this.#ticks() };
+    this.#anchor = { at, tick: this.#ticks(), pace: this.speed };
     this.#reached = at;
   }
 
@@ -232,8 +233,16 @@ export class Playback extends Picture {
       return this.#needs.changed();
     }
     if (this.#isJumping) return;
-    if (event.__typename === "Passed") this.#anchor = { at: Date.parse(event.at), tick: this.#ticks() };
+    if (event.__typename === "Passed") this.#pass(Date.parse(event.at));
     else this.take(this.#then(pastOf(event, Date.parse(event.at))));
+  }
+
+  /** All up to a moment has been told. Where the hub does not keep up, time goes as fast as it does. @param {number} at */
+  #pass(at) {
+    const before = this.#anchor;
+    const tick = this.#ticks();
+    const pace = tick > before.tick ? Math.max(0, Math.min(this.speed, (at - before.at) / (tick - before.tick))) : before.pace;
+    this.#anchor = { at, tick, pace };
   }
 
   /** What goes on and off is told with where it is now; in the past it stays where it was. @param {any} event */
