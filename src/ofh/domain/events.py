@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     ALERT_RAISED = "ALERT_RAISED"
     ALERT_ACKNOWLEDGED = "ALERT_ACKNOWLEDGED"
     ALERT_CLEARED = "ALERT_CLEARED"
+    ALERT_RULE_CHANGED = "ALERT_RULE_CHANGED"
     MEDIA_UPLOADED = "MEDIA_UPLOADED"
     MEDIA_ANALYSED = "MEDIA_ANALYSED"
     COVERAGE_CHANGED = "COVERAGE_CHANGED"
@@ -228,6 +229,23 @@ class MediaDeleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRuleChanged:
+    """What a workspace wants to be warned of is not what it was: a rule was made, changed, switched or deleted."""
+
+    kind: ClassVar[EventKind] = EventKind.ALERT_RULE_CHANGED
+    workspace_id: int
+    rule_id: int
+    at: datetime
+    """By the hub's clock."""
+    seq: int = 0
+
+    @property
+    def key(self) -> Hashable:
+        """Of several, a reader needs one: it reads the rule anew."""
+        return ("alert_rule", self.rule_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageChanged:
     """What a media item shows of the ground is known now, or is not what it was."""
 
@@ -359,7 +377,13 @@ KeptEvent = (
 )
 """What stands in the workspace's journal."""
 FeedEvent = (
-    DronePositioned | BatteryReported | ControllerPositioned | ControllerPresenceChanged | MediaDeleted | KeptEvent
+    DronePositioned
+    | BatteryReported
+    | ControllerPositioned
+    | ControllerPresenceChanged
+    | AlertRuleChanged
+    | MediaDeleted
+    | KeptEvent
 )
 """What stands in the workspace's feed: numbered, and kept as long as the feed is."""
 Event = FeedEvent | TopologyChanged | MapElementChanged | LinkStepChanged | RowChanged

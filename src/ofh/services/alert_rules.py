@@ -15,6 +15,7 @@ from ofh.backends.ports import Bus
 from ofh.domain.actors import Action, Actor
 from ofh.domain.alerts import TERMS, AlertKind, Values, check_values, defaults_in
 from ofh.domain.errors import Code, gone, refusal
+from ofh.domain.events import AlertRuleChanged
 from ofh.domain.events import Event as FleetEvent
 from ofh.domain.outlines import Corner, check_corners
 from ofh.domain.reasons import Reason
@@ -95,7 +96,7 @@ class AlertRules:
         )
         corners = None if area is None else await asyncio.to_thread(check_corners, area)
         await self._access.require(actor, Action.MANAGE_WORKSPACE, workspace_id)
-        async with self._database.transaction():
+        async with self._database.transaction() as client:
             # Whoever makes a rule holds the workspace's row: so none is counted too late.
             if await Workspace.living().filter(id=workspace_id).select_for_update(no_key=True).get_or_none() is None:
                 raise gone("workspace")
@@ -113,7 +114,8 @@ class AlertRules:
                 created_at=self._clock(),
             )
             await self._record(actor, Event.ALERT_RULE_CREATED, row)
-        await self._control.publish("alert_rules", workspace_id=workspace_id)
+            news = await self._tell(client, row)
+        await self._changed(row, news)
         return row
 
     async def update(
@@ -150,8 +152,7 @@ class AlertRules:
             if changes:
                 await row.save(update_fields=list(changes))
                 await self._record(actor, Event.ALERT_RULE_CHANGED, row)
-            if enabled is False:
-                news = await self._clear(client, row)
+                news = await self._tell(client, row, await self._clear(client, row) if enabled is False else ())
         await self._changed(row, news)
         return row
 
@@ -163,7 +164,9 @@ class AlertRules:
         """
         async with self._holding(actor, rule_id, judged=False) as (client, row):
             await self._record(actor, Event.ALERT_RULE_DELETED, row)
-            news = await self._clear(client, row, deleting=True)
+            cleared = await self._clear(client, row)
+            await row.delete()
+            news = await self._tell(client, row, cleared)
         await self._changed(row, news)
 
     @asynccontextmanager
@@ -185,19 +188,25 @@ class AlertRules:
                 raise gone("alert rule")
             yield client, row
 
-    async def _clear(self, client: Any, row: AlertRule, *, deleting: bool = False) -> journal.News:
-        """Clear what the rule has raised; the last act of its transaction, since it takes numbers of the journal."""
+    async def _clear(self, client: Any, row: AlertRule) -> Sequence[FleetEvent]:
+        """Clear what the rule has raised."""
         standing = await store.open_alerts_of_rule(self._database, client, row.id)
         now = self._clock()
-        cleared = await clear(
+        return await clear(
             self._database,
             client,
             [Clearing(alert=alert, at=now, drone_id=alert.drone_id) for alert in standing],
         )
-        if deleting:
-            await row.delete()
-        events: dict[int, builtins.list[FleetEvent]] = {row.workspace_id: builtins.list(cleared)}
-        return await journal.append(self._database, client, events, now)
+
+    async def _tell(self, client: Any, row: AlertRule, cleared: Sequence[FleetEvent] = ()) -> journal.News:
+        """The rule is not what it was; the last act of its transaction, since it takes numbers of the feed.
+
+        Args:
+            cleared: the alerts that have ended with it.
+        """
+        now = self._clock()
+        changed = AlertRuleChanged(workspace_id=row.workspace_id, rule_id=row.id, at=now)
+        return await journal.append(self._database, client, {row.workspace_id: [*cleared, changed]}, now)
 
     async def _changed(self, row: AlertRule, news: journal.News) -> None:
         await self._control.publish("alert_rules", workspace_id=row.workspace_id)

@@ -161,7 +161,7 @@ async def test_a_rule_that_ends_clears_what_it_raised_and_tells(
     assert isinstance(message, bytes)
     told = [event for event in decode(message).events if isinstance(event, AlertChanged)]
     assert [(event.kind, event.drone_id, event.seq) for event in told] == [
-        (EventKind.ALERT_CLEARED, drone, 7 + n) for n, drone in enumerate(drones)
+        (EventKind.ALERT_CLEARED, drone, 9 + n) for n, drone in enumerate(drones)
     ]
     assert await standing(workspace_id) == ["HEIGHT"] * 3
     kept = [alert for alert in await alerts_of(workspace_id) if alert.kind == "LOW_BATTERY"]

@@ -133,7 +133,8 @@ def latitudes(found: Sequence[Any]) -> list[float]:
 async def test_what_members_do_is_told_once_and_stays_in_the_past(api: Api, world: World, gallery: Gallery) -> None:
     shown = """__typename ... on DroneRenamed { drone { id name } }
         ... on AlertAcknowledged { alert { id acknowledgedAt acknowledgedBy { name } clearedAt } }
-        ... on MediaDeleted { mediaId flightId drone { id } }"""
+        ... on MediaDeleted { mediaId flightId drone { id } }
+        ... on AlertRuleChanged { ruleId rule { name } }"""
     live = "subscription ($id: ID!) { fleet(workspaceId: $id, area: {west: 1, south: 1, east: 2, north: 2}) { %s } }"
     reader = await watch(api, gallery, world.people[Role.VIEWER], live % shown, id=str(world.workspace.id))
     assert await event(reader) == {"__typename": "Snapshot"}
@@ -171,6 +172,21 @@ async def test_what_members_do_is_told_once_and_stays_in_the_past(api: Api, worl
     }
     assert await event(reader) == deleted
 
+    make = """mutation ($id: ID!) {
+        createAlertRule(workspaceId: $id, kind: HEIGHT, name: "Low", threshold: 50) { id } }"""
+    rename = 'mutation ($id: ID!) { updateAlertRule(id: $id, name: "High", enabled: false) { id } }'
+    workspace = str(world.workspace.id)
+    assert (await api.ask(world.member, make, id=workspace)).errors != []
+    rule = (await api.ask(world.owner, make, id=workspace)).data["createAlertRule"]["id"]
+    ruled = [{"__typename": "AlertRuleChanged", "ruleId": rule, "rule": {"name": "Low"}}]
+    assert await event(reader) == ruled[0]
+    await api.ask(world.owner, rename, id=rule)
+    await api.ask(world.owner, "mutation ($id: ID!) { updateAlertRule(id: $id) { id } }", id=rule)  # changes nothing
+    assert await event(reader) == {"__typename": "AlertRuleChanged", "ruleId": rule, "rule": {"name": "High"}}
+    await api.ask(world.owner, "mutation ($id: ID!) { deleteAlertRule(id: $id) }", id=rule)
+    no_more = {"__typename": "AlertRuleChanged", "ruleId": rule, "rule": None}
+    assert await event(reader) == no_more
+
     past = """subscription ($id: ID!, $from: DateTime!, $to: DateTime!) {
         replay(workspaceId: $id, from: $from, to: $to, speed: 0) { %s } }"""
     again = await watch(
@@ -180,8 +196,9 @@ async def test_what_members_do_is_told_once_and_stays_in_the_past(api: Api, worl
         past % shown,
         **{"id": str(world.workspace.id), "from": later(-1).isoformat(), "to": later(1).isoformat()},
     )
-    found = [(await again.next())["replay"] for _ in range(5)]
-    assert found == [{"__typename": "Snapshot"}, renamed, told[1], renamed, deleted]  # whose names are as they are now
+    found = [(await again.next())["replay"] for _ in range(8)]
+    # Whose names are as they are now.
+    assert found == [{"__typename": "Snapshot"}, renamed, told[1], renamed, deleted, *[no_more] * 3]
 
 
 async def test_a_snapshot_comes_first_and_then_all_that_follows(api: Api, world: World, gallery: Gallery) -> None:

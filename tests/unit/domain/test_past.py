@@ -20,7 +20,9 @@ _items = st.one_of(
         st.just(1),
         st.integers(0, 9),
         _ids,
-        st.tuples(_ids, st.sampled_from(["FLIGHT_STARTED", "FLIGHT_LANDED", "FLIGHT_RESUMED", "FLIGHT_ENDED"])).map(list),
+        st.tuples(_ids, st.sampled_from([f"FLIGHT_{name}" for name in ("STARTED", "LANDED", "RESUMED", "ENDED")])).map(
+            list
+        ),
     ),
     st.tuples(
         st.just("alert"),

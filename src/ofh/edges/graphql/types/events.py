@@ -20,7 +20,7 @@ from ofh.edges.graphql.visibility import Info, OfWorkspace, Sight
 from ofh.services.pages import write_feed_cursor
 from ofh.services.snapshots import Snapshot as SnapshotRows
 
-from .alerts import Alert
+from .alerts import Alert, AlertRule
 from .fleet import Drone, DroneBattery, DronePosition, RemoteController, RemoteControllerPosition
 from .flights import Flight
 from .media import Media
@@ -46,6 +46,7 @@ describe(
         EventKind.ALERT_RAISED: "There is something to look at.",
         EventKind.ALERT_ACKNOWLEDGED: "A member was the first to say that they had seen an alert.",
         EventKind.ALERT_CLEARED: "What an alert was raised for has passed.",
+        EventKind.ALERT_RULE_CHANGED: "An alert rule was made, changed, switched or deleted.",
         EventKind.MEDIA_UPLOADED: "A photo, a video or a side file of a drone is here.",
         EventKind.COVERAGE_CHANGED: "What one of them shows of the ground is known, or is not what it was.",
         EventKind.MEDIA_DELETED: "A member deleted one of them.",
@@ -239,6 +240,21 @@ class MediaAnalysed(FleetEvent):
 
 
 @strawberry.type(
+    description="An alert rule was made, changed, switched on or off, or deleted. Told by `fleet` and by replays; the "
+    "audit record says who it was."
+)
+class AlertRuleChanged(FleetEvent):
+    @field("The rule's id.")
+    def rule_id(self) -> strawberry.ID:
+        return strawberry.ID(str(self.event.rule_id))
+
+    @field("The rule, as it is now; null if it is no more.")
+    async def rule(self, info: Info) -> AlertRule | None:
+        row = await info.context.loaders.alert_rules.load(self.event.rule_id)
+        return AlertRule(row=row, sight=self.sight) if row else None
+
+
+@strawberry.type(
     description="A member deleted a photo, a video or a side file. The ground that its flight and its workspace show "
     "may have changed with it. Told by `fleet` and by replays; the audit record says who it was."
 )
@@ -345,6 +361,7 @@ KINDS: dict[EventKind, type[FleetEvent]] = {
     EventKind.MEDIA_UPLOADED: MediaUploaded,
     EventKind.MEDIA_ANALYSED: MediaAnalysed,
     EventKind.COVERAGE_CHANGED: CoverageChanged,
+    EventKind.ALERT_RULE_CHANGED: AlertRuleChanged,
     EventKind.MEDIA_DELETED: MediaDeleted,
 }
 """The type that shows each kind."""

@@ -38,7 +38,7 @@ export class Areas {
     this.#overlay = new Overlay(map, "areas", palette, layers);
     this.#fleet = fleet;
     this.#query = query;
-    this.#ends = [fleet.on("alerts", () => this.#show()), fleet.on("picture", () => void this.load())];
+    this.#ends = [fleet.on("alerts", () => this.#show()), fleet.on("rules", () => void this.load()), fleet.on("picture", () => void this.load())];
     void this.load();
   }
 
@@ -53,7 +53,7 @@ export class Areas {
     this.#overlay.setPalette(palette);
   }
 
-  /** Ask for the rules anew: when one has been changed here, and with each new picture. */
+  /** Ask for the rules anew: when one has been changed, and with each new picture. */
   async load() {
     if (this.#query === undefined) return;
     const asked = ++this.#asked;

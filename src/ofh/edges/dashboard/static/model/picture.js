@@ -44,8 +44,8 @@ import { Emitter } from "./emitter.js";
 /** `since` and `until` are of `Date.now()`. @typedef {import("ofh/fleet.js").State & { since: number }} Link */
 /**
  * `change`: ids of drones of which something is new. `picture`: all is new. `media`: a drone's photo came or was read.
- * `item`: which one it is, and whether it came just now. `coverage`: what a photo shows of the ground is known, or is otherwise.
- * @typedef {{ change: Set<string>, picture: null, controllers: null, alerts: null, media: string,
+ * `rules`: the id of an alert rule that is not what it was. `item`: which one it is, and whether it came just now. `coverage`: what a photo shows of the ground is known, or is otherwise.
+ * @typedef {{ change: Set<string>, picture: null, controllers: null, alerts: null, rules: string, media: string,
  *   item: { mediaId: string, droneId: string, isNew: boolean },
  *   coverage: { mediaId: string, droneId: string, flightId: string | null }, link: Link }} News
  */
@@ -84,6 +84,7 @@ export const SELECTION = `
   ... on AlertCleared { alert { ...Warning } }
   ... on MediaUploaded { media { id drone { id } } }
   ... on MediaAnalysed { media { id drone { id } } }
+  ... on AlertRuleChanged { ruleId }
   ... on MediaDeleted { mediaId flightId drone { id } }
   ... on CoverageChanged { media { id drone { id } flight { id } } }`;
 
@@ -181,6 +182,8 @@ export class Picture extends Emitter {
         this.alerts.delete(event.alert.id);
         this.#change(event.alert.drone.id);
         return this.emit("alerts", null);
+      case "AlertRuleChanged":
+        return this.emit("rules", event.ruleId);
       case "MediaUploaded":
       case "MediaAnalysed":
         this.emit("item", { mediaId: event.media.id, droneId: event.media.drone.id, isNew: event.__typename === "MediaUploaded" });

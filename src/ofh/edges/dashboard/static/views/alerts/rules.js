@@ -26,6 +26,7 @@ export class Rules {
   /** @type {RuleForm | null} */
   #form = null;
   #shown = "";
+  #ends;
   #isGone = false;
 
   /** @param {import("../../app.js").Context} context */
@@ -33,10 +34,13 @@ export class Rules {
     this.#context = context;
     this.#reading = new Form(context.units, context.update);
     this.#acting = new Form(context.units, context.update);
+    // One that is being changed here stays as it is until it is saved.
+    this.#ends = /** @type {import("../../model/fleet.js").Fleet} */ (context.fleet).on("rules", () => void this.#load());
     void this.#load();
   }
 
   destroy() {
+    this.#ends();
     this.#form?.destroy();
   }
 
