@@ -49,6 +49,14 @@ def schema() -> None:
     sys.stdout.write(print_sdl())
 
 
+@app.command("openapi")
+def openapi() -> None:
+    """Print the REST contract as an OpenAPI document, as served at `/api/openapi.json`."""
+    from ofh.edges.docs.pages import document
+
+    sys.stdout.write(document("openapi.json").decode())
+
+
 @app.command("settings")
 def settings_page() -> None:
     """Print every setting with its default and meaning, as Markdown."""

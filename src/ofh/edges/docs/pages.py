@@ -124,7 +124,7 @@ class Docs:
 
 
 def _document(name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads((HERE / "contracts" / name).read_bytes())
+    found: Mapping[str, Any] = json.loads(document(name))
     return found
 
 
@@ -201,6 +201,11 @@ def _page(
 </body>
 </html>
 """
+
+
+def document(name: str) -> bytes:
+    """One of the documents, as it is served."""
+    return (HERE / "contracts" / name).read_bytes()
 
 
 def _versioned(name: str) -> str:
