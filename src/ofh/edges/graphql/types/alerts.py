@@ -195,10 +195,7 @@ class AlertEdge:
 class AlertConnection(OfPage):
     @field("The alerts of this page.")
     def edges(self) -> list[AlertEdge]:
-        return [
-            AlertEdge(node=Alert(row=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(AlertEdge, lambda row: Alert(row=row, sight=self.sight))
 
 
 @strawberry.input(description="Which alerts to list: those for which all that is given holds.")

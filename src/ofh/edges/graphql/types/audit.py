@@ -155,10 +155,7 @@ class AuditEntryEdge:
 class AuditEntryConnection(OfPage):
     @field("The entries of this page.")
     def edges(self) -> list[AuditEntryEdge]:
-        return [
-            AuditEntryEdge(node=AuditEntry(row=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(AuditEntryEdge, lambda row: AuditEntry(row=row, sight=self.sight))
 
 
 @strawberry.input(description="Which entries to list: those for which all that is given holds.")

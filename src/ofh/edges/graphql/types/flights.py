@@ -167,10 +167,7 @@ class FlightEdge:
 class FlightConnection(OfPage):
     @field("The flights of this page.")
     def edges(self) -> list[FlightEdge]:
-        return [
-            FlightEdge(node=Flight(row=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(FlightEdge, lambda row: Flight(row=row, sight=self.sight))
 
 
 @strawberry.input(description="Which flights to list: those for which all that is given holds.")

@@ -287,10 +287,7 @@ class MediaEdge:
 class MediaConnection(OfPage):
     @field("The media of this page.")
     def edges(self) -> list[MediaEdge]:
-        return [
-            MediaEdge(node=Media(row=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(MediaEdge, lambda row: Media(row=row, sight=self.sight))
 
 
 @strawberry.type(description="A file at its place in a list.")
@@ -303,10 +300,7 @@ class FileEdge:
 class FileConnection(OfPage):
     @field("The files of this page.")
     def edges(self) -> list[FileEdge]:
-        return [
-            FileEdge(node=File(row=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(FileEdge, lambda row: File(row=row, sight=self.sight))
 
 
 @strawberry.input(description="Which media to list: those for which all that is given holds.")

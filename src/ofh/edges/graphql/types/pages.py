@@ -1,12 +1,15 @@
 """What all cursor connections share: their page's ends, and how one is made of a page of rows."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
 from ofh.edges.graphql.fields import field
 from ofh.edges.graphql.visibility import OfWorkspace
 from ofh.services.pages import Page
+
+E = TypeVar("E")
 
 First = Annotated[int | None, strawberry.argument(description="How many at the most, 1 to 200; 50 if left out.")]
 After = Annotated[
@@ -33,6 +36,16 @@ class OfPage(OfWorkspace):
     @property
     def workspace_id(self) -> int:
         return self.list_of
+
+    def placed(self, edge: Callable[..., E], node: Callable[[Any], Any]) -> list[E]:
+        """The items of this page, each at its place in the list.
+
+        Args:
+            edge: made with `node` and `cursor`.
+            node: what the API calls a row.
+        """
+        items = zip(self.page.rows, self.page.cursors, strict=True)
+        return [edge(node=node(row), cursor=cursor) for row, cursor in items]
 
     @field("Where this page begins and ends.")
     def page_info(self) -> PageInfo:
