@@ -393,7 +393,4 @@ class FleetEventEdge:
 class FleetEventConnection(OfPage):
     @field("The events of this page.")
     def edges(self) -> list[FleetEventEdge]:
-        return [
-            FleetEventEdge(node=KINDS[EventKind(row.kind)](event=row, sight=self.sight), cursor=cursor)
-            for row, cursor in zip(self.page.rows, self.page.cursors, strict=True)
-        ]
+        return self.placed(FleetEventEdge, lambda row: KINDS[EventKind(row.kind)](event=row, sight=self.sight))
