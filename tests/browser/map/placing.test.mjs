@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chooseLabels, Grid, labelBox } from "./map/placing.js";
+import { chooseLabels, clearOf, Grid, labelBox } from "./map/placing.js";
 
 const screen = { width: 1_000, height: 800, most: 128 };
 const size = { width: 80, height: 30 };
@@ -52,4 +52,14 @@ test("what is pointed at is the nearest within reach, and of two at one place wh
   assert.equal(grid.nearest(115, 100, 18), "near");
   assert.equal(grid.nearest(300, 301, 18), "above");
   assert.equal(grid.nearest(200, 200, 18), null);
+});
+
+test("what a map shows stays clear of what lies over it, where that takes least, and has room all the same", () => {
+  const phone = { width: 360, height: 270 };
+  assert.deepEqual(clearOf(phone, []), { top: 54, right: 54, bottom: 54, left: 54 });
+  const tools = { left: 20, top: 12, right: 348, bottom: 86 };
+  assert.deepEqual(clearOf(phone, [tools]), { top: 110, right: 54, bottom: 54, left: 54 });
+  assert.deepEqual(clearOf({ width: 1200, height: 800 }, [{ left: 1000, top: 100, right: 1200, bottom: 700 }, { left: 0, top: 0, right: 0, bottom: 0 }]), { top: 80, right: 224, bottom: 80, left: 80 });
+  const { top, bottom } = clearOf(phone, [tools, { left: 0, top: 130, right: 360, bottom: 270 }]);
+  assert.ok(Math.abs(top + bottom - 0.75 * 270) < 1e-9 && top > 80);
 });

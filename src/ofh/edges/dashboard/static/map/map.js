@@ -36,6 +36,7 @@ import { Viewport } from "./viewport.js";
  * @property {(photos: Photo[], at: import("maplibre-gl").LngLat) => void} [onPointed] somebody points at one, with a mouse; none: not any more
  * @property {Query} [query] of api/graphql.js; without it there are no tracks of before, no areas and no footprints
  * @property {() => import("graphql-ws").Client} [socket] of api/graphql.js; without it there is no traffic
+ * @property {() => Iterable<Element>} [over] what lies over the map: nothing that is to be seen is shown under it
  * @property {import("./base_map.js").MapSource} [source] what the hub's operator has set
  * @property {Record<string, string>} [words] MapLibre's, in the reader's language: `NavigationControl.ZoomIn` and so on; `Compass`:
  *   the letters of north, east, south and west
@@ -103,7 +104,7 @@ export class FleetMap {
       controllers: new Controllers(needs),
       aircraft: new Aircraft(needs),
       trails: new FlightTrails(needs),
-      viewport: new Viewport({ ...needs, isPlaced: false, onMove: (bounds) => this.#moved(bounds) }),
+      viewport: new Viewport({ ...needs, over: options.over, isPlaced: false, onMove: (bounds) => this.#moved(bounds) }),
     };
     this.#parts.viewport.onUnfollowed = () => {
       this.#isFollowing = false;
@@ -146,10 +147,10 @@ export class FleetMap {
     return this.#isFollowing;
   }
 
-  /** Show the whole fleet. */
-  fit() {
+  /** Show the whole fleet. @param {boolean} [isGentle] */
+  fit(isGentle) {
     this.#isFollowing = false;
-    this.#parts.viewport.fit();
+    this.#parts.viewport.fit(isGentle);
   }
 
   /** Show an area. @param {import("./geometry.js").Area} area */

@@ -16,6 +16,12 @@ const SIDES = ["right", "left", "below", "above"];
 export const INSISTENT_RANK = 4;
 /** Where so many times the labels that there may be have been tried, the rest is left without. */
 const TRIES = 4;
+/** How far what is shown stays from the edges of a map. */
+const MARGIN = 80;
+/** And its middle from what lies over the map. */
+const OVER = 24;
+/** But it has at least this part of the map, whatever lies over the rest. */
+const LEAST_PART = 0.25;
 
 /** Boxes by the cells that they touch. */
 export class Grid {
@@ -121,4 +127,27 @@ export function chooseLabels(candidates, { width, height, most, before = new Map
     }
   }
   return chosen;
+}
+
+/**
+ * How far from each edge of a map what it shows has to stay, so that nothing of it lies under what lies over the map: of
+ * each such thing the edge counts where it takes the least.
+ * @param {{ width: number, height: number }} size
+ * @param {readonly Box[]} over as seen from the map's upper left corner
+ * @returns {Box}
+ */
+export function clearOf({ width, height }, over) {
+  const margin = Math.min(MARGIN, width / 5, height / 5);
+  const clear = { top: margin, right: margin, bottom: margin, left: margin };
+  for (const { left, top, right, bottom } of over) {
+    if (right <= left || bottom <= top) continue;
+    const ways = /** @type {const} */ ([["top", bottom, height], ["bottom", height - top, height], ["left", right, width], ["right", width - left, width]]);
+    const [side, depth] = ways.reduce((one, other) => (other[1] / other[2] < one[1] / one[2] ? other : one));
+    clear[side] = Math.max(clear[side], depth + OVER);
+  }
+  for (const [one, other, size] of /** @type {const} */ ([["top", "bottom", height], ["left", "right", width]])) {
+    const part = ((1 - LEAST_PART) * size) / (clear[one] + clear[other]);
+    if (part < 1) [clear[one], clear[other]] = [clear[one] * part, clear[other] * part];
+  }
+  return clear;
 }

@@ -3,12 +3,12 @@
 
 import { areaOf, fromMercator, shownArea } from "./geometry.js";
 import { keyOf } from "./aircraft.js";
+import { clearOf } from "./placing.js";
 
 /** Milliseconds that the map rests before others are told where. */
 const REST_MS = 350;
 /** One aircraft by itself is not looked at any nearer. */
 const NEAREST_ZOOM = 16;
-const MARGIN_PX = 80;
 
 export class Viewport {
   #map;
@@ -20,19 +20,22 @@ export class Viewport {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #isPlaced = false;
+  #over;
   #ends;
   /** Told when following has ended because somebody moved the map. */
   onUnfollowed = () => {};
 
   /**
    * @param {{ map: import("maplibre-gl").Map, scene: import("./scene.js").Scene, fleet: import("../model/picture.js").Picture,
-   *   isPlaced: boolean, onMove: (bounds: (margin: number) => import("./geometry.js").Area) => void }} needs
+   *   isPlaced: boolean, onMove: (bounds: (margin: number) => import("./geometry.js").Area) => void,
+   *   over?: () => Iterable<Element> }} needs `over`: what lies over the map
    */
-  constructor({ map, scene, fleet, isPlaced, onMove }) {
+  constructor({ map, scene, fleet, isPlaced, onMove, over = () => [] }) {
     this.#map = map;
     this.#scene = scene;
     this.#fleet = fleet;
     this.#onMove = onMove;
+    this.#over = over;
     this.#isPlaced = isPlaced;
     const drag = () => this.#followed !== null && (this.follow(null), this.onUnfollowed());
     map.on("moveend", this.#moved);
@@ -65,11 +68,19 @@ export class Viewport {
   /** @param {import("./geometry.js").Area} area @param {boolean} [isGentle] */
   show({ west, south, east, north }, isGentle = true) {
     this.#isPlaced = true;
-    const { clientWidth, clientHeight } = this.#map.getContainer();
-    const padding = Math.min(MARGIN_PX, clientWidth / 5, clientHeight / 5);
     this.#map.fitBounds([[west, south], [west > east ? east + 360 : east, north]], {
-      padding, maxZoom: NEAREST_ZOOM, animate: isGentle, duration: 700,
+      padding: this.#padding(), maxZoom: NEAREST_ZOOM, animate: isGentle, duration: 700,
     });
+  }
+
+  #padding() {
+    const container = this.#map.getContainer();
+    const { left, top, width, height } = container.getBoundingClientRect();
+    const over = [...this.#over()].map((element) => {
+      const box = element.getBoundingClientRect();
+      return { left: box.left - left, top: box.top - top, right: box.right - left, bottom: box.bottom - top };
+    });
+    return clearOf({ width, height }, over);
   }
 
   /** Go to an aircraft. @param {string} id */

@@ -22,7 +22,7 @@ import { addressed, addressOf, momentOf, momentText } from "./flights/moments.js
 import { flightPanel } from "./flights/panel.js";
 import { heightOf, Profiles } from "./flights/profiles.js";
 import { Window } from "./flights/window.js";
-import { words } from "./map.js";
+import { OVER, words } from "./map.js";
 
 /** @typedef {import("../map/map.js").FleetMap} FleetMap */
 /** @typedef {import("../map/flight_track.js").FlightTrack} FlightTrack */
@@ -117,6 +117,7 @@ export default class FlightsView {
         clock: this.#playback.clock,
         onSelect: (id) => this.#choose(id),
         ...this.#coverage.listeners,
+        over: () => room.parentElement?.querySelectorAll(OVER) ?? [],
         ...{ query, words: words(), source: JSON.parse(document.documentElement.dataset.map ?? "{}") },
       });
       this.#track = new FlightTrack(this.#map.map, this.#theme, this.#point);

@@ -10,6 +10,9 @@ import { Panel } from "./panel.js";
 
 /** @typedef {import("../map/map.js").FleetMap} FleetMap */
 
+/** What lies over a map. */
+export const OVER = ".tools, .past-sign, .legend, .covered-note, .map-note";
+
 export default class MapView {
   #context;
   #list;
@@ -106,11 +109,13 @@ export default class MapView {
         onSelect: (id) => this.#choose(id),
         onUnfollowed: this.#context.update,
         ...this.#coverage.listeners,
+        over: () => room.parentElement?.querySelectorAll(OVER) ?? [],
         ...{ query, socket, words: words(), source: JSON.parse(document.documentElement.dataset.map ?? "{}") },
       });
       this.#coverage.attach(this.#map, Popup);
       this.#map.select(this.#selected);
       this.#context.update();
+      requestAnimationFrame(() => this.#isOver || this.#map?.fit(false)); // now that its tools stand there
     } catch (error) {
       console.info("There is no map.", error);
       this.#hasMap = false;
