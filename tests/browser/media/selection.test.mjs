@@ -44,3 +44,15 @@ test("an address says what is listed and what is shown, and what it does not kno
   assert.deepEqual(write(read(["area", "9,60,10,50", "flight", "x", "77"]).wanted), []);
   assert.equal(read(["type", "<b>", "0"]).id, null);
 });
+
+test("what a filter describes comes in one ZIP, what was chosen one by one in as many as it takes", () => {
+  const selection = new Selection();
+  const many = Array.from({ length: 401 }, (_, index) => ({ id: String(index), size: 1 }));
+  assert.equal(selection.zips(200), 0);
+  selection.set(many, true, { kind: "PHOTO" });
+  assert.equal(selection.zips(200), 1);
+  selection.toggle(many[7]);
+  assert.equal(selection.zips(200), 2);
+  selection.toggle(many[7]);
+  assert.equal(selection.zips(200), 3);
+});

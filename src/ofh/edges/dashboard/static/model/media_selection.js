@@ -29,6 +29,11 @@ export class Selection {
     return [...this.#chosen.values()];
   }
 
+  /** How many ZIPs it comes in: what no filter describes is named, of which one takes so many. @param {number} most */
+  zips(most) {
+    return this.whole ? 1 : Math.ceil(this.count / most);
+  }
+
   /** @param {string} id */
   has(id) {
     return this.#chosen.has(id);

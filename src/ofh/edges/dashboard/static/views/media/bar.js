@@ -52,6 +52,7 @@ export class Bar {
     const { count, bytes } = this.#selection;
     if (count === 0 && !this.busy) return nothing;
     const isBusy = this.busy !== "";
+    const zips = this.#selection.zips(OF_ONE_ZIP);
     const clear = () => {
       this.#selection.clear();
       update();
@@ -68,7 +69,7 @@ export class Bar {
       ${isAtLeast(workspace, "MEMBER")
         ? html`<button type="button" class="button" ?disabled=${isBusy || !count} @click=${() => void this.#delete()}>${icon("trash")}<span>${t("media.delete")}</span></button>`
         : nothing}
-      <button type="button" class="button primary" ?disabled=${isBusy || !count} @click=${() => void this.#download()}>${icon("download")}<span>${t("media.download")}</span></button>
+      <button type="button" class="button primary" ?disabled=${isBusy || !count} @click=${() => void this.#download()}>${icon("download")}<span>${zips > 1 ? t("media.download_zips", { n: zips }) : t("media.download")}</span></button>
     </div>`;
   }
 
@@ -147,13 +148,21 @@ export class Bar {
   #several(archives) {
     const { units } = this.#context;
     const title = t("media.zips", { n: archives.length });
+    /** @type {Set<number>} */
+    const begun = new Set();
     open(
-      ({ close }) => html`<h2>${title}</h2>
+      ({ close, update }) => html`<h2>${title}</h2>
         <p>${t("media.zips_text", { most: OF_ONE_ZIP })}</p>
         <ul class="files">
           ${archives.map(
             ({ url, fileCount, size }, index) => html`<li>
-              <a class="button" href=${url} download>${icon("download")}${t("media.zip", { n: index + 1, files: units.number(fileCount), size: units.bytes(size) })}</a>
+              <a class="button" href=${url} download @click=${() => {
+                begun.add(index);
+                update();
+              }}
+                >${icon(begun.has(index) ? "check" : "download")}${t("media.zip", { n: index + 1, files: units.number(fileCount), size: units.bytes(size) })}
+                ${begun.has(index) ? html`<span class="unseen">${t("media.zip_begun")}</span>` : nothing}</a
+              >
             </li>`,
           )}
         </ul>
