@@ -67,3 +67,8 @@ class Actor:
     """The row of the session or token; 0 on the command line."""
     address: str = ""
     """Where the request came from, for the audit record."""
+
+    @property
+    def session(self) -> str:
+        """Names the session or token: what comes by the same one is counted together."""
+        return f"{self.credential}:{self.credential_id}"

@@ -17,14 +17,14 @@ class Throttles:
             if actor is None:
                 await self._limits.anonymous(address)
             else:
-                await self._limits.request(_session(actor))
+                await self._limits.request(actor.session)
 
     async def download(self, actor: Actor | None, address: str, _number: int) -> None:
         """A request for the bytes of a file, of which a page shows many at once."""
         if actor is None:
             await self._limits.anonymous(address)
         else:
-            await self._limits.file_request(_session(actor))
+            await self._limits.file_request(actor.session)
 
     async def pilot(self, pilot: Pilot | None, address: str, number: int) -> None:
         """Requests of a controller, and of its page."""
@@ -41,7 +41,3 @@ class Throttles:
     async def upload(self, access_key_id: str) -> None:
         """A request with an upload grant."""
         await self._limits.file_request(f"upload:{access_key_id}")
-
-
-def _session(actor: Actor) -> str:
-    return f"{actor.credential}:{actor.credential_id}"

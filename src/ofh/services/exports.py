@@ -19,6 +19,7 @@ from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, gone
 from ofh.domain.exports.about import About, ExportFormat
 from ofh.domain.exports.writers import writer
+from ofh.domain.tallies import one_more
 from ofh.domain.tracks import TrackPoint
 from ofh.store.database import Database
 from ofh.store.history import chunks
@@ -209,13 +210,8 @@ class Exports:
         who = actor.user_id
         if self._running[who] >= self._rules.per_user or self._running.total() >= self._rules.in_all:
             raise HubError(Code.RATE_LIMITED, "Too many exports at the same time.", retry_after_s=5)
-        self._running[who] += 1
-        try:
+        with one_more(self._running, who):
             yield
-        finally:
-            self._running[who] -= 1
-            if not self._running[who]:
-                del self._running[who]
 
 
 def _model(drone: Drone) -> str | None:

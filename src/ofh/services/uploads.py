@@ -11,6 +11,7 @@ import structlog
 from ofh.backends.ports import ObjectInfo, ObjectStore, PartInfo, StoreFull, UploadInfo
 from ofh.domain.errors import Code, HubError
 from ofh.domain.objects import lies_under
+from ofh.domain.tallies import give_back
 
 from .counters import Counters
 from .grants import Bearer
@@ -68,7 +69,7 @@ class Uploads:
         self._reception = reception
         self._counters = counters
         self._expect = expect
-        self._busy: dict[str, int] = {}
+        self._busy: Counter[str] = Counter()
         """Object → bodies for it under way."""
         self._of_session: Counter[str] = Counter()
         """Session → objects of it among these."""
@@ -343,7 +344,7 @@ class Uploads:
 class _Slot:
     """One of the bodies that may come in at once."""
 
-    def __init__(self, busy: dict[str, int], of_session: Counter[str], key: str, session: str) -> None:
+    def __init__(self, busy: Counter[str], of_session: Counter[str], key: str, session: str) -> None:
         self._busy = busy
         self._of_session = of_session
         self._key = key
@@ -352,15 +353,12 @@ class _Slot:
     def __enter__(self) -> None:
         if self._key not in self._busy:
             self._of_session[self._session] += 1
-        self._busy[self._key] = self._busy.get(self._key, 0) + 1
+        self._busy[self._key] += 1
 
     def __exit__(self, *_: object) -> None:
-        self._busy[self._key] -= 1
-        if not self._busy[self._key]:
-            del self._busy[self._key]
-            self._of_session[self._session] -= 1
-            if not self._of_session[self._session]:
-                del self._of_session[self._session]
+        give_back(self._busy, self._key)
+        if self._key not in self._busy:
+            give_back(self._of_session, self._session)
 
 
 def _unknown(error: HubError) -> HubError:

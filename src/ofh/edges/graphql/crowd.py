@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ofh.domain.actors import Actor
+from ofh.domain.tallies import give_back
 
 from .ways import Way, check_room
 
@@ -65,11 +66,11 @@ class Crowd(Generic[V]):
     def enter(self, socket: V) -> None:
         """Count a socket that opens."""
         self._all.add(socket)
-        self._count(socket, 1)
+        self._begin(socket)
 
     def leave(self, socket: V) -> None:
         """Count it no longer."""
-        self._count(socket, -1)
+        self._end(socket)
         self._all.discard(socket)
 
     def show(self, socket: V, actor: Actor) -> bool:
@@ -78,9 +79,9 @@ class Crowd(Generic[V]):
             return True
         if not self.has_room(actor, socket.address):
             return False
-        self._count(socket, -1)
+        self._end(socket)
         socket.counted = actor.user_id
-        self._count(socket, 1)
+        self._begin(socket)
         return True
 
     def check_ways(self, user_id: int, way: Way) -> None:
@@ -92,18 +93,18 @@ class Crowd(Generic[V]):
         held = (way for socket in self._of_users.get(user_id, ()) for way in socket.ways())
         check_room(held, way, documents=self._documents, ways=self._ways)
 
-    def _count(self, socket: V, change: int) -> None:
-        user_id = socket.counted
-        counter: Counter[Any] = self._strangers if user_id is None else self._users
-        key = socket.address if user_id is None else user_id
-        counter[key] += change
-        if counter[key] <= 0:
-            del counter[key]
-        if user_id is None:
-            return
-        if change > 0:
-            self._of_users[user_id].add(socket)
+    def _begin(self, socket: V) -> None:
+        if socket.counted is None:
+            self._strangers[socket.address] += 1
         else:
-            self._of_users[user_id].discard(socket)
-            if not self._of_users[user_id]:
-                del self._of_users[user_id]
+            self._users[socket.counted] += 1
+            self._of_users[socket.counted].add(socket)
+
+    def _end(self, socket: V) -> None:
+        if socket.counted is None:
+            give_back(self._strangers, socket.address)
+            return
+        give_back(self._users, socket.counted)
+        self._of_users[socket.counted].discard(socket)
+        if not self._of_users[socket.counted]:
+            del self._of_users[socket.counted]

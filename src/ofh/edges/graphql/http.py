@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError, bad_input
+from ofh.domain.tallies import one_more
 from ofh.edges.errors import WIRE, hub_error, note, present, retry_after_s, to_graphql_error
 from ofh.edges.requests import header, whole_body
 from ofh.edges.strict_json import BadJson, loads
@@ -142,12 +144,13 @@ class GraphQLHttp:
         body = b"[" + b",".join(result.body for result in results) + b"]"
         return Answer(status, body, max(waits) if status != 200 and waits else None, [])
 
-    def _turn(self, actor: Actor | None, address: str) -> "_Turn":
+    def _turn(self, actor: Actor | None, address: str) -> AbstractContextManager[None]:
+        """One of the operations that a session may run at the same time."""
         key = _whose(actor, address)
         if self._running[key] >= self._limits.concurrent:
             error = HubError(Code.RATE_LIMITED, "Too many operations at the same time.", retry_after_s=1)
             raise Refused(429, error)
-        return _Turn(self._running, key)
+        return one_more(self._running, key)
 
     def _of_body(self, headers: RawHeaders, body: bytes) -> Asked | list[Asked]:
         media, _, parameters = header(headers, b"content-type").partition(";")
@@ -221,22 +224,6 @@ class Answer:
     headers: RawHeaders
 
 
-class _Turn:
-    """One of the operations that a session may run at the same time."""
-
-    def __init__(self, running: Counter[Any], key: Any) -> None:
-        self._running = running
-        self._key = key
-
-    def __enter__(self) -> None:
-        self._running[self._key] += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._running[self._key] -= 1
-        if not self._running[self._key]:
-            del self._running[self._key]
-
-
 def asked_of(found: Any) -> Asked:
     """The parameters of one operation.
 
@@ -284,7 +271,7 @@ def _of_query(query: bytes) -> Asked:
 
 def _whose(actor: Actor | None, address: str) -> Hashable:
     """The session that operations are counted by, or the address without one."""
-    return (actor.credential, actor.credential_id) if actor else address
+    return actor.session if actor else address
 
 
 def _not_run(errors: list[GraphQLError], name: str | None, media: str) -> Answer:

@@ -14,6 +14,7 @@ import structlog
 from graphql import ExecutionResult, OperationType
 
 from ofh.domain.errors import Code, HubError
+from ofh.domain.tallies import give_back
 from ofh.edges.errors import note, present, report, to_graphql_error
 
 from .hub_schema import FanoutExecutor, HubSchema, Operation
@@ -75,9 +76,7 @@ class Runner:
 
     def _ended(self, where: str, whose: Hashable, task: asyncio.Task[ExecutionResult]) -> None:
         """What nobody waited for has ended; the log alone is told."""
-        self._left_behind[whose] -= 1
-        if not self._left_behind[whose]:
-            del self._left_behind[whose]
+        give_back(self._left_behind, whose)
         if task.cancelled():
             log.warning("mutation cut off by the stop", operation=where)
         elif (fault := task.exception()) is not None:

@@ -246,7 +246,7 @@ class Socket(AnySocket):
         result = await self._around.runner.run(
             operation,
             executor,
-            whose=(self.actor.credential, self.actor.credential_id),
+            whose=self.actor.session,
             within_s=self._around.limits.operation_s,
         )
         note(result.errors or (), operation.name)

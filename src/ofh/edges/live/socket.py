@@ -6,6 +6,7 @@ is said. Limits are those of security.md, section 6.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
+from ofh.domain.tallies import one_more
 from ofh.edges.auth import Credentials, Origins, Throttle, actor_of, is_checked
 from ofh.edges.errors import report
 from ofh.edges.handshake import refuse, refuse_by
@@ -127,18 +129,11 @@ class LiveSockets:
         if self._users[actor.user_id] >= self.limits.per_user:
             await refuse(scope, send, 429, "Too many sockets.", retry_after_s=5)
             return
-        self._users[actor.user_id] += 1
-        try:
+        with one_more(self._users, actor.user_id), suppress(OSError):  # the peer may go during the handshake
             await send({"type": "websocket.accept", "headers": []})
             socket = Socket(self, actor, address)
             socket.open_outlet(scope, send, self._flusher)
             await self._serve(socket, receive, is_old_news=self.changes == changes)
-        except OSError:
-            pass  # the peer went during the handshake
-        finally:
-            self._users[actor.user_id] -= 1
-            if not self._users[actor.user_id]:
-                del self._users[actor.user_id]
 
     async def _serve(self, socket: "Socket", receive: Receive, *, is_old_news: bool) -> None:
         """Answer a socket until it ends.

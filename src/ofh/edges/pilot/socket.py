@@ -22,6 +22,7 @@ from ofh.backends.mailbox import Mailbox
 from ofh.backends.ports import Interrupted
 from ofh.domain.errors import Code, HubError
 from ofh.domain.events import Event
+from ofh.domain.tallies import give_back
 from ofh.edges.auth import Origins
 from ofh.edges.handshake import refuse, refuse_by
 from ofh.edges.outlet import Flusher
@@ -218,9 +219,7 @@ class PilotSockets:
 
     def _leave(self, pilot: Pilot, held: _Open) -> None:
         """The last one out of a room ends it."""
-        self._of_connection[pilot.connection_id] -= 1
-        if not self._of_connection[pilot.connection_id]:
-            del self._of_connection[pilot.connection_id]
+        give_back(self._of_connection, pilot.connection_id)
         held.sockets -= 1
         if not held.sockets:
             held.task.cancel()
