@@ -1,8 +1,8 @@
 """An aircraft's flights while they may still change: from reports in any order of arrival.
 
 A `FlightWatch` is all that is known of one aircraft's flights while they may still change. It takes samples and
-departures in any order of arrival: what is not older than `reorder` before the newest is put in its place by time, so
-that messages which are late, doubled, or handled by another process give the same flights in the end. Older samples
+departures in any order of arrival: what is not older than `reorder_us` before the newest is put in its place by time,
+so that messages which are late, doubled, or handled by another process give the same flights in the end. Older samples
 belong to the history alone.
 
 Two views of it: the *outlook* takes everything heard so far as it stands, and is what people see; the *settled* part,

@@ -40,7 +40,6 @@ class AlertRules:
     """Makes, changes and deletes rules.
 
     Args:
-        tell: publishes events after the commit.
         clock: the hub's time, UTC.
     """
 
