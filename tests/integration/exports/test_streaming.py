@@ -275,7 +275,7 @@ async def served(place: Place) -> AsyncIterator[str]:
 async def test_a_client_notices_that_its_file_is_not_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"/export/drone/{place.drone.id}.csv?{DAY}"
     cookies = {"cookie": f"user-auth={place.tokens['viewer']}"}
-    async with served(place) as base, httpx2.AsyncClient(base_url=base, headers=cookies) as client:
+    async with served(place) as base, httpx2.AsyncClient(base_url=base, headers=cookies, timeout=PATIENCE_S) as client:
         whole = await client.get(url)
         assert whole.headers["transfer-encoding"] == "chunked"
         assert whole.text.count("\r\n") == 1 + len(ALL)
@@ -290,7 +290,7 @@ async def test_a_line_that_is_cut_ends_the_work(place: Place, history: History) 
     cookies = {"cookie": f"user-auth={place.tokens['viewer']}"}
     async with served(place) as base:
         async with (
-            httpx2.AsyncClient(base_url=base, headers=cookies) as client,
+            httpx2.AsyncClient(base_url=base, headers=cookies, timeout=PATIENCE_S) as client,
             client.stream("GET", f"/export/drone/{place.drone.id}.csv?{DAY}") as answer,
         ):
             async for text in answer.aiter_text():
