@@ -335,8 +335,8 @@ class CaughtUp(FleetEvent):
 
 @strawberry.type(
     description="Very much has happened up to here of which nothing was asked for. Who is cut off comes back with this "
-    "cursor, and nobody has to look through all of that once more. In a replay with an `interval`: all up to `at` has been "
-    "told."
+    "cursor, and nobody has to look through all of that once more. In a replay with an `interval`: all up to `at` has "
+    "been told."
 )
 class Passed(FleetEvent):
     pass
