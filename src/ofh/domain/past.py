@@ -6,11 +6,12 @@ workspace stood, thousands are read and a few hundred values are kept. Folding a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from .devices import DeviceState, Property
+from .devices import DeviceState, Property, from_micros
 from .events import EventKind
 
 
@@ -22,6 +23,8 @@ class Then:
     online: bool
     flight_id: int | None = None
     """The flight that it was on, as far as events had told of it."""
+    landed_at: datetime | None = None
+    """When that had landed, where it had not gone on by then."""
 
 
 NOTHING = Then(state=DeviceState(), online=False)
@@ -38,6 +41,8 @@ class PastState:
     """The stored form of its `DeviceState`, which holds a fix alone, and whether it is online."""
     alerts: dict[int, int] = field(default_factory=dict)
     """The drone of each alert that was raised and has not cleared."""
+    landed: dict[int, int] = field(default_factory=dict)
+    """When the flight of each drone landed whose flight has neither ended nor gone on: microseconds since 1970."""
 
     def take(self, items: Sequence[Sequence[Any]]) -> None:
         """Let events that come next happen, in their order; kinds that this version does not know change nothing.
@@ -60,6 +65,10 @@ class PastState:
                     state, online, _ = self.drones.get(subject, _NEW)
                     flight = None if body[1] == EventKind.FLIGHT_ENDED else body[0]
                     self.drones[subject] = (state, online, flight)
+                    if body[1] == EventKind.FLIGHT_LANDED:
+                        self.landed[subject] = at_us
+                    else:
+                        self.landed.pop(subject, None)
                 case "controller":
                     _, online = self.controllers.get(subject, _NEW_CONTROLLER)
                     self.controllers[subject] = ({Property.FIX.value: [at_us, body[0]]}, online)
@@ -82,7 +91,9 @@ class PastState:
         if found is None:
             return None
         state, online, flight = found
-        return Then(state=DeviceState.from_json(state), online=online, flight_id=flight)
+        at_us = self.landed.get(drone_id)
+        landed_at = None if at_us is None else from_micros(at_us)
+        return Then(state=DeviceState.from_json(state), online=online, flight_id=flight, landed_at=landed_at)
 
     def controller(self, controller_id: int) -> Then | None:
         """How a remote controller stood; None where nothing was known of it."""
@@ -96,17 +107,19 @@ class PastState:
                 [[id, *held] for id, held in self.drones.items()],
                 [[id, *held] for id, held in self.controllers.items()],
                 list(self.alerts.items()),
+                list(self.landed.items()),
             ]
         )
 
     @classmethod
     def from_json(cls, stored: bytes) -> "PastState":
         """The inverse of `to_json`."""
-        drones, controllers, alerts = orjson.loads(stored)
+        drones, controllers, alerts, *more = orjson.loads(stored)  # of before that was told it has nothing more
         return cls(
             drones={id: (state, online, flight) for id, state, online, flight in drones},
             controllers={id: (state, online) for id, state, online in controllers},
             alerts=dict(alerts),
+            landed=dict(more[0]) if more else {},
         )
 
 

@@ -152,6 +152,19 @@ async def test_the_state_at_a_moment_is_that_of_the_moment(api: Api, world: Worl
     assert (refused.codes, refused.fields) == (["BAD_INPUT"], {"at"})
 
 
+async def test_a_flight_that_goes_on_had_landed_in_the_past_where_it_had(api: Api, world: World) -> None:
+    here = {"workspace_id": world.workspace.id, "drone_id": world.drone.id}
+    flight = await Flight.create(**here, phase="airborne", started_at=later(5), last_at=later(30))
+    for second, kind in ((5, EventKind.FLIGHT_STARTED), (10, EventKind.FLIGHT_LANDED), (20, EventKind.FLIGHT_RESUMED)):
+        event = FlightChanged(**here, flight_id=flight.id, kind=kind, at=later(second))
+        await commit(api, world, event, at=later(second))
+    query = """query ($id: ID!, $at: DateTime!) { fleetAt(workspaceId: $id, at: $at) {
+        drones { currentFlight { id landedAt } } } }"""
+    for second, landed_at in ((7, None), (12, later(10).isoformat()), (22, None)):
+        found = await api.ask(world.member, query, id=str(world.workspace.id), at=later(second).isoformat())
+        assert found.data["fleetAt"]["drones"] == [{"currentFlight": {"id": str(flight.id), "landedAt": landed_at}}]
+
+
 async def test_a_replay_is_paused_goes_on_and_jumps_when_its_user_says_so(
     api: Api, world: World, gallery: Gallery
 ) -> None:

@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ofh.domain.devices import DeviceState
+from ofh.domain.devices import DeviceState, from_micros
 from ofh.domain.past import PastState, Then
 
 _ids = st.integers(1, 3)
@@ -80,8 +80,11 @@ def test_the_newest_of_each_kind_counts_and_an_end_ends() -> None:
         ]
     )
     moved = DeviceState.from_json({"fix": [15, later], "battery": [12, [80.0, 600.0]]})
-    assert state.drone(7) == Then(state=moved, online=True, flight_id=70)
+    assert state.drone(7) == Then(state=moved, online=True, flight_id=70, landed_at=from_micros(15))
     assert state.controller(5) == Then(state=DeviceState.from_json({"fix": [13, fix]}), online=False)
     assert state.alerts == {91: 7}
+    assert PastState.from_json(state.to_json()) == state
+    state.take([["flight", 1, 16, 7, [70, "FLIGHT_RESUMED"]]])
+    assert state.drone(7) == Then(state=moved, online=True, flight_id=70)
     state.take([["flight", 1, 75, 7, [70, "FLIGHT_ENDED"]], ["presence", 1, 80, 7, False]])
     assert state.drone(7) == Then(state=moved, online=False, flight_id=None)

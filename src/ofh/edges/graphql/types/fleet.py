@@ -4,6 +4,7 @@ What a device reports is read from its row's `DeviceState`, for an event from th
 Whatever may never have been reported is nullable.
 """
 
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -280,6 +281,9 @@ class Drone(OfWorkspace):
             row = await loaders.current_flight.load(self.row.id)
         else:  # one that was deleted since is null
             row = None if then.flight_id is None else await loaders.flights.load(then.flight_id)
+            if row is not None:
+                row = copy(row)
+                row.landed_at = then.landed_at  # it may have gone on, or landed, since
         return Flight(row=row, sight=self.sight) if row else None
 
     @field("Its flights in this workspace, the newest first.")
