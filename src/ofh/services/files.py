@@ -24,6 +24,7 @@ from ofh.domain.errors import Code, HubError, bad_input, gone
 from ofh.domain.events import MediaDeleted, Table
 from ofh.domain.media import SNIFFED_BYTES, content_type_of, is_file_name
 from ofh.domain.reasons import Reason
+from ofh.domain.tallies import one_more
 from ofh.store import journal
 from ofh.store.database import Database
 from ofh.store.models import File, Fingerprint, Media
@@ -193,17 +194,12 @@ class Files:
             HubError: GONE, FORBIDDEN; RATE_LIMITED, too many uploads at once.
         """
         await self._access.require(actor, Action.EDIT_FILES, workspace_id)
-        session = f"{actor.credential}:{actor.credential_id}"
+        session = actor.session
         if self._running[session] >= self._rules.per_session or self._running.total() >= self._rules.in_all:
             raise HubError(Code.RATE_LIMITED, "Too many uploads at once. Try again when one of them is done.")
-        self._running[session] += 1
-        try:
+        with one_more(self._running, session):
             async with self._reception.receive(limit_bytes=self._rules.max_bytes) as incoming:
                 yield NewFile(self, actor, workspace_id, incoming)
-        finally:
-            self._running[session] -= 1
-            if not self._running[session]:
-                del self._running[session]
 
     async def keep(self, actor: Actor, workspace_id: int, name: str, incoming: Incoming) -> File:
         """See `NewFile.keep`."""
