@@ -237,6 +237,6 @@ test("of a battery that stays as it is only the ends are kept, so that a day's p
   for (let at = 0; at < 600_000; at += 10_000) charge(at, at < 300_000 ? 90 : 89);
   charge(601_000, 89);
   const { charges, battery } = made.playback.drones.get("1");
-  assert.deepEqual(charges.map(({ percent, reportedAt }) => [percent, reportedAt - T]), [[90, 0], [90, 290_000], [89, 300_000], [89, 601_000]]);
+  assert.deepEqual(charges.points.map(([at, percent]) => [percent, at - T]), [[90, 0], [90, 290_000], [89, 300_000], [89, 601_000]]);
   assert.equal(battery.reportedAt, T + 601_000);
 });

@@ -6,6 +6,7 @@
  * What it keeps is what the hub last said. Nothing here guesses: how old something is, and whether the line stands, is for
  * whoever shows it to see (`fixes`, `link`, and the clock that belongs to it).
  */
+import { Charges } from "./charges.js";
 import { Emitter } from "./emitter.js";
 
 /** @typedef {"flying" | "landed" | "lost" | "offline"} Phase lost: in the air when the line to it broke. */
@@ -29,7 +30,7 @@ import { Emitter } from "./emitter.js";
  *   lost: boolean, takeOff: TakeOff | null }} CurrentFlight */
 /**
  * `fixes` holds the last two positions, the older one first. `charges` is what the battery said since this page was opened.
- * @typedef {{ id: string, row: DroneRow, fixes: Fix[], battery: Charge | null, charges: Charge[],
+ * @typedef {{ id: string, row: DroneRow, fixes: Fix[], battery: Charge | null, charges: import("./charges.js").Charges,
  *   telemetry: Telemetry | null, online: boolean, flight: CurrentFlight | null, flightId: string | null,
  *   phase: Phase }} Drone
  */
@@ -49,10 +50,6 @@ import { Emitter } from "./emitter.js";
  *   item: { mediaId: string, droneId: string, isNew: boolean },
  *   coverage: { mediaId: string, droneId: string, flightId: string | null }, link: Link }} News
  */
-
-/** Of each aircraft: those of hours, since only changes are kept. */
-const CHARGES = 240;
-const CHARGE_MS = 5_000;
 
 const POSITION = "longitude latitude height reportedAt";
 const TELEMETRY = `heading horizontalSpeed verticalSpeed elevation flightMode satellites signal homeDistance windSpeed
@@ -223,7 +220,7 @@ export class Picture extends Emitter {
   #row(row, online) {
     const { id, name, serialNumber, model } = row;
     const drone = this.drones.get(id) ?? {
-      ...{ id, fixes: [], battery: null, charges: [], telemetry: null, online, flight: null, flightId: null },
+      ...{ id, fixes: [], battery: null, charges: new Charges(), telemetry: null, online, flight: null, flightId: null },
       ...{ phase: /** @type {Phase} */ ("offline"), row: { id, name, serialNumber, model } },
     };
     drone.row = { id, name, serialNumber, model };
@@ -260,7 +257,7 @@ export class Picture extends Emitter {
     const charge = { percent: battery.capacityPercentLeft, reportedAt: Date.parse(battery.reportedAt) };
     if (!drone || (drone.battery && charge.reportedAt < drone.battery.reportedAt)) return;
     drone.battery = charge;
-    keep(drone.charges, charge);
+    drone.charges.add(charge);
     this.#change(id);
   }
 
@@ -300,17 +297,6 @@ export class Picture extends Emitter {
       this.emit("change", changed);
     });
   }
-}
-
-/**
- * Of a charge that stays the same only when it began and the newest, so that a page that is open all day does not grow.
- * @param {Charge[]} charges @param {Charge} charge
- */
-function keep(charges, charge) {
-  const [before, last] = charges.length > 1 ? charges.slice(-2) : [undefined, charges[0]];
-  if (before?.percent === charge.percent && last?.percent === charge.percent) charges[charges.length - 1] = charge;
-  else if (!last || charge.reportedAt - last.reportedAt >= CHARGE_MS) charges.push(charge);
-  if (charges.length > CHARGES) charges.shift();
 }
 
 /** @param {any} position @param {number | null} heading @returns {Fix} */

@@ -232,11 +232,9 @@ export class Panel {
     const times = (/** @type {number} */ time) =>
       new Date(time).toLocaleTimeString(settings.language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     const shared = { times, at: this.#at, point: this.#point };
-    const ends = battery && charges.at(-1) !== battery ? [...charges, battery] : charges;
     const isOfFlight = this.#drained.length > 1;
-    const drained = isOfFlight
-      ? this.#drained
-      : ends.map(({ reportedAt, percent }) => /** @type {[number, number]} */ ([reportedAt, percent]));
+    const drained = isOfFlight ? this.#drained : charges.points;
+    if (!isOfFlight && battery && drained.at(-1)?.[0] !== battery.reportedAt) drained.push([battery.reportedAt, battery.percent]);
     return html`${this.#flight
       ? plot({ ...shared, label: t("plot.elevation"), points: this.#climb, least: 10, words: (value) => units.height(value) })
       : nothing}
