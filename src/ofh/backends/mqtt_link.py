@@ -285,7 +285,8 @@ class Link:
         self._writing = wanted
 
     def _writing_changed(self, *_: Any) -> None:
-        self._loop.call_soon_threadsafe(self._watch_writing)
+        if not self._loop.is_closed():  # paho says so once more when its client is collected, which may be after that
+            self._loop.call_soon_threadsafe(self._watch_writing)
 
     def _unwatch(self) -> None:
         """Paho is about to close its socket, or we are: the loop must not go on watching the number."""
