@@ -77,16 +77,18 @@ function unseen(fleet) {
 }
 
 /** How the line to the hub stands, always in sight; read aloud when it changes, not while it counts. @param {Context} context */
-function linkState({ fleet, units }) {
+function linkState({ fleet, units, route }) {
   const { name, since, until, code = "", reason = "" } = /** @type {import("../model/fleet.js").Fleet} */ (fleet).link;
   const kind = name === "live" ? "good" : name === "ended" ? "bad" : name === "waiting" ? "bad" : "busy";
   const key = `link.${name.replace(" ", "_")}`;
   const why = code === "GONE" ? t("fault.gone") : code === "FORBIDDEN" ? t("fault.forbidden") : html`<span lang="en">${reason}</span>`;
   const detail =
     name === "waiting" && until ? t("link.next", { seconds: Math.max(0, Math.ceil((until - Date.now()) / 1_000)) }) : name === "ended" ? why : "";
+  // Where the past is shown, the word "live" beside it would be taken to be about that.
+  const words = name === "live" && route.name === "flights" ? t("link.connected") : t(key);
   return html`<span class="link link-${kind}" title=${t("link.since", { time: units.time(since) })} data-link=${name}>
     <span class="dot" aria-hidden="true"></span>
-    <span role="status">${t(key)}</span>
+    <span role="status">${words}</span>
     ${detail ? html`<span class="link-detail">${detail}</span>` : nothing}
   </span>`;
 }
