@@ -16,7 +16,7 @@ LUCK ?= 30
 SPREAD ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-full faults conformance check format lock generated migrations bench bench-peers clean
+.PHONY: help install demo run test test-full faults conformance check format lock generated migrations pictures bench bench-peers clean
 
 help: ## say what there is
 	@echo "OpenFlightHub. Start with: make demo"
@@ -72,6 +72,10 @@ generated: install ## docs/settings.md and schema.graphql anew from the code, th
 migrations: install ## a migration from the changes of the models: make migrations NAME=what_changed
 	@test -n "$(NAME)" || { echo "Say what changes: make migrations NAME=what_changed" >&2; exit 2; }
 	$(BIN)/python scripts/make_migration.py "$(NAME)"
+
+pictures: install ## the dashboard's pictures in docs/images anew, with Chromium and Node; a quarter of an hour
+	@cd compat/clients/dashboard && npm ci --no-audit --no-fund
+	$(BIN)/python scripts/dashboard_pictures.py $(ARGS)
 
 bench-peers: ## the servers that bench/live.py sets beside the hub, from npm into bench/peers
 	@cd bench/peers && npm ci --no-audit --no-fund
