@@ -205,6 +205,29 @@ def test_another_role_is_told_at_once_to_whom_it_was_given(town: Town, us: Party
         assert hear(others) == {"type": "pong"}  # and nothing of the other one's role
 
 
+def test_with_another_role_each_goes_on_with_what_it_asked_for(town: Town, us: Party) -> None:
+    """Of those who follow a feed in several ways by one document none gets the choice of another."""
+    user, token, _ = town.user("changed@example.org")
+    made = town.ask('mutation{createWorkspace(name:"changed"){id}}', us.token)["data"]["createWorkspace"]["id"]
+    invite = 'mutation($w:ID!){inviteMember(workspaceId:$w,email:"changed@example.org",role:VIEWER){role}}'
+    assert "errors" not in town.ask(invite, us.token, w=made)
+    change = "mutation($w:ID!,$u:ID!,$r:WorkspaceRole!){changeMemberRole(workspaceId:$w,userId:$u,role:$r){role}}"
+    rule = 'mutation($w:ID!){createAlertRule(workspaceId:$w,kind:LOW_BATTERY,name:"x"){id}}'
+    fleet = "subscription($w:ID!,$k:[FleetEventKind!]){fleet(workspaceId:$w,kinds:$k){__typename}}"
+    with opened(town, token) as socket:
+        for number, kind in (("1", "DRONE_RENAMED"), ("2", "ALERT_RULE_CHANGED")):
+            say(socket, subscribe(fleet, number, w=made, k=[kind]))
+            assert hear(socket)["payload"]["data"]["fleet"]["__typename"] == "Snapshot"
+        say(socket, subscribe(f"subscription{{workspaceRole(workspaceId:{made})}}", "role"))
+        for role in ("VIEWER", "ADMIN"):
+            if role == "ADMIN":
+                assert "errors" not in town.ask(change, us.token, w=made, u=user, r=role)
+            assert hear(socket)["payload"]["data"] == {"workspaceRole": role}
+        assert "errors" not in town.ask(rule, us.token, w=made)
+        told = hear(socket)
+        assert (told["id"], told["payload"]["data"]["fleet"]["__typename"]) == ("2", "AlertRuleChanged")
+
+
 @pytest.mark.parametrize("how", ["token deleted", "user deleted", "removed", "workspace deleted", "token revoked"])
 def test_c4_what_hangs_on_a_right_ends_with_it(town: Town, us: Party, how: str) -> None:
     """Also where another process, the command line, has ended it on the embedded hub."""

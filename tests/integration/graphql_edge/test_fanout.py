@@ -140,7 +140,7 @@ def join_now(edge: Edge, client: Any, query: str) -> None:
     group = next(iter(edge.fanout._groups.values()))
     member = Member(socket, socket.outlet, "b")
     socket._operations["b"] = member
-    edge.fanout.enrol(member, group.join, group.operation, group._renderer.executor)
+    edge.fanout.enrol(member, group.join, group._renderer.operation, group._renderer.executor)
 
 
 # Sharing

@@ -24,11 +24,12 @@ from ofh.services.steering import Steering
 from .bodies import Bodies
 from .context import Contexts
 from .following import Following
-from .follows import Follow, area_of, needed_below
+from .follows import Follow, area_of
 from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, Turns, send
 from .rendering import Renderer
 from .replaying import Play, Playing
+from .variables import below, frozen
 from .ways import Way
 
 R = TypeVar("R")
@@ -117,7 +118,6 @@ class Group:
         renderer: Renderer,
     ) -> None:
         self.join = join
-        self.operation = renderer.operation
         self._fanout = fanout
         self._key = key
         self._renderer = renderer
@@ -325,7 +325,7 @@ class Group:
             return False
         for member in self.all():
             self.remove(member)
-            self._fanout.enrol(member, self.join, self.operation, self._renderer.executor)
+            self._fanout.enrol(member, self.join, member.operation, self._renderer.executor)
         return True
 
 
@@ -349,6 +349,7 @@ class Fanout:
         self.painting = asyncio.Semaphore(PAINTING)
         """Who makes a piece of a Snapshot."""
         self._groups: dict[Hashable, Group | Following] = {}
+        self._renderers: WeakValueDictionary[Hashable, Renderer] = WeakValueDictionary()
         self._bodies: WeakValueDictionary[Hashable, Bodies] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -367,24 +368,17 @@ class Fanout:
         self, member: Member, join: "Join | Follow | Play", operation: Operation, executor: FanoutExecutor
     ) -> None:
         """Put a member into the group of its like, which is made where there is none."""
+        member.operation = operation
         if isinstance(join, Follow):
             self._follow(member, join, operation, executor)
             return
         if isinstance(join, Play):
             Playing(self, member, join, operation, executor)
             return
-        reader = member.owner.actor if operation.name in operation.document.personal else None
-        key = (
-            operation.document.text,
-            operation.name,
-            frozen(executor.variable_values.coerced),
-            join.key,
-            join.scope,
-            reader and reader.user_id,
-        )
+        renderer = self._renderer(member, operation, executor, join.scope, is_feed=False)
+        key = (renderer, join.key)
         group = self._groups.get(key)
         if group is None:
-            renderer = Renderer(self.contexts, operation, executor, reader, operation_s=self.operation_s)
             group = self._groups[key] = Group(self, key, join, renderer)
             group.task = self.spawn(group.run())
         assert isinstance(group, Group)
@@ -397,8 +391,8 @@ class Fanout:
         watched = key[:2] if isinstance(key, tuple) else key
         document = (operation.document.text, operation.name)
         if isinstance(join, Follow):
-            below = frozen(_needed(operation, executor))
-            return Way(watched=watched, document=document, how=(below, join.shared_key, join.view))
+            how = (below(operation, executor), join.shared_key, join.view)
+            return Way(watched=watched, document=document, how=how)
         return Way(watched=watched, document=document, how=(frozen(executor.variable_values.coerced), key))
 
     def _follow(self, member: Member, follow: Follow, operation: Operation, executor: FanoutExecutor) -> None:
@@ -406,24 +400,34 @@ class Fanout:
             member.place = replace(follow.place)
         elif member.place.area is not None:
             follow = follow.moved(member.place.area)
-        document = operation.document
-        reader = member.owner.actor if operation.name in document.personal else None
-        variables = frozen(_needed(operation, executor))
-        shown = (document.text, operation.name, variables, follow.key, follow.scope, reader and reader.user_id)
-        key = (shown, follow.shared_key)
+        renderer = self._renderer(member, operation, executor, follow.scope, is_feed=True)
+        key = (renderer, follow.shared_key)
         group = self._groups.get(key)
         if group is None:
-            bodies = self._bodies.get(shown)
+            bodies = self._bodies.get(renderer)
             if bodies is None:
-                bodies = self._bodies[shown] = Bodies(
-                    Renderer(self.contexts, operation, executor, reader, operation_s=self.operation_s, is_feed=True)
-                )
+                bodies = self._bodies[renderer] = Bodies(renderer)
             group = self._groups[key] = Following(self, key, follow, bodies)
             group.task = self.spawn(group.run())
         assert isinstance(group, Following)
         if follow.view is not None and member.steered is None and self.steering is not None:
             self._let_move(member, follow, operation, executor)
         group.add(member)
+
+    def _renderer(
+        self, member: Member, operation: Operation, executor: FanoutExecutor, scope: Hashable, *, is_feed: bool
+    ) -> Renderer:
+        """What renders an operation: one for all who are shown an event alike, whatever it is that they watch."""
+        document = operation.document
+        reader = member.owner.actor if operation.name in document.personal else None
+        user_id = None if reader is None else reader.user_id
+        key = (document.text, operation.name, below(operation, executor), scope, user_id, is_feed)
+        found = self._renderers.get(key)
+        if found is None:
+            found = self._renderers[key] = Renderer(
+                self.contexts, operation, executor, reader, operation_s=self.operation_s, is_feed=is_feed
+            )
+        return found
 
     def _let_move(self, member: Member, follow: Follow, operation: Operation, executor: FanoutExecutor) -> None:
         """Have a member look at another area when its user says so."""
@@ -455,21 +459,3 @@ class Fanout:
             del self._groups[key]
         if group.task is not None:
             group.task.cancel()
-
-
-def _needed(operation: Operation, executor: FanoutExecutor) -> dict[str, Any]:
-    """The variables of an operation that follows a feed which count for how events are shown."""
-    document = operation.document
-    needed = document.needed_below.get(operation.name)
-    if needed is None:
-        needed = document.needed_below[operation.name] = needed_below(document, operation.node)
-    return {name: value for name, value in executor.variable_values.coerced.items() if name in needed}
-
-
-def frozen(value: Any) -> Hashable:
-    """A value of coerced variables as something to compare by; 1, 1.0 and true stay apart."""
-    if isinstance(value, Mapping):
-        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, list | tuple):
-        return ("list", *(frozen(item) for item in value))
-    return (type(value), value)

@@ -77,7 +77,6 @@ class Following:
 
     def __init__(self, fanout: "Fanout", key: Hashable, follow: Follow, bodies: Bodies) -> None:
         self.follow = replace(follow, place=Place(), view=None)
-        self.operation = bodies.renderer.operation
         self._fanout = fanout
         self._key = key
         self._bodies = bodies
@@ -237,7 +236,7 @@ class Following:
         for member in self.all():
             member.place = self.standing(member)
             self.remove(member)
-            self._fanout.enrol(member, self.follow, self.operation, self._bodies.renderer.executor)
+            self._fanout.enrol(member, self.follow, member.operation, self._bodies.renderer.executor)
         return True
 
     # Those who stand elsewhere

@@ -1,18 +1,14 @@
 """What a subscriber of a feed asks for, and where it stands."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from graphql import FieldNode, FragmentDefinitionNode, Node, OperationDefinitionNode, VariableNode
-
 from ofh.domain.areas import Area
 from ofh.domain.feed import Choice, Delivery
 from ofh.services.workspace_feed import WorkspaceFeed
-
-from .hub_schema import Document
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,29 +63,6 @@ class Follow:
     def shared_key(self) -> Hashable:
         """Equal for those who want the same."""
         return (self.key, self.choice, self.delivery, self.interval, self.scope)
-
-
-def needed_below(document: Document, node: OperationDefinitionNode) -> frozenset[str]:
-    """The variables that count for more than the arguments of the one field that a subscription selects."""
-    selections = node.selection_set.selections
-    nodes: list[Node] = [item for item in document.tree.definitions if isinstance(item, FragmentDefinitionNode)]
-    if len(selections) == 1 and isinstance(selections[0], FieldNode):
-        root = selections[0]
-        nodes += [*(root.directives or ()), *([root.selection_set] if root.selection_set else [])]
-    else:
-        nodes.append(node.selection_set)
-    return frozenset(name for item in nodes for name in _variables(item))
-
-
-def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node, VariableNode):
-        yield node.name.value
-        return
-    for key in node.keys:
-        value: Any = getattr(node, key, None)
-        for below in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(below, Node):
-                yield from _variables(below)
 
 
 def area_of(words: Mapping[str, Any]) -> Area | None:

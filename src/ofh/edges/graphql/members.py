@@ -44,8 +44,6 @@ class Shown:
 class Gathering(Protocol):
     """Members who want the same."""
 
-    operation: Operation
-
     @property
     def workspace_id(self) -> int:
         """The workspace that it shows."""
@@ -67,7 +65,9 @@ class Gathering(Protocol):
 class Member:
     """One operation of one socket in a group."""
 
-    __slots__ = ("group", "has", "id", "outlet", "owner", "place", "prefix", "size", "steered", "way")
+    __slots__ = ("group", "has", "id", "operation", "outlet", "owner", "place", "prefix", "size", "steered", "way")
+    operation: Operation
+    """What its socket asked for, with what of its variables is its own: others of its group began elsewhere, say."""
 
     def __init__(self, owner: Owner, outlet: Outlet, id: str, way: Way | None = None) -> None:
         self.owner = owner

@@ -46,7 +46,6 @@ class Playing:
     def __init__(
         self, fanout: "Fanout", member: Member, play: Play, operation: Operation, executor: FanoutExecutor
     ) -> None:
-        self.operation = operation
         self._play = play
         self._member = member
         self._renderer = Renderer(

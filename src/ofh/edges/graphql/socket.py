@@ -389,7 +389,7 @@ class Socket(AnySocket):
                 if group.workspace_id == workspace_id and group.scope != scope:
                     place = group.standing(member)
                     member.leave()
-                    self._start(id, group.operation, place)
+                    self._start(id, member.operation, place)
 
     # Out
 
