@@ -41,6 +41,8 @@ class Event:
 
 
 Publish = Callable[[Event], None]
+Put = Callable[..., None]
+"""Leaves an event, its key, and whether it may be taken `now`; see `Mailbox.put`."""
 Contender = tuple[Any, Publish]
 
 
@@ -89,17 +91,17 @@ class Topics:
     """Topics in memory."""
 
     def __init__(self) -> None:
-        self._of: dict[int, set[Publish]] = defaultdict(set)
+        self._of: dict[int, set[Put]] = defaultdict(set)
 
     def publish(self, event: Event) -> None:
         """Tell whoever listens to the drone, and whoever listens to all."""
         for put in self._of.get(event.key, ()):
-            put(event)
+            put(event, event.key, now=True)
         for put in self._of.get(WORKSPACE, ()):
-            put(event)
+            put(event, event.key, now=False)
 
     @contextmanager
-    def listen(self, topic: int, put: Publish) -> Iterator[None]:
+    def listen(self, topic: int, put: Put) -> Iterator[None]:
         """Put in what is published from now on."""
         self._of[topic].add(put)
         try:
@@ -130,11 +132,14 @@ def edge() -> Contender:
     async def nothing() -> list[Event]:
         return []
 
+    def show(event: Event) -> DronePosition:  # type: ignore[valid-type]
+        return DronePosition(event=event)  # type: ignore[call-arg]
+
     def joined(name: str, topic: int, *, per_item: bool) -> Any:
         @asynccontextmanager
         async def watch() -> AsyncIterator[Watch[Event]]:
             mailbox: Mailbox[Any] = Mailbox(Policy.LATEST, MANY)
-            with topics.listen(topic, lambda event: mailbox.put(event, event.key, now=topic != WORKSPACE)):
+            with topics.listen(topic, mailbox.put):
                 accept = cast(Any, as_it_is)
                 yield Watch(mailbox, snapshot=nothing, accept=accept, interval=timedelta(0), known={})
 
@@ -144,7 +149,7 @@ def edge() -> Contender:
             per_item=per_item,
             scope=(1, "MEMBER"),
             workspace_id=1,
-            show=lambda event: DronePosition(event=event),
+            show=show,
         )
 
     @strawberry.type
@@ -201,7 +206,7 @@ def stock() -> Contender:
         @strawberry.subscription
         async def drone_position(self, drone_id: strawberry.ID) -> AsyncGenerator[DronePosition, None]:  # type: ignore[valid-type]
             queue: asyncio.Queue[Event] = asyncio.Queue()
-            with topics.listen(int(drone_id), queue.put_nowait):
+            with topics.listen(int(drone_id), lambda event, *_, **__: queue.put_nowait(event)):
                 while True:
                     yield DronePosition(event=await queue.get())
 
@@ -210,7 +215,7 @@ def stock() -> Contender:
             self, workspace_id: strawberry.ID, interval: int = 250
         ) -> AsyncGenerator[list[DronePosition], None]:  # type: ignore[valid-type]
             queue: asyncio.Queue[Event] = asyncio.Queue()
-            with topics.listen(WORKSPACE, queue.put_nowait):
+            with topics.listen(WORKSPACE, lambda event, *_, **__: queue.put_nowait(event)):
                 while True:
                     yield [DronePosition(event=await queue.get())]
 
@@ -220,10 +225,10 @@ def stock() -> Contender:
 
 def frames() -> Contender:
     """The hub's server and transport with a ready-made frame and no GraphQL: the most that this stack can do."""
-    from ofh.edges.outlet import text_header
-    from ofh.edges.ws_protocol import EXTENSION, Channel
+    from ofh.edges.outlet import RawOutlet, text_header
+    from ofh.edges.ws_protocol import EXTENSION
 
-    channels: dict[int, list[Channel]] = defaultdict(list)
+    outlets: dict[int, list[RawOutlet]] = defaultdict(list)
     counter = itertools.count()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -234,7 +239,7 @@ def frames() -> Contender:
         await receive()
         await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
         variables = json.loads((await receive())["text"])["payload"]["variables"]
-        channels[int(variables.get("id", WORKSPACE))].append(scope["extensions"][EXTENSION])
+        outlets[int(variables.get("id", WORKSPACE))].append(scope["extensions"][EXTENSION])
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
@@ -245,11 +250,11 @@ def frames() -> Contender:
             '"horizontalSpeed":7.25,"elevation":88.5}}'
         )
         for topic, text in ((event.key, f'"dronePosition":{value}'), (WORKSPACE, f'"workspacePositions":[{value}]')):
-            if watching := channels.get(topic):
+            if watching := outlets.get(topic):
                 body = f'{{"id":"s00000","type":"next","payload":{{"data":{{{text}}}}}}}'.encode()
                 ready = text_header(len(body)) + body  # whoever broadcasts without GraphQL has the same bytes for all
-                for channel in watching:
-                    channel.write(ready)
+                for outlet in watching:
+                    outlet.write(ready)
 
     return app, publish
 

@@ -7,12 +7,13 @@ one loop.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Policy(Enum):
@@ -35,6 +36,13 @@ class MailboxClosed(Exception):
     """Nothing is left and nothing will come."""
 
 
+class Taker(Protocol[T_contra]):
+    """Who takes items there and then."""
+
+    def take(self, item: T_contra) -> bool:
+        """Take an item, if that can be done now; else it is left for the reader."""
+
+
 class Mailbox(Generic[T]):
     """A bounded inbox of one reader.
 
@@ -43,6 +51,19 @@ class Mailbox(Generic[T]):
         capacity: items that may wait (with LATEST: keys). One more drops all that wait.
     """
 
+    __slots__ = (
+        "_capacity",
+        "_closed",
+        "_items",
+        "_missing",
+        "_policy",
+        "_serial",
+        "_waiter",
+        "conflated",
+        "dropped",
+        "taker",
+    )
+
     def __init__(self, policy: Policy, capacity: int) -> None:
         self._policy = policy
         self._capacity = capacity
@@ -50,9 +71,10 @@ class Mailbox(Generic[T]):
         self._serial = 0
         self._missing = 0
         self._waiter: asyncio.Future[None] | None = None
+        """Of a reader that waits, for whom nothing is here yet."""
         self._closed = False
-        self.taker: Callable[[T], bool] | None = None
-        """Takes an item there and then, where the reader waits for one; false: it is to be left as ever."""
+        self.taker: Taker[T] | None = None
+        """Asked first, where the reader waits for an item."""
         self.conflated = 0
         """Items that a newer one of the same key replaced."""
         self.dropped = 0
@@ -69,7 +91,7 @@ class Mailbox(Generic[T]):
         """
         if self._closed:
             return
-        if now and self.taker is not None and self._is_waited_for() and self.taker(item):
+        if now and self._waiter is not None and self.taker is not None and self.taker.take(item):
             return
         if self._policy is Policy.ALL:
             self._serial += 1
@@ -125,9 +147,7 @@ class Mailbox(Generic[T]):
             finally:
                 self._waiter = None
 
-    def _is_waited_for(self) -> bool:
-        return not self._items and self._waiter is not None and not self._waiter.done()
-
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

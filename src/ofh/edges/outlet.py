@@ -5,6 +5,7 @@ awaits the ordinary `send`. Both keep order, both say when their reader lags, ne
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,11 @@ from typing import Protocol
 
 from starlette.types import Send
 
-from ofh.edges.ws_protocol import HIGH_WATER_BYTES, Channel
+HIGH_WATER_BYTES = 192 * 1024
+"""What may wait for one peer before writers are told to pause; with what overshoots, 256 KiB (security.md, W1)."""
+
+BY_TRANSPORT = -1
+"""In the place of a descriptor: frames have to go by the transport."""
 
 JOIN_BYTES = 32 * 1024
 """Frames of one turn are joined up to this size; then they go out, so that the transport's mark sees them."""
@@ -77,33 +82,87 @@ class Flusher:
             outlet.flush()
 
 
+class Line(Protocol):
+    """What a `RawOutlet` stands on: the server's side of one websocket."""
+
+    def write_frames(self, frames: bytes) -> int:
+        """Write by the transport, which keeps what the peer does not take yet.
+
+        Returns:
+            The descriptor to which further frames may be written past the transport, until `RawOutlet.hold` says
+            otherwise; BY_TRANSPORT where they may not.
+        """
+
+    def buffered(self) -> int:
+        """Bytes that the peer's side has not taken yet."""
+
+    def keep_alive(self, ping_s: float, silence_s: float) -> None:
+        """See `RawOutlet.keep_alive`."""
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Close without waiting for the peer; it is cut off where it does not answer within the close timeout."""
+
+
 class RawOutlet:
-    """Frames written straight to the transport."""
+    """Whole, unmasked frames written below ASGI. Valid from the moment that the websocket is accepted.
 
-    __slots__ = ("_channel", "_first", "_flusher", "_more", "_on_resume", "_resumed", "_size")
+    While nothing waits in the transport it writes to the socket itself: with a thousand sockets every object that a
+    delivery touches has left the processor's cache, so what counts is how few they are.
+    """
+
+    __slots__ = (
+        "_descriptor",
+        "_first",
+        "_flusher",
+        "_line",
+        "_more",
+        "_on_resume",
+        "_resumed",
+        "_size",
+        "handed",
+        "paused",
+    )
     raw = True
+    _flusher: Flusher
 
-    def __init__(self, channel: Channel, flusher: Flusher, on_resume: Callable[[], None]) -> None:
-        self._channel = channel
-        self._flusher = flusher
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._descriptor = BY_TRANSPORT
+        """Of the socket, while nothing waits in the transport and nothing has closed."""
         self._first = b""
         """What waits for the end of this turn: nearly always one piece, for which a list is dear."""
         self._more: list[bytes] | None = None
         """All that waits, where it is more than one piece."""
         self._size = 0
         """Bytes of it."""
-        self._on_resume = on_resume
+        self._on_resume: Callable[[], None] | None = None
         self._resumed: asyncio.Event | None = None
-        channel.on_resume = self._resume
+        self.handed = 0
+        """Bytes that the transport was given, to write them as soon as it can."""
+        self.paused = False
+        """More than the high-water mark is waiting."""
 
-    @property
-    def paused(self) -> bool:
-        return self._channel.paused
+    def open(self, flusher: Flusher, on_resume: Callable[[], None]) -> None:
+        """Take frames from now on.
+
+        Args:
+            on_resume: called when the peer has taken most of what waited.
+        """
+        self._flusher, self._on_resume = flusher, on_resume
+
+    def keep_alive(self, *, ping_s: float, silence_s: float) -> None:
+        """Ping at other times than the server does by itself; call it before the websocket is accepted.
+
+        Args:
+            silence_s: a peer of which nothing at all was heard for so long is cut off.
+        """
+        self._line.keep_alive(ping_s, silence_s)
 
     def put(self, frames: bytes) -> None:
         if not self._first:
-            self._first, self._size = frames, len(frames)
+            self._first = frames
             self._flusher.mark(self)
+            self._size = len(frames)
         else:
             if self._more is None:
                 self._more = [self._first]
@@ -123,11 +182,36 @@ class RawOutlet:
             if self._more is not None:
                 frames = b"".join(self._more)
                 self._more = None
-            self._channel.write(frames)
+            self.write(frames)
 
-    def _resume(self) -> None:
+    def write(self, frames: bytes) -> None:
+        """Send frames now, before what waits here; drops them where the websocket is closing."""
+        descriptor = self._descriptor
+        if descriptor != BY_TRANSPORT:
+            try:
+                sent = os.write(descriptor, frames)
+            except OSError:
+                sent = 0  # nothing fits, or the peer is gone: the transport finds out, and knows what to do
+            if sent == len(frames):
+                return
+            frames = frames[sent:]
+        self.handed += len(frames)
+        self._descriptor = self._line.write_frames(frames)
+
+    def hold(self) -> None:
+        """Somebody else writes or closes: look at the transport before the next frames."""
+        self._descriptor = BY_TRANSPORT
+
+    def pause(self) -> None:
+        """The peer lags."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """The peer has taken most of what waited."""
+        self.paused = False
         self._release()
-        self._on_resume()
+        if self._on_resume is not None:
+            self._on_resume()
 
     def _release(self) -> None:
         if self._resumed is not None:
@@ -135,21 +219,21 @@ class RawOutlet:
             self._resumed = None
 
     async def drain(self) -> None:
-        if self._channel.paused:
+        if self.paused:
             if self._resumed is None:
                 self._resumed = asyncio.Event()
             await self._resumed.wait()
 
     def taken(self) -> int | None:
-        if self._channel.is_clear:
+        if self._descriptor != BY_TRANSPORT:
             return None
-        waiting = self._channel.buffered()
-        return self._channel.handed - waiting if waiting else None
+        waiting = self._line.buffered()
+        return self.handed - waiting if waiting else None
 
     async def close(self, code: int, reason: str) -> None:
         self.flush()
-        self._channel.close(code, reason)
-        self._channel.on_resume = None
+        self._line.close_now(code, reason)
+        self._on_resume = None
         self._release()
 
 

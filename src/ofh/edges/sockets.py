@@ -57,8 +57,10 @@ class Socket:
 
     def open_outlet(self, scope: Scope, send: Send, flusher: Flusher) -> None:
         """Take the quickest way out that the server offers."""
-        channel = scope.get("extensions", {}).get(EXTENSION)
-        self.outlet = RawOutlet(channel, flusher, self.resumed) if channel else PlainOutlet(send, self.resumed)
+        raw: RawOutlet | None = scope.get("extensions", {}).get(EXTENSION)
+        if raw is not None:
+            raw.open(flusher, self.resumed)
+        self.outlet = raw or PlainOutlet(send, self.resumed)
 
     @property
     def is_closed(self) -> bool:

@@ -1,113 +1,49 @@
 """uvicorn's websocket protocol with a door for ready-made frames.
 
 An ordinary ASGI `send` costs several times as much as the system call below it. Where nothing rewrites frames on the
-way (no compression agreed), the scope's extensions offer a `Channel`; an application that finds none uses `send`.
-While nothing waits in the transport a channel writes to the socket itself: with a thousand sockets every object that a
-delivery touches has left the processor's cache, so what counts is how few they are.
+way (no compression agreed), the scope's extensions offer a `RawOutlet`; an application that finds none uses `send`.
 
 Beyond that it mends what a peer that never reads could abuse: closing does not wait for such a peer, and ends for
 certain after the close timeout.
 """
 
 import asyncio
-import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from .outlet import BY_TRANSPORT, HIGH_WATER_BYTES, RawOutlet
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
 
-EXTENSION = "ofh.channel"
+EXTENSION = "ofh.outlet"
 """The key in `scope["extensions"]`."""
-
-HIGH_WATER_BYTES = 192 * 1024
-"""What may wait for one peer before writers are told to pause; with what overshoots, 256 KiB (security.md, W1)."""
 
 GOING_AWAY = 1001
 
-BY_TRANSPORT = -1
-"""In the place of a descriptor: frames have to go by the transport."""
-
-
-class Channel:
-    """The raw way to one peer. Valid from the moment that the websocket is accepted."""
-
-    __slots__ = ("_descriptor", "_protocol", "handed", "on_resume", "paused")
-
-    def __init__(self, protocol: "HubWebSocketProtocol") -> None:
-        self._protocol = protocol
-        self._descriptor = BY_TRANSPORT
-        """Of the socket, while nothing waits in the transport and nothing has closed."""
-        self.handed = 0
-        """Bytes that the transport was given, to write them as soon as it can."""
-        self.paused = False
-        """More than the high-water mark is waiting."""
-        self.on_resume: Callable[[], None] | None = None
-        """Called when the peer has taken most of what waited."""
-
-    def write(self, frames: bytes) -> None:
-        """Send whole, unmasked frames, now; drops them where the websocket is closing."""
-        descriptor = self._descriptor
-        if descriptor != BY_TRANSPORT:
-            try:
-                sent = os.write(descriptor, frames)
-            except OSError:
-                sent = 0  # nothing fits, or the peer is gone: the transport finds out, and knows what to do
-            if sent == len(frames):
-                return
-            frames = frames[sent:]
-        self.handed += len(frames)
-        self._descriptor = self._protocol.write_frames(frames)
-
-    def hold(self) -> None:
-        """Somebody else writes or closes: look at the transport before the next frames."""
-        self._descriptor = BY_TRANSPORT
-
-    @property
-    def is_clear(self) -> bool:
-        """Nothing waits for certain; False says nothing."""
-        return self._descriptor != BY_TRANSPORT
-
-    def buffered(self) -> int:
-        """Bytes that the peer's side has not taken yet."""
-        return self._protocol.transport.get_write_buffer_size()
-
-    def keep_alive(self, *, ping_s: float, silence_s: float) -> None:
-        """Ping at other times than the server does by itself; call it before the websocket is accepted.
-
-        Args:
-            silence_s: a peer of which nothing at all was heard for so long is cut off.
-        """
-        self._protocol.keep_alive(ping_s, silence_s)
-
-    def close(self, code: int, reason: str) -> None:
-        """Close without waiting for the peer; it is cut off where it does not answer within the close timeout."""
-        self._protocol.close_now(code, reason)
-
 
 class _Watched:
-    """A transport whose channel learns of whatever else is written to it, and of its end."""
+    """A transport whose outlet learns of whatever else is written to it, and of its end."""
 
-    __slots__ = ("_channel", "_transport")
+    __slots__ = ("_outlet", "_transport")
 
-    def __init__(self, transport: Any, channel: Channel) -> None:
+    def __init__(self, transport: Any, outlet: RawOutlet) -> None:
         self._transport = transport
-        self._channel = channel
+        self._outlet = outlet
 
     def write(self, data: bytes) -> None:
-        self._channel.hold()
+        self._outlet.hold()
         self._transport.write(data)
 
     def close(self) -> None:
-        self._channel.hold()
+        self._outlet.hold()
         self._transport.close()
 
     def abort(self) -> None:
-        self._channel.hold()
+        self._outlet.hold()
         self._transport.abort()
 
     def __getattr__(self, name: str) -> Any:
@@ -165,7 +101,7 @@ class _Writable:
 class HubWebSocketProtocol(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `Config(ws=HubWebSocketProtocol)`, or what `protocol_with` makes."""
 
-    channel: Channel | None = None
+    outlet: RawOutlet | None = None
     high_water_bytes = HIGH_WATER_BYTES
     """More than this waiting for a peer, and writers pause."""
     heard_at: float = 0.0
@@ -178,7 +114,7 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
         self.writable = cast(Any, _Writable())
 
     def keep_alive(self, ping_s: float, silence_s: float) -> None:
-        """See `Channel.keep_alive`."""
+        """See `RawOutlet.keep_alive`."""
         self.ping_interval, self.ping_timeout, self.silence_s = ping_s, max(silence_s - ping_s, 0.0), silence_s
 
     def data_received(self, data: bytes) -> None:
@@ -191,18 +127,13 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.transport.set_write_buffer_limits(high=self.high_water_bytes)
         if not self.conn.extensions:
-            self.channel = Channel(self)
-            self.transport = cast(Any, _Watched(self.transport, self.channel))
+            self.outlet = RawOutlet(self)
+            self.transport = cast(Any, _Watched(self.transport, self.outlet))
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[EXTENSION] = self.channel
+            extensions[EXTENSION] = self.outlet
 
     def write_frames(self, frames: bytes) -> int:
-        """Write by the transport, which keeps what the peer does not take yet; see `Channel.write`.
-
-        Returns:
-            The descriptor to which further frames may be written past the transport, until `Channel.hold` says
-            otherwise; BY_TRANSPORT where they may not.
-        """
+        """See `outlet.Line`."""
         if not self.handshake_complete or self.close_sent or self.disconnected:
             return BY_TRANSPORT
         transport = self.transport
@@ -211,8 +142,12 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
             return BY_TRANSPORT
         return cast(int, transport.get_extra_info("socket").fileno())
 
+    def buffered(self) -> int:
+        """See `outlet.Line`."""
+        return self.transport.get_write_buffer_size()
+
     def close_now(self, code: int, reason: str) -> None:
-        """See `Channel.close`."""
+        """See `outlet.Line`."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -250,21 +185,19 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.channel is not None:
-            self.channel.hold()  # the descriptor may be another socket's in a moment
+        if self.outlet is not None:
+            self.outlet.hold()  # the descriptor may be another socket's in a moment
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self.channel is not None:
-            self.channel.paused = True
+        if self.outlet is not None:
+            self.outlet.pause()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.channel is not None:
-            self.channel.paused = False
-            if self.channel.on_resume is not None:
-                self.channel.on_resume()
+        if self.outlet is not None:
+            self.outlet.resume()
 
     def keepalive_timeout(self) -> None:
         if self.silence_s is not None and (left := self.heard_at + self.silence_s - self.loop.time()) > 0:

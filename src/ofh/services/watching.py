@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 from ofh.backends.mailbox import Lagged, Mailbox, MailboxClosed
@@ -29,6 +30,17 @@ class Item(Protocol):
 
 
 T = TypeVar("T", bound=Item)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Viewer(Protocol[T_contra]):
+    """Who can be shown something there and then."""
+
+    def is_ready(self) -> bool:
+        """Whether it can be shown something now."""
+
+    def show(self, item: T_contra) -> None:
+        """Show it an item, where it is ready."""
 
 
 @dataclass(slots=True)
@@ -49,29 +61,31 @@ class Watch(Generic[T]):
     known: dict[Hashable, T]
     left: dict[Hashable, datetime] = field(default_factory=dict)
     """When what is in this view no longer left it: an older event does not bring it back."""
+    viewer: "Viewer[T] | None" = None
+    """See `show_at_once`."""
 
     def current(self) -> list[T]:
         """The newest item of each device as far as `changes` has shown it."""
         return list(self.known.values())
 
-    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[T], None]) -> None:
+    def show_at_once(self, viewer: "Viewer[T]") -> None:
         """Have items shown there and then instead of by `changes`, as long as nothing waits there, and nothing is to
         be conflated: so an event costs no turn of a task.
-
-        Args:
-            is_ready: whether it can be shown now.
         """
-        if self.interval:
-            return
+        if not self.interval:
+            self.viewer, self.mailbox.taker = viewer, self
 
-        def take(event: Event | Interrupted) -> bool:
-            if isinstance(event, Interrupted) or not is_ready():
-                return False
-            if (item := self._sift(event)) is not None:
-                show(item)
-            return True
-
-        self.mailbox.taker = take
+    def take(self, item: Event | Interrupted) -> bool:
+        """Show an event to the viewer, if it is ready: once for each report of each device that is watched."""
+        viewer = self.viewer
+        if viewer is None or isinstance(item, Interrupted) or not viewer.is_ready():
+            return False
+        accepted = self.accept(item)
+        if accepted is None:
+            self._left(item)
+        elif self._note(accepted):
+            viewer.show(accepted)
+        return True
 
     async def changes(self) -> AsyncIterator[list[T]]:
         """What is newer than what was shown before; ends when the feed does."""
@@ -97,24 +111,31 @@ class Watch(Generic[T]):
     def _sift(self, event: Event) -> T | None:
         """What an event shows that was not shown yet."""
         accepted = self.accept(event)
-        if accepted is not None:
-            return accepted if self._note(accepted) else None
-        if self._is_newer(event):
-            self.known.pop(event.key, None)  # it was shown and has left the view
-            self.left[event.key] = event.at
-        return None
+        if accepted is None:
+            self._left(event)
+            return None
+        return accepted if self._note(accepted) else None
+
+    def _left(self, event: Event) -> None:
+        """What an event is about may have been shown, and has left the view."""
+        key = event.key
+        if self._is_newer(event, key):
+            self.known.pop(key, None)
+            self.left[key] = event.at
 
     def _note(self, item: T) -> bool:
         """Whether an item is newer than what was shown; from now on it is what was."""
-        if not self._is_newer(item):
+        key = item.key
+        if not self._is_newer(item, key):
             return False
-        self.known[item.key] = item
-        self.left.pop(item.key, None)
+        self.known[key] = item
+        if self.left:
+            self.left.pop(key, None)
         return True
 
-    def _is_newer(self, item: Item) -> bool:
-        held = self.known.get(item.key)
-        at = held.at if held is not None else self.left.get(item.key)
+    def _is_newer(self, item: Item, key: Hashable) -> bool:
+        held = self.known.get(key)
+        at = held.at if held is not None else self.left.get(key)
         return at is None or item.at > at
 
     async def _patiently(self) -> list[T]:
@@ -175,6 +196,7 @@ def controllers_of(controllers: Sequence[RemoteController]) -> list[ControllerPo
     return found
 
 
+@cache
 def only(kind: type[T]) -> Callable[[Event], T | None]:
     """Events of one kind."""
     return lambda event: event if isinstance(event, kind) else None

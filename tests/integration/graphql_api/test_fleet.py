@@ -23,8 +23,7 @@ from ofh.edges.graphql.follows import Follow
 from ofh.edges.graphql.members import Member
 from ofh.edges.graphql.rendering import Renderer
 from ofh.edges.graphql.types import events as events_types
-from ofh.edges.outlet import PlainOutlet, RawOutlet
-from ofh.edges.ws_protocol import HIGH_WATER_BYTES
+from ofh.edges.outlet import BY_TRANSPORT, HIGH_WATER_BYTES, Line, PlainOutlet, RawOutlet
 from ofh.services import feed_pages, snapshots, steering, workspace_feed
 from ofh.services.feed_pages import PAGE
 from ofh.services.pages import read_feed_cursor, write_feed_cursor
@@ -352,33 +351,34 @@ async def test_what_catches_up_on_one_socket_at_the_same_time_loses_nothing(
 
 
 class Stuck:
-    """The way to a peer that takes nothing by itself."""
+    """The line to a peer that takes nothing by itself."""
 
-    def __init__(self) -> None:
-        self.paused = False
-        self.on_resume: Any = None
+    def __init__(self, gallery: Gallery) -> None:
+        self.outlet = RawOutlet(cast(Line, self))
+        self.outlet.open(gallery.fanout.flusher, lambda: None)
         self.waiting = 0
         self.told: Counter[bytes] = Counter()
         """Messages of each operation."""
 
-    def write(self, frames: bytes) -> None:
+    def write_frames(self, frames: bytes) -> int:
         self.told.update(re.findall(rb'"id":"(\w+)"', frames))
         self.waiting += len(frames)
-        self.paused = self.waiting > HIGH_WATER_BYTES
+        if self.waiting > HIGH_WATER_BYTES:
+            self.outlet.pause()
+        return BY_TRANSPORT
 
     def take(self) -> None:
         """Take all."""
-        self.waiting, self.paused = 0, False
-        self.on_resume()
+        self.waiting = 0
+        self.outlet.resume()
 
 
 async def test_of_very_much_at_once_no_more_waits_for_a_reader_than_may(
     api: Api, world: World, gallery: Gallery
 ) -> None:
     operation, executor, join = await opened(api, world.member, FLEET, id=str(world.workspace.id), delivery="ALL")
-    stuck = Stuck()
-    outlet = RawOutlet(cast(Any, stuck), gallery.fanout.flusher, lambda: None)
-    gallery.fanout.enrol(Member(Reader(world.member), outlet, "1"), cast(Follow, join), operation, executor)
+    stuck = Stuck(gallery)
+    gallery.fanout.enrol(Member(Reader(world.member), stuck.outlet, "1"), cast(Follow, join), operation, executor)
     reader = await follow(api, gallery, world)
     await event(reader)
     await happen(api, world, *(moved(world, n / 100, n / 100) for n in range(3_000)))
@@ -391,8 +391,7 @@ async def test_those_who_share_a_slow_socket_are_brought_up_in_turns(api: Api, w
         await commit(
             api, world, *(moved(world, n / 100, n / 100) for n in range(1_000)), presence(world, 1, online=False)
         )
-    stuck = Stuck()
-    outlet = RawOutlet(cast(Any, stuck), gallery.fanout.flusher, lambda: None)
+    stuck = Stuck(gallery)
     for id, kinds in (("all", None), ("some", ["DRONE_OFFLINE"])):
         variables = {
             "id": str(world.workspace.id),
@@ -401,11 +400,11 @@ async def test_those_who_share_a_slow_socket_are_brought_up_in_turns(api: Api, w
         }
         operation, executor, join = await opened(api, world.member, FLEET, **variables, kinds=kinds)
         assert isinstance(join, Follow)
-        gallery.fanout.enrol(Member(Reader(world.member), outlet, id), join, operation, executor)
+        gallery.fanout.enrol(Member(Reader(world.member), stuck.outlet, id), join, operation, executor)
     async with asyncio.timeout(PATIENCE_S):
         while stuck.told[b"some"] < 3:  # of four and a CaughtUp: the last ones may come after the other's
             await asyncio.sleep(0.001)
-            if stuck.paused:
+            if stuck.outlet.paused:
                 stuck.take()
     assert 0 < stuck.told[b"all"] < 4_004
 

@@ -8,8 +8,7 @@ from typing import Any
 from ofh.domain.events import EventKind, FlightChanged, MediaUploaded
 from ofh.edges.graphql.members import Member
 from ofh.edges.graphql.replaying import Play
-from ofh.edges.outlet import PlainOutlet
-from ofh.edges.ws_protocol import HIGH_WATER_BYTES
+from ofh.edges.outlet import HIGH_WATER_BYTES, PlainOutlet
 from ofh.services.pages import write_feed_cursor
 from ofh.store.models import Drone, Flight, Media, Workspace
 from tests.integration.graphql_api.gallery import PATIENCE_S, Gallery, Reader, opened, refusal, watch

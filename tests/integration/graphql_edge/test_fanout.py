@@ -18,7 +18,7 @@ from ofh.edges.graphql.context import Context, Services
 from ofh.edges.graphql.fanout import Group, frozen
 from ofh.edges.graphql.hub_schema import Asked, HubSchema
 from ofh.edges.graphql.members import Member
-from ofh.edges.outlet import Flusher, RawOutlet
+from ofh.edges.outlet import BY_TRANSPORT, Flusher, RawOutlet
 from tests.integration.graphql_edge.client import connect, settle
 from tests.integration.graphql_edge.toy import Edge, Item, Mutation, Query, Subscription, Toy, build, running, shown
 
@@ -346,16 +346,16 @@ async def test_a_reader_that_stops_costs_a_bounded_queue_and_catches_up_with_the
 
 async def test_several_frames_of_one_turn_are_one_write() -> None:
     class Line:
-        paused = False
-        on_resume = None
         writes: list[bytes]
 
-        def write(self, frames: bytes) -> None:
+        def write_frames(self, frames: bytes) -> int:
             self.writes.append(frames)
+            return BY_TRANSPORT
 
     line = Line()
     line.writes = []
-    outlet = RawOutlet(cast(Any, line), Flusher(), lambda: None)
+    outlet = RawOutlet(cast(Any, line))
+    outlet.open(Flusher(), lambda: None)
     outlet.message(b"one")
     outlet.put(b"\x81\x03two")
     assert line.writes == []

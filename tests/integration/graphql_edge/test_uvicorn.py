@@ -146,12 +146,12 @@ async def test_a_reader_that_stops_costs_at_most_the_mark_and_catches_up() -> No
                     value += 1
                     topic.say(Item(7, value, "x" * 10_000))
                     await receive(quick)
-            assert outlet._channel.buffered() <= 256 * 1024 + 10_100
+            assert outlet._line.buffered() <= 256 * 1024 + 10_100
             for _ in range(100):
                 value += 1
                 topic.say(Item(7, value, "x" * 10_000))
                 await receive(quick)
-            assert outlet._channel.buffered() <= 256 * 1024 + 10_100
+            assert outlet._line.buffered() <= 256 * 1024 + 10_100
             slow.transport.resume_reading()
             seen = 0
             while seen < value:

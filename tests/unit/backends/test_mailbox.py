@@ -86,11 +86,12 @@ async def test_what_may_be_taken_at_once_is_taken_only_while_the_reader_waits_an
     box: Mailbox[int] = Mailbox(Policy.ALL, 10)
     taken: list[int] = []
 
-    def take(item: int) -> bool:
-        taken.append(item)
-        return item != 3
+    class Taker:
+        def take(self, item: int) -> bool:
+            taken.append(item)
+            return item != 3
 
-    box.taker = take
+    box.taker = Taker()
     box.put(1, now=True)  # nobody waits yet
     assert await box.take() == [1]
     reader = asyncio.create_task(box.take())

@@ -20,13 +20,14 @@ from ofh.domain.errors import HubError
 from ofh.edges.errors import internal
 from ofh.edges.outlet import Flusher
 from ofh.services.steering import Steering
+from ofh.services.watching import Viewer
 
 from .bodies import Bodies
 from .context import Contexts
 from .following import Following
 from .follows import Follow, area_of
 from .hub_schema import FanoutExecutor, Operation
-from .members import Member, Shown, Turns, send
+from .members import Member, Shown, Turns, send, send_one
 from .rendering import Renderer
 from .replaying import Play, Playing
 from .variables import below, frozen
@@ -56,8 +57,8 @@ class Watch(Protocol):
 class AtOnce(Protocol):
     """A watch that can show what is new in the turn in which it comes."""
 
-    def show_at_once(self, is_ready: Callable[[], bool], show: Callable[[Any], None]) -> None:
-        """Show by this call, item by item, what would else come by `changes`, whenever it is ready."""
+    def show_at_once(self, viewer: Viewer[Any]) -> None:
+        """Show to it, item by item, what would else come by `changes`, whenever it is ready."""
 
 
 def as_it_is(item: Any) -> Any:
@@ -110,13 +111,24 @@ class _Snapshot:
 class Group:
     """All who watch the same with the same rights."""
 
-    def __init__(
-        self,
-        fanout: "Fanout",
-        key: Hashable,
-        join: Join,
-        renderer: Renderer,
-    ) -> None:
+    __slots__ = (
+        "_delivering",
+        "_fanout",
+        "_fresh",
+        "_greeting",
+        "_key",
+        "_lagging",
+        "_members",
+        "_renderer",
+        "_state",
+        "_state_bodies",
+        "_waiting",
+        "_watch",
+        "join",
+        "task",
+    )
+
+    def __init__(self, fanout: "Fanout", key: Hashable, join: Join, renderer: Renderer) -> None:
         self.join = join
         self._fanout = fanout
         self._key = key
@@ -181,8 +193,8 @@ class Group:
             async with self.join.open() as watch:
                 self._watch = watch
                 self._greet()
-                if isinstance(watch, AtOnce):
-                    watch.show_at_once(self._is_ready, self._deliver_now)
+                if isinstance(watch, AtOnce) and self._renderer.is_plain:
+                    watch.show_at_once(self)
                 async for batch in watch.changes():
                     await self._deliver(batch)
             self._end(None)
@@ -271,14 +283,19 @@ class Group:
             self._delivering = False
         self._greet()
 
-    def _is_ready(self) -> bool:
-        """Whether a batch could be shown in this very turn: nothing is being shown, and nobody has just come."""
-        idle = not self._delivering and self._greeting is None and not self._fresh and not self._waiting
-        return idle and self._renderer.is_plain
+    def is_ready(self) -> bool:
+        """Whether an item can be shown in this very turn: nothing is being shown, and nobody has just come."""
+        return not (self._delivering or self._fresh or self._waiting or self._greeting)
 
-    def _deliver_now(self, item: Any) -> None:
-        """As `_deliver`, where `_is_ready` said so."""
+    def show(self, item: Any) -> None:
+        """As `_deliver`, where it `is_ready`."""
         try:
+            shown = self.join.show(item)
+            body = self._renderer.plain(shown if self.join.per_item else [shown])
+            if body is not None:
+                if lagging := send_one(self._members, body):
+                    self._lagging.update(lagging)
+                return
             bodies = self._render([item])
             if isinstance(bodies, list):
                 if not self._promote():

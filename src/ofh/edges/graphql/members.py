@@ -141,6 +141,8 @@ def send(members: Iterable[Member], bodies: list[bytes]) -> list[Member]:
     Returns:
         Those that lag, who got nothing.
     """
+    if len(bodies) == 1:
+        return send_one(members, bodies[0])
     lagging: list[Member] = []
     if not bodies:
         return lagging
@@ -158,6 +160,24 @@ def send(members: Iterable[Member], bodies: list[bytes]) -> list[Member]:
         if plan is None:
             plan = plans[member.size] = _plan(member.size, bodies)
         outlet.put(member.prefix.join(plan))
+    return lagging
+
+
+def send_one(members: Iterable[Member], body: bytes) -> list[Member]:
+    """As `send` where it is one message, as nearly always: by far the most that goes out does so here."""
+    lagging: list[Member] = []
+    size, header = -1, b""
+    for member in members:
+        outlet = member.outlet
+        if outlet.paused:
+            lagging.append(member)
+        elif outlet.raw:
+            if member.size != size:
+                size = member.size
+                header = text_header(size + len(body))
+            outlet.put(header + member.prefix + body)
+        else:
+            outlet.message(member.prefix + body)
     return lagging
 
 

@@ -98,7 +98,7 @@ class Renderer:
         bodies: list[bytes] = []
         slow: list[tuple[int, Any]] = []
         for event in events:
-            body = self._plain(event)
+            body = self.plain(event)
             if body is None and self._not_shown:
                 body = self._not_shown.get(_name(event))
             if body is None:
@@ -176,7 +176,8 @@ class Renderer:
                     del self._not_shown[next(iter(self._not_shown))]
         return is_over
 
-    def _plain(self, event: Any) -> bytes | None:
+    def plain(self, event: Any) -> bytes | None:
+        """The end of a message that shows an event, where that takes no more than a few calls; else None."""
         if self._project is None:
             return None
         try:

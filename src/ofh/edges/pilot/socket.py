@@ -170,9 +170,9 @@ class PilotSockets:
         held = self._enter(pilot.workspace_id)
         try:
             await _listening(held.room)
-            channel = scope.get("extensions", {}).get(EXTENSION)
-            if channel:
-                channel.keep_alive(ping_s=self.limits.ping_s, silence_s=self.limits.silence_s)
+            raw = scope.get("extensions", {}).get(EXTENSION)
+            if raw is not None:
+                raw.keep_alive(ping_s=self.limits.ping_s, silence_s=self.limits.silence_s)
             await send({"type": "websocket.accept", "headers": []})
             socket = Socket(self.limits, pilot, token or "", address)
             socket.open_outlet(scope, send, self._flusher)

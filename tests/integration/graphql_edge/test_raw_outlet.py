@@ -9,8 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from ofh.edges.outlet import text_header
-from ofh.edges.ws_protocol import EXTENSION, Channel, HubWebSocketProtocol
+from ofh.edges.outlet import RawOutlet, text_header
+from ofh.edges.ws_protocol import EXTENSION, HubWebSocketProtocol
 
 PATIENCE_S = 15.0
 PING = b"\x89\x82\0\0\0\0hi"
@@ -18,9 +18,9 @@ PONG = b"hi"
 
 
 @asynccontextmanager
-async def channel_of_a_slow_client() -> AsyncIterator[tuple[Channel, socket.socket, asyncio.Event]]:
+async def outlet_of_a_slow_client() -> AsyncIterator[tuple[RawOutlet, socket.socket, asyncio.Event]]:
     """The server's side, the client's side with hardly any buffer, and what tells that the socket has ended."""
-    opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+    opened: asyncio.Future[RawOutlet] = asyncio.get_running_loop().create_future()
     ended = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -76,36 +76,36 @@ async def frames(client: socket.socket, number: int) -> list[bytes]:
 
 
 async def test_frames_and_the_servers_own_keep_their_order_however_full_the_socket_was() -> None:
-    async with channel_of_a_slow_client() as (channel, client, _):
+    async with outlet_of_a_slow_client() as (outlet, client, _):
         number = 0
-        while not channel.buffered():
-            channel.write(frame(number))
+        while not outlet._line.buffered():
+            outlet.write(frame(number))
             number += 1
-        before = channel.buffered()
+        before = outlet._line.buffered()
         await asyncio.get_running_loop().sock_sendall(client, PING)
-        while channel.buffered() == before:
+        while outlet._line.buffered() == before:
             await asyncio.sleep(0)
-        channel.write(frame(number))
+        outlet.write(frame(number))
         found = await frames(client, number + 2)
         assert found == [frame(n)[4:] for n in range(number)] + [PONG, frame(number)[4:]]
 
-        assert not channel.buffered()
-        handed = channel.handed
+        assert not outlet._line.buffered()
+        handed = outlet.handed
         for more in range(3):
-            channel.write(frame(more))
+            outlet.write(frame(more))
         assert await frames(client, 3) == [frame(n)[4:] for n in range(3)]
-        assert channel.handed == handed + len(frame(0))  # the first by the transport, the others past it
+        assert outlet.handed == handed + len(frame(0))  # the first by the transport, the others past it
 
 
 async def test_a_descriptor_that_has_become_anothers_gets_nothing() -> None:
-    async with channel_of_a_slow_client() as (channel, client, ended):
-        channel.write(frame(0))
+    async with outlet_of_a_slow_client() as (outlet, client, ended):
+        outlet.write(frame(0))
         await frames(client, 1)
         client.close()
         await ended.wait()
         pipes = [os.pipe() for _ in range(20)]
         try:
-            channel.write(frame(1))
+            outlet.write(frame(1))
             for read, write in pipes:
                 os.close(write)
                 assert os.read(read, 1) == b""
