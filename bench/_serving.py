@@ -225,11 +225,12 @@ def stock() -> Contender:
 
 def frames() -> Contender:
     """The hub's server and transport with a ready-made frame and no GraphQL: the most that this stack can do."""
-    from ofh.edges.outlet import RawOutlet, text_header
+    from ofh.edges.outlet import Flusher, RawOutlet, text_header
     from ofh.edges.ws_protocol import EXTENSION
 
     outlets: dict[int, list[RawOutlet]] = defaultdict(list)
     counter = itertools.count()
+    flusher = Flusher()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "websocket":
@@ -239,7 +240,9 @@ def frames() -> Contender:
         await receive()
         await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
         variables = json.loads((await receive())["text"])["payload"]["variables"]
-        outlets[int(variables.get("id", WORKSPACE))].append(scope["extensions"][EXTENSION])
+        outlet = scope["extensions"][EXTENSION]
+        outlet.open(flusher, lambda: None)
+        outlets[int(variables.get("id", WORKSPACE))].append(outlet)
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
@@ -254,7 +257,7 @@ def frames() -> Contender:
                 body = f'{{"id":"s00000","type":"next","payload":{{"data":{{{text}}}}}}}'.encode()
                 ready = text_header(len(body)) + body  # whoever broadcasts without GraphQL has the same bytes for all
                 for outlet in watching:
-                    outlet.write(ready)
+                    outlet.put(ready)
 
     return app, publish
 

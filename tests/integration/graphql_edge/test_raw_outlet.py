@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from ofh.edges.outlet import RawOutlet, text_header
+from ofh.edges.outlet import Flusher, RawOutlet, text_header
 from ofh.edges.ws_protocol import EXTENSION, HubWebSocketProtocol
 
 PATIENCE_S = 15.0
@@ -26,7 +26,9 @@ async def outlet_of_a_slow_client() -> AsyncIterator[tuple[RawOutlet, socket.soc
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        opened.set_result(scope["extensions"][EXTENSION])
+        outlet: RawOutlet = scope["extensions"][EXTENSION]
+        outlet.open(Flusher(), lambda: None)
+        opened.set_result(outlet)
         while (await receive())["type"] != "websocket.disconnect":
             pass
         ended.set()
@@ -55,6 +57,11 @@ async def outlet_of_a_slow_client() -> AsyncIterator[tuple[RawOutlet, socket.soc
         await serving
 
 
+def write(outlet: RawOutlet, frames: bytes) -> None:
+    outlet.put(frames)
+    outlet.flush()
+
+
 def frame(number: int) -> bytes:
     body = f"{number:06}".encode() * 500
     return text_header(len(body)) + body
@@ -79,33 +86,33 @@ async def test_frames_and_the_servers_own_keep_their_order_however_full_the_sock
     async with outlet_of_a_slow_client() as (outlet, client, _):
         number = 0
         while not outlet._line.buffered():
-            outlet.write(frame(number))
+            write(outlet, frame(number))
             number += 1
         before = outlet._line.buffered()
         await asyncio.get_running_loop().sock_sendall(client, PING)
         while outlet._line.buffered() == before:
             await asyncio.sleep(0)
-        outlet.write(frame(number))
+        write(outlet, frame(number))
         found = await frames(client, number + 2)
         assert found == [frame(n)[4:] for n in range(number)] + [PONG, frame(number)[4:]]
 
         assert not outlet._line.buffered()
         handed = outlet.handed
         for more in range(3):
-            outlet.write(frame(more))
+            write(outlet, frame(more))
         assert await frames(client, 3) == [frame(n)[4:] for n in range(3)]
         assert outlet.handed == handed + len(frame(0))  # the first by the transport, the others past it
 
 
 async def test_a_descriptor_that_has_become_anothers_gets_nothing() -> None:
     async with outlet_of_a_slow_client() as (outlet, client, ended):
-        outlet.write(frame(0))
+        write(outlet, frame(0))
         await frames(client, 1)
         client.close()
         await ended.wait()
         pipes = [os.pipe() for _ in range(20)]
         try:
-            outlet.write(frame(1))
+            write(outlet, frame(1))
             for read, write in pipes:
                 os.close(write)
                 assert os.read(read, 1) == b""
