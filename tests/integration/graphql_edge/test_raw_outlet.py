@@ -113,8 +113,8 @@ async def test_a_descriptor_that_has_become_anothers_gets_nothing() -> None:
         pipes = [os.pipe() for _ in range(20)]
         try:
             write(outlet, frame(1))
-            for read, write in pipes:
-                os.close(write)
+            for read, end in pipes:
+                os.close(end)
                 assert os.read(read, 1) == b""
         finally:
             for read, _write in pipes:
