@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "native"
+SLOT_S = 0.01
+"""Events of one slot come together."""
 
 
 def clock() -> float:
@@ -21,7 +23,7 @@ def clock() -> float:
 
 def due_s(number: int, rate: float) -> float:
     """When an event comes, seconds after the first: all that falls into a hundredth of a second, at its beginning."""
-    return math.floor(number / rate * 100) / 100
+    return math.floor(number / rate / SLOT_S) * SLOT_S
 
 
 @contextmanager

@@ -42,8 +42,10 @@ SETTLE_S = 0.4
 """After the last event of a round, for what is still on its way."""
 TITLES = {
     "limit": "bare broadcast in C",
+    "c-source": "the same, nobody watching",
     "frames": "bare frames, the hub's server",
     "edge": "the hub's edge, topics in memory",
+    "source": "the same, nobody watching",
     "hub": "OpenFlightHub, ofh serve",
     "fleet": "OpenFlightHub, fleet(ALL)",
     "quiet": "the same, nobody watching",
@@ -54,6 +56,8 @@ TITLES = {
 }
 JAVASCRIPT = ("mercurius", "apollo", "yoga")
 OURS = ("hub", "fleet", "quiet")
+UNWATCHED = {"limit": "c-source", "frames": "source", "edge": "source", "hub": "quiet", "fleet": "quiet"}
+"""Who does the same with no subscriber: what making or taking in the events costs anyway."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ ROWS = {
         500,
         2,
         False,
-        {**dict.fromkeys((*FAST, *JAVASCRIPT, "hub", "quiet"), 1_000.0), "stock": 500},
+        {**dict.fromkeys((*FAST, *JAVASCRIPT, *UNWATCHED.values(), "hub"), 1_000.0), "stock": 500},
     ),
     "idle": Row(
         "idle",
@@ -162,12 +166,12 @@ class Contender:
 @contextmanager
 def other(name: str, native: dict[str, Path], loop: str, broker: int | None) -> Iterator[tuple[int, int, Any]]:
     """A contender that is fed by its own standard input, or by a broker: its process, its port, what runs it."""
-    if name == "limit":
+    if name in ("limit", "c-source"):
         words = [str(native["broadcast"])]
     elif name in JAVASCRIPT:
         words = ["node", str(PEERS / f"{name}.mjs")]
     else:
-        words = [sys.executable, str(ROOT / "bench" / "_serving.py"), name, loop]
+        words = [sys.executable, str(ROOT / "bench" / "_serving.py"), "edge" if name == "source" else name, loop]
     words += [str(broker)] if broker else []
     process = subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PEERS
@@ -216,7 +220,7 @@ def start(name: str, row: Row, stack: ExitStack, native: dict[str, Path], folder
         if broker:
             run = stack.enter_context(feed("plain", broker, 1)).run
     made = Contender(name, pid, run, None)
-    if name == "quiet":
+    if name in UNWATCHED.values():
         return made
     before = rss_kib(pid)
     asked = messages(name, row, workspace, drone_ids)
@@ -297,24 +301,23 @@ def show(row: Row, contenders: Sequence[Contender]) -> None:
         f"{'of limit':>10}{'p50 ms':>8}{'p99 ms':>8}{'KiB each':>10}"
     )
     limit = per_event.get("limit")
-
+    anyway = statistics.median(by_name["c-source"].cpu) if "c-source" in by_name else 0.0
     for name, contender in by_name.items():
         cpu, found = per_event[name], contender.found
-        if name == "quiet":
-            print(f"{TITLES[name]:34}{'':6}{row.rates[name]:10.0f}   {cpu * 1e3:.3f} CPU ms of each report")
+        if name in UNWATCHED.values():
+            print(f"{TITLES[name]:34}{'':6}{row.rates[name]:10.0f}   {cpu * 1e3:.3f} CPU ms of each event")
             continue
         print(
             f"{TITLES[name]:34}{found['bytes'] / max(found['frames'], 1):6.0f}{row.rates[name]:10.0f}"
             f"{found['frames']:12,}{contender.expected - found['frames']:6}{costs(cpu, row, limit)}"
             f"{found['p50']:8.1f}{found['p99']:8.1f}{contender.kib:10.1f}"
         )
-        if name in ("hub", "fleet") and "quiet" in by_name:
+        if (unwatched := by_name.get(UNWATCHED.get(name, ""))) is not None:
             # Round by round: what the neighbours did meanwhile they did to both.
-            rest = statistics.median(a - b for a, b in zip(contender.cpu, by_name["quiet"].cpu, strict=True))
-            shown = (
-                costs(rest, row, limit) if rest > per_event["quiet"] / 20 else "     too little to be told from noise"
-            )
-            print(f"{'  less what reports cost anyway':62}{'':6}{shown}")
+            rest = statistics.median(a - b for a, b in zip(contender.cpu, unwatched.cpu, strict=True))
+            is_told = rest > per_event[unwatched.name] / 20
+            shown = costs(rest, row, limit and limit - anyway) if is_told else "     too little to be told from noise"
+            print(f"{'  less what events cost anyway':62}{'':6}{shown}")
     print(f"{machine()}\n", flush=True)
 
 
