@@ -272,7 +272,7 @@ def _of(site: Site, dashboard: Dashboard) -> Any:
     return next(
         socket
         for socket in site.sockets._sockets
-        if socket.outlet._channel._protocol.transport.get_extra_info("peername")[1] == port
+        if socket.outlet._line.transport.get_extra_info("peername")[1] == port
     )
 
 
