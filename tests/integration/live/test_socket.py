@@ -254,13 +254,12 @@ async def test_a_reader_who_lags_gets_the_newest_positions_later(site: Site) -> 
         for dashboard in (quick, slow):
             await dashboard.follow(("drone_position", site.ids["drone"]))
         socket = next(iter(site.sockets._sockets - {_of(site, quick)}))
-        socket.outlet._channel.paused = True  # as the transport says of a peer that takes nothing
+        socket.outlet.pause()  # as the transport says of a peer that takes nothing
         for number in range(1, 51):
             await site.bench.report("AC1", position(number / 10), sent_at=later(number))
         assert len([await quick.event() for _ in range(50)]) == 50, "a stuck reader delays nobody"
         assert await slow.rest() == []
-        socket.outlet._channel.paused = False
-        socket.outlet._channel.on_resume()
+        socket.outlet.resume()
         assert [item["eventData"]["position"]["longitude"] for item in await slow.exactly(1)] == [5.0]
         await site.bench.report("AC1", position(6.0), sent_at=later(60))
         assert len(await slow.exactly(1)) == 1
@@ -282,8 +281,7 @@ async def test_what_has_to_arrive_is_never_left_out_but_ends_the_socket(site: Si
     drone = site.ids["drone"]
     async with site.socket(site.olgas_cookie) as slow:
         await slow.follow(("drone_media", drone), ("db_row_update", f"drone%{drone}"))
-        channel = _of(site, slow).outlet._channel
-        channel.paused = True
+        _of(site, slow).outlet.pause()
         for _ in range(40):
             if kind == "media":
                 await site.uploaded(site.photo)
