@@ -219,7 +219,11 @@ class Sessions:
         For the transaction of whoever has a reason; `announce` the result once that is committed.
         """
         spared_id = spared.credential_id if spared is not None and spared.credential == "session" else None
-        await UserSession.filter(user_id=user_id).exclude(id=spared_id or 0).delete()
+        ended = await UserSession.filter(user_id=user_id).exclude(id=spared_id or 0).delete()
+        if ended:
+            address = "" if spared is None else spared.address
+            object = f"user:{user_id}"
+            await self._audit.record(Event.SESSION_REVOKED, user_id=user_id, address=address, object=object)
         return SessionEnded(user_id=user_id, credential="session", spared_id=spared_id)
 
     async def announce(self, ended: SessionEnded) -> None:

@@ -164,6 +164,8 @@ async def test_a_change_of_password_ends_all_other_sessions(house: House) -> Non
         False,
     ]
     assert [ended.concerns(actor) for ended in house.ended for actor in actors if actor] == [False, True, True]
+    revoked = [entry for entry in await house.audit_rows() if entry.action == Event.SESSION_REVOKED]
+    assert [(entry.user_id, entry.object) for entry in revoked] == [(user.id, f"user:{user.id}")]
     assert await house.sessions.authenticate_bearer(token) is not None
     assert await house.login(user, OTHER_PASSWORD)
     with pytest.raises(HubError):
@@ -179,6 +181,9 @@ async def test_a_program_that_changes_the_password_ends_every_session(house: Hou
     assert program is not None
     await house.accounts.change_password(program, PASSWORD, OTHER_PASSWORD)
     assert await UserSession.all().count() == 0
+    assert [entry.action for entry in await house.audit_rows()].count(Event.SESSION_REVOKED) == 1
+    await house.accounts.change_password(program, OTHER_PASSWORD, PASSWORD)
+    assert [entry.action for entry in await house.audit_rows()].count(Event.SESSION_REVOKED) == 1  # there was none
     assert not any(ended.concerns(program) for ended in house.ended)
 
 

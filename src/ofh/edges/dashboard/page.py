@@ -10,18 +10,14 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from .map_source import MapSource, origin_of
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/dashboard"
 STATIC = Path(__file__).parent / "static"

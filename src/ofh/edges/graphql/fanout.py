@@ -160,6 +160,8 @@ class Group:
     def add(self, member: Member) -> None:
         """Take a member in; it gets the current state in this very turn where that takes no waiting."""
         member.group = self
+        if (other := next(iter(self._members or self._waiting), None)) is not None:
+            member.share(other)
         self._waiting[member] = None
         self._greet()
 

@@ -107,6 +107,8 @@ class Following:
     def add(self, member: Member) -> None:
         """Take a member in, which stands at its `place`."""
         member.group = self
+        if (other := next(iter(self._level or self._apart), None)) is not None:
+            member.share(other)
         self._set_apart(member)
 
     def remove(self, member: Member) -> None:

@@ -85,6 +85,13 @@ class Member:
         self.steered: ExitStack | None = None
         """What ends with it, where it can be steered."""
 
+    def share(self, other: "Member") -> None:
+        """Hold what is equal to another's as one: a thousand who ask for the same keep their variables once."""
+        if self.operation == other.operation:
+            self.operation = other.operation
+        if self.way == other.way:
+            self.way = other.way
+
     def workspaces(self) -> set[int]:
         """The workspace that it shows."""
         return {self.group.workspace_id} if self.group is not None else set()

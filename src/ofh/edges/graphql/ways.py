@@ -33,9 +33,12 @@ def check_room(held: Iterable[Way], way: Way, *, documents: int, ways: int) -> N
     Raises:
         HubError: RATE_LIMITED.
     """
-    same = {other for other in held if other.watched == way.watched}
-    if way in same:
-        return
+    same = set()
+    for other in held:
+        if other.watched == way.watched:
+            if other == way:
+                return
+            same.add(other)
     if len(same) >= ways:
         raise HubError(Code.RATE_LIMITED, f"At most {ways} ways of watching the same at a time, on all your sockets.")
     known = {other.document for other in same}
