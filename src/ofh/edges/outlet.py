@@ -204,8 +204,8 @@ class RawOutlet:
         self._descriptor = BY_TRANSPORT
 
     def pause(self) -> None:
-        """The peer lags."""
-        self.paused = True
+        """The peer lags; of one that is being closed nobody waits for more."""
+        self.paused = self._on_resume is not None
 
     def resume(self) -> None:
         """The peer has taken most of what waited."""
@@ -213,6 +213,12 @@ class RawOutlet:
         self._release()
         if self._on_resume is not None:
             self._on_resume()
+
+    def lost(self) -> None:
+        """It is closed: what is put in is dropped, and nobody waits."""
+        self.hold()
+        self.paused, self._on_resume = False, None
+        self._release()
 
     def _release(self) -> None:
         if self._resumed is not None:
@@ -234,8 +240,7 @@ class RawOutlet:
     async def close(self, code: int, reason: str) -> None:
         self.flush()
         self._line.close_now(code, reason)
-        self._on_resume = None
-        self._release()
+        self.lost()
 
 
 class PlainOutlet:

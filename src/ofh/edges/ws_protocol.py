@@ -134,9 +134,9 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def write_frames(self, frames: bytes) -> int:
         """See `outlet.Line`."""
-        if not self.handshake_complete or self.close_sent or self.disconnected:
-            return BY_TRANSPORT
         transport = self.transport
+        if not self.handshake_complete or self.close_sent or self.disconnected or transport.is_closing():
+            return BY_TRANSPORT
         transport.write(frames)
         if transport.get_write_buffer_size() or transport.is_closing() or is_ssl(transport):
             return BY_TRANSPORT
@@ -186,7 +186,7 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.outlet is not None:
-            self.outlet.hold()  # the descriptor may be another socket's in a moment
+            self.outlet.lost()  # the descriptor may be another socket's in a moment
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:

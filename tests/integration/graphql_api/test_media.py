@@ -397,6 +397,19 @@ async def test_uploads_are_shown_as_they_come(api: Api, world: World, gallery: G
     assert (await of_one.next())["mediaUploaded"]["id"] == str(rows[1].id)
 
 
+async def test_the_upload_by_which_an_operation_turns_out_to_depend_on_its_reader_is_shown(
+    api: Api, world: World, gallery: Gallery
+) -> None:
+    query = "subscription ($id: ID!) { mediaUploaded(workspaceId: $id) { id drone { flights { totalCount } } } }"
+    readers = [
+        await watch(api, gallery, actor, query, id=str(world.workspace.id)) for actor in (world.member, world.owner)
+    ]
+    await gallery.stand()
+    rows = [await upload(api, world, world.drone, number) for number in range(3)]
+    for reader in readers:
+        assert [(await reader.next())["mediaUploaded"]["id"] for _ in rows] == [str(row.id) for row in rows]
+
+
 async def test_who_may_not_watch_uploads(api: Api, world: World) -> None:
     theirs = await make_drone(world.elsewhere, None, "THEIRS")
     workspace = str(world.workspace.id)

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,13 +14,16 @@ from graphql import map_source_to_response_event, parse
 from graphql.execution import Executor
 from structlog.testing import capture_logs
 
+from ofh.backends.mailbox import Mailbox, Policy
 from ofh.domain.actors import Actor
 from ofh.domain.errors import Code, HubError
 from ofh.edges.graphql.context import Context, Services
-from ofh.edges.graphql.fanout import Group, frozen
-from ofh.edges.graphql.hub_schema import Asked, HubSchema
+from ofh.edges.graphql.fanout import Group
+from ofh.edges.graphql.hub_schema import REMEMBERED_LONGEST, Asked, HubSchema
 from ofh.edges.graphql.members import Member
+from ofh.edges.graphql.variables import frozen
 from ofh.edges.outlet import BY_TRANSPORT, Flusher, RawOutlet
+from ofh.services.watching import Watch
 from tests.integration.graphql_edge.client import connect, settle
 from tests.integration.graphql_edge.toy import Edge, Item, Mutation, Query, Subscription, Toy, build, running, shown
 
@@ -363,6 +368,27 @@ async def test_several_frames_of_one_turn_are_one_write() -> None:
     assert line.writes == [b"\x81\x03one\x81\x03two"]
 
 
+async def test_nobody_waits_for_an_outlet_that_is_closed() -> None:
+    class Line:
+        def write_frames(self, frames: bytes) -> int:
+            return BY_TRANSPORT
+
+        def close_now(self, code: int, reason: str) -> None:
+            """As a peer that lags is closed."""
+
+    outlet = RawOutlet(cast(Any, Line()))
+    outlet.open(Flusher(), lambda: None)
+    outlet.pause()
+    waiting = asyncio.create_task(outlet.drain())
+    await settle()
+    assert not waiting.done()
+    await outlet.close(1001, "")
+    outlet.pause()  # the close frame was too much for it, too
+    async with asyncio.timeout(15):
+        await waiting
+        await outlet.drain()
+
+
 async def test_groups_of_one_socket_share_a_write(monkeypatch: pytest.MonkeyPatch, edge: Edge) -> None:
     """Several bodies of one batch go out in one piece, header, prefix and body in order."""
     topic = edge.toy.topic(7)
@@ -448,3 +474,83 @@ async def test_a_slow_execution_ends_in_time() -> None:
         payload = (await client.receive())["payload"]
         assert payload["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     await asyncio.sleep(0)
+
+
+# Who comes at a bad moment
+
+SLOWLY = "subscription { position(droneId: 7) { number slowly } }"
+
+
+@pytest.mark.parametrize("size", [0, REMEMBERED_LONGEST], ids=["evicted", "never remembered"])
+async def test_what_turns_out_personal_does_so_for_all_readings_of_its_text(edge: Edge, size: int) -> None:
+    query = "subscription { positions(droneId: 7) { number reader { name } } }" + "#" * size
+    topic = edge.toy.topic(7)
+    async with connect(edge.sockets) as first, connect(edge.sockets, session="s2") as second:
+        for client in (first, second):
+            client.subscribe("a", query)
+            assert (await client.receive())["payload"] == {"data": {"positions": []}}
+            edge.schema._documents.clear()
+        opened = topic.opened
+        topic.say(Item(7, 1))
+        for client, name in ((first, "user 1"), (second, "user 2")):
+            told = await client.receive()
+            assert told["payload"]["data"]["positions"] == [{"number": 1, "reader": {"name": name}}]
+        assert topic.opened == opened + 2
+
+
+@pytest.mark.parametrize("how", ["joins", "resumes"])
+async def test_who_comes_while_something_slow_is_shown_is_served_after_it(edge: Edge, how: str) -> None:
+    topic = edge.toy.topic(7)
+    topic.say(Item(7, 1))
+    async with connect(edge.sockets) as first, connect(edge.sockets, session="s2") as second:
+        first.subscribe("a", SLOWLY)
+        assert number(await first.receive()) == 1
+        if how == "resumes":
+            second.subscribe("a", SLOWLY)
+            assert number(await second.receive()) == 1
+            outlet: Any = next(socket for socket in edge.sockets.crowd if socket.actor.user_id == 2).outlet
+            outlet._caught_up.clear()
+        group = next(iter(edge.fanout._groups.values()))
+        assert isinstance(group, Group)
+        topic.say(Item(7, 2))
+        assert number(await first.receive()) == 2
+        topic.say(Item(7, 3))
+        while not group._delivering:
+            await asyncio.sleep(0)
+        if how == "resumes":
+            outlet._caught_up.set()
+            outlet._on_resume()
+        else:
+            join_now(edge, second, SLOWLY)
+        assert number(await second.receive()) == 3
+        topic.say(Item(7, 4))
+        assert number(await second.receive()) == 4
+
+
+async def test_who_comes_in_the_middle_of_a_burst_gets_nothing_older_behind_the_newest(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes: list[Mailbox[Any]] = []
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Watch[Any]]:
+        async def nothing() -> list[Any]:
+            return []
+
+        boxes.append(Mailbox(Policy.ALL, 100))
+        known = {7: Item(7, 1)}
+        yield Watch(boxes[-1], snapshot=nothing, accept=lambda item: item, interval=timedelta(0), known=known)
+
+    monkeypatch.setattr(edge.toy.topic(7), "open", opening)
+    async with connect(edge.sockets) as first, connect(edge.sockets, session="s2") as second:
+        first.subscribe("a", SLOWLY)
+        assert number(await first.receive()) == 1
+        for value in range(2, 8):
+            boxes[0].put(Item(7, value), 7)
+        assert number(await first.receive()) == 2
+        second.subscribe("b", SLOWLY)
+        assert [number(await first.receive()) for _ in range(5)] == [3, 4, 5, 6, 7]
+        boxes[0].put(Item(7, 8), 7)
+        assert number(await first.receive()) == 8
+        assert [number(await second.receive()) for _ in range(2)] == [7, 8]
+        assert second.idle()

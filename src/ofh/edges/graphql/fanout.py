@@ -1,9 +1,10 @@
 """One execution and one encoding per event for all who watch the same with the same rights.
 
 The resolver of a broadcast subscription checks who asks and yields one `Join`. Readers whose document, operation,
-variables, `Join.key` and `Join.scope` agree form a `Group`, which opens the watch once, executes each change once, in
-a context that knows of no reader, and hands the bytes to all. Should a resolver ask for the reader after all, nothing
-of that execution is sent: from then on the operation's groups hold one user each.
+`Join.key` and `Join.scope` agree, and the variables as far as they count for what is shown, form a `Group`, which opens
+the watch once, executes each change once, in a context that knows of no reader, and hands the bytes to all. Should a
+resolver ask for the reader after all, nothing of that execution is sent: from then on the operation's groups hold one
+user each.
 
 A reader first gets the state that is current when it joins, then what follows, neither less nor twice. One that lags
 gets nothing until it has caught up, and then the current state again.
@@ -119,6 +120,7 @@ class Group:
         "_key",
         "_lagging",
         "_members",
+        "_owed",
         "_renderer",
         "_state",
         "_state_bodies",
@@ -137,6 +139,8 @@ class Group:
         self._waiting: dict[Member, None] = {}
         self._fresh: set[Member] = set()
         self._lagging: set[Member] = set()
+        self._owed: list[Any] = []
+        """What those who were moved here were not shown where they were."""
         self._watch: Watch | None = None
         self._state: list[Any] | None = None
         self._state_bodies: list[bytes] = []
@@ -157,9 +161,10 @@ class Group:
     def standing(self, member: Member) -> None:
         """Nowhere: who begins anew gets the current state."""
 
-    def add(self, member: Member) -> None:
-        """Take a member in; it gets the current state in this very turn where that takes no waiting."""
+    def add(self, member: Member, owed: Sequence[Any] = ()) -> None:
+        """Take a member in; it gets the current state, and what it is owed, at once where that takes no waiting."""
         member.group = self
+        self._owed = list(owed) or self._owed
         if (other := next(iter(self._members or self._waiting), None)) is not None:
             member.share(other)
         self._waiting[member] = None
@@ -219,8 +224,10 @@ class Group:
         watch = self._watch
         if watch is None or self._delivering or self._greeting is not None or not self._waiting:
             return
+        items, owed = list(watch.current()), self._owed
+        self._owed = []
         try:
-            self._greet_with(list(watch.current()))
+            self._greet_with([*items, *_Snapshot(items).without(owed)])
         except Exception as fault:  # noqa: BLE001 - whoever joins is not to pay for what the group cannot do
             self._fail(fault)
 
@@ -269,10 +276,7 @@ class Group:
             bodies = self._render(batch)
             if not isinstance(bodies, list):
                 bodies = await bodies
-            if self._promote():
-                return
-            if not apart:
-                self._send(self._members, bodies)
+            if self._promote(batch):
                 return
             served = {member for _, members in apart for member in members}
             self._send([member for member in self._members if member not in served], bodies)
@@ -300,18 +304,18 @@ class Group:
                 return
             bodies = self._render([item])
             if isinstance(bodies, list):
-                if not self._promote():
+                if not self._promote([item]):
                     self._send(self._members, bodies)
             else:  # this one is not plain after all; what comes next waits for it
-                self._greeting = self._fanout.spawn(self._send_later(bodies))
+                self._greeting = self._fanout.spawn(self._send_later(item, bodies))
         except Exception as fault:  # noqa: BLE001 - whoever tells is not to pay for what the group cannot do
             self._fail(fault)
 
-    async def _send_later(self, rendering: Awaitable[list[bytes]]) -> None:
+    async def _send_later(self, item: Any, rendering: Awaitable[list[bytes]]) -> None:
         try:
             bodies = await rendering
             self._greeting = None
-            if not self._promote():
+            if not self._promote([item]):
                 self._send(self._members, bodies)
             self._greet()
         except Exception as fault:  # noqa: BLE001 - the outermost of this task
@@ -319,14 +323,20 @@ class Group:
 
     def _apart(self, batch: list[Any]) -> list[tuple[list[Any], list[Member]]]:
         """Members that were given a state which holds some of the batch already, by what is new to them."""
-        fresh, self._fresh = self._fresh, set()
         by_state: dict[_Snapshot, list[Member]] = {}
-        for member in fresh:
+        for member in self._fresh:
             if member.has is not None:
                 by_state.setdefault(member.has, []).append(member)
+        found = []
+        for state, members in by_state.items():
+            newer = state.without(batch)
+            if newer is not batch:
+                found.append((newer, members))
+                continue
+            for member in members:  # what it was given has all gone by
                 member.has = None
-        found = ((state.without(batch), members) for state, members in by_state.items())
-        return [(newer, members) for newer, members in found if newer is not batch]
+                self._fresh.discard(member)
+        return found
 
     def _send(self, members: Iterable[Member], bodies: list[bytes]) -> None:
         self._lagging.update(send(members, bodies))
@@ -338,13 +348,17 @@ class Group:
         shown = [self.join.show(item) for item in items]
         return self._renderer.bodies(shown if self.join.per_item else [shown])
 
-    def _promote(self) -> bool:
-        """Where the operation turned out to depend on who reads, move everybody to a group of their own user."""
+    def _promote(self, batch: Sequence[Any] = ()) -> bool:
+        """Where the operation turned out to depend on who reads, move everybody to a group of their own user.
+
+        Args:
+            batch: what was to be shown, and was not.
+        """
         if not self._renderer.is_personal:
             return False
         for member in self.all():
             self.remove(member)
-            self._fanout.enrol(member, self.join, member.operation, self._renderer.executor)
+            self._fanout.enrol(member, self.join, member.operation, self._renderer.executor, batch)
         return True
 
 
@@ -384,9 +398,18 @@ class Fanout:
         return len(self._groups)
 
     def enrol(
-        self, member: Member, join: "Join | Follow | Play", operation: Operation, executor: FanoutExecutor
+        self,
+        member: Member,
+        join: "Join | Follow | Play",
+        operation: Operation,
+        executor: FanoutExecutor,
+        owed: Sequence[Any] = (),
     ) -> None:
-        """Put a member into the group of its like, which is made where there is none."""
+        """Put a member into the group of its like, which is made where there is none.
+
+        Args:
+            owed: items of a `Join` that it is to be shown beside the current state.
+        """
         member.operation = operation
         if isinstance(join, Follow):
             self._follow(member, join, operation, executor)
@@ -401,7 +424,7 @@ class Fanout:
             group = self._groups[key] = Group(self, key, join, renderer)
             group.task = self.spawn(group.run())
         assert isinstance(group, Group)
-        group.add(member)
+        group.add(member, owed)
 
     @staticmethod
     def way_of(join: Join | Follow, operation: Operation, executor: FanoutExecutor) -> Way:
@@ -442,6 +465,10 @@ class Fanout:
         user_id = None if reader is None else reader.user_id
         key = (document.text, operation.name, below(operation, executor), scope, user_id, is_feed)
         found = self._renderers.get(key)
+        if found is not None and found.is_personal:
+            # It turned out so by another reading of the same text.
+            document.personal.add(operation.name)
+            return self._renderer(member, operation, executor, scope, is_feed=is_feed)
         if found is None:
             found = self._renderers[key] = Renderer(
                 self.contexts, operation, executor, reader, operation_s=self.operation_s, is_feed=is_feed

@@ -178,7 +178,7 @@ class Document:
         self.checked: dict[str | None, GraphQLError | None] = {}
         """Operations that were weighed, where their weight does not hang on variables."""
         self.needed_below: dict[str | None, frozenset[str]] = {}
-        """Of each subscription that follows a feed: the variables that count for how events are shown."""
+        """Of each subscription: the variables that count for how events are shown."""
         self.personal: set[str | None] = set()
         """Subscriptions that turned out to show something that depends on who reads."""
 

@@ -265,7 +265,8 @@ def encode(result: ExecutionResult, where: str, known: Faults | None = None) -> 
     """A result as JSON.
 
     Args:
-        known: faults that were logged before, by place, and are shown again without another line in the log.
+        known: faults that were logged before, by place, and are shown again without another line in the log; also where
+            the same went wrong with another device that is shown alike.
     """
     body: dict[str, Any] = {"data": result.data}
     if result.errors:
