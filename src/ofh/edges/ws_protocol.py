@@ -209,7 +209,8 @@ class HubWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """The server stops: 1001, so that clients come back, where uvicorn says 1012."""
-        if self.handshake_complete and not self.close_sent:
+        if self.handshake_complete:
+            # Also one that is being closed already: uvicorn would take back that it is cut off if it does not answer.
             self.stop_keepalive()
             self.close_now(GOING_AWAY, "the hub is shutting down")
             self.transport.close()

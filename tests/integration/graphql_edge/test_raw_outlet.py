@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -54,7 +54,7 @@ async def outlet_of_a_slow_client() -> AsyncIterator[tuple[RawOutlet, socket.soc
                 head += await loop.sock_recv(client, 1)
             yield await opened, client, ended
         server.should_exit = True
-        await serving
+        await asyncio.wait_for(serving, PATIENCE_S)
 
 
 def write(outlet: RawOutlet, frames: bytes) -> None:
@@ -119,3 +119,16 @@ async def test_a_descriptor_that_has_become_anothers_gets_nothing() -> None:
         finally:
             for read, _write in pipes:
                 os.close(read)
+
+
+async def test_a_peer_that_takes_nothing_and_is_being_closed_does_not_hold_up_the_servers_end() -> None:
+    async with outlet_of_a_slow_client() as (outlet, _, ended):
+        cast(HubWebSocketProtocol, outlet._line).close_timeout = 0.1
+        while not outlet.paused:
+            write(outlet, frame(0))
+        await outlet.close(1001, "")
+        handed = outlet.handed
+        write(outlet, frame(1))
+        assert outlet._line.buffered()
+        assert outlet.handed == handed + len(frame(1))  # and it was dropped
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
