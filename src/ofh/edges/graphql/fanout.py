@@ -31,6 +31,7 @@ from .hub_schema import FanoutExecutor, Operation
 from .members import Member, Shown, Turns, send, send_one
 from .rendering import Renderer
 from .replaying import Play, Playing
+from .states import State
 from .variables import below, frozen
 from .ways import Way
 
@@ -86,27 +87,6 @@ class Join:
     """The reader's part ends with the right to this workspace."""
     show: Callable[[Any], Any] = as_it_is
     """Turns an item into what the schema's type is resolved from."""
-
-
-class _Snapshot:
-    """A state that was handed out; tells which items of a later batch are in it already."""
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._items = items
-        self._known: dict[Hashable, Any] | None = None
-
-    def without(self, batch: list[Any]) -> list[Any]:
-        """What of the batch is newer than this state; the same list where all is."""
-        if self._known is None:
-            self._known = {item.key: item.at for item in self._items if hasattr(item, "key")}
-        newer = [item for item in batch if not self._holds(item)]
-        return batch if len(newer) == len(batch) else newer
-
-    def _holds(self, item: Any) -> bool:
-        if self._known is None or not hasattr(item, "key"):
-            return item in self._items
-        at = self._known.get(item.key)
-        return at is not None and bool(item.at <= at)
 
 
 class Group:
@@ -227,12 +207,12 @@ class Group:
         items, owed = list(watch.current()), self._owed
         self._owed = []
         try:
-            self._greet_with([*items, *_Snapshot(items).without(owed)])
+            self._greet_with([*items, *State(items).without(owed)])
         except Exception as fault:  # noqa: BLE001 - whoever joins is not to pay for what the group cannot do
             self._fail(fault)
 
     def _greet_with(self, items: list[Any]) -> None:
-        snapshot = _Snapshot(items)
+        snapshot = State(items)
         if items == self._state:
             self._welcome(snapshot, self._state_bodies)
             return
@@ -244,7 +224,7 @@ class Group:
             # Not ended with the group: coroutines of graphql-core that never began would complain.
             self._greeting = self._fanout.spawn(self._greet_later(snapshot, bodies, list(self._waiting)))
 
-    async def _greet_later(self, snapshot: _Snapshot, rendering: Awaitable[list[bytes]], members: list[Member]) -> None:
+    async def _greet_later(self, snapshot: State, rendering: Awaitable[list[bytes]], members: list[Member]) -> None:
         # What had to be waited for was read from somewhere else, so it is not kept for those who come later.
         try:
             bodies = await rendering
@@ -254,7 +234,7 @@ class Group:
         except Exception as fault:  # noqa: BLE001 - the outermost of this task
             self._fail(fault)
 
-    def _welcome(self, snapshot: _Snapshot, bodies: list[bytes], members: list[Member] | None = None) -> None:
+    def _welcome(self, snapshot: State, bodies: list[bytes], members: list[Member] | None = None) -> None:
         if self._promote():
             return
         ready = [member for member in members or list(self._waiting) if member in self._waiting]
@@ -323,7 +303,7 @@ class Group:
 
     def _apart(self, batch: list[Any]) -> list[tuple[list[Any], list[Member]]]:
         """Members that were given a state which holds some of the batch already, by what is new to them."""
-        by_state: dict[_Snapshot, list[Member]] = {}
+        by_state: dict[State, list[Member]] = {}
         for member in self._fresh:
             if member.has is not None:
                 by_state.setdefault(member.has, []).append(member)
