@@ -185,19 +185,27 @@ def replay_of(workspace: str) -> str:
     return f'subscription{{replay(workspaceId:"{workspace}",{span}){{cursor}}}}'
 
 
+CHANGE_ROLE = "mutation($w:ID!,$u:ID!,$r:WorkspaceRole!){changeMemberRole(workspaceId:$w,userId:$u,role:$r){role}}"
+
+
+def viewer_of_a_new_workspace(town: Town, us: Party, email: str) -> tuple[str, str, str]:
+    """A workspace of ours, and somebody who may look: the workspace, the user and a token of theirs."""
+    user, token, _ = town.user(email)
+    made: str = town.ask('mutation{createWorkspace(name:"roles"){id}}', us.token)["data"]["createWorkspace"]["id"]
+    invite = "mutation($w:ID!,$e:String!){inviteMember(workspaceId:$w,email:$e,role:VIEWER){role}}"
+    assert "errors" not in town.ask(invite, us.token, w=made, e=email)
+    return made, user, token
+
+
 def test_another_role_is_told_at_once_to_whom_it_was_given(town: Town, us: Party) -> None:
-    user, token, _ = town.user("risen@example.org")
-    made = town.ask('mutation{createWorkspace(name:"roles"){id}}', us.token)["data"]["createWorkspace"]["id"]
-    invite = 'mutation($w:ID!){inviteMember(workspaceId:$w,email:"risen@example.org",role:VIEWER){role}}'
-    assert "errors" not in town.ask(invite, us.token, w=made)
-    change = "mutation($w:ID!,$u:ID!,$r:WorkspaceRole!){changeMemberRole(workspaceId:$w,userId:$u,role:$r){role}}"
+    made, user, token = viewer_of_a_new_workspace(town, us, "risen@example.org")
     with opened(town, token) as socket, opened(town, us.token) as others:
         for one in (socket, others):
             say(one, subscribe(f"subscription{{workspaceRole(workspaceId:{made})}}"))
         assert hear(others)["payload"]["data"] == {"workspaceRole": "OWNER"}
         for role in ("VIEWER", "ADMIN", "MEMBER"):
             if role != "VIEWER":
-                assert "errors" not in town.ask(change, us.token, w=made, u=user, r=role)
+                assert "errors" not in town.ask(CHANGE_ROLE, us.token, w=made, u=user, r=role)
             assert hear(socket)["payload"]["data"] == {"workspaceRole": role}
         town.ask("mutation($w:ID!,$u:ID!){removeMember(workspaceId:$w,userId:$u)}", us.token, w=made, u=user)
         assert hear(socket)["payload"][0]["extensions"]["code"] == "FORBIDDEN"
@@ -207,11 +215,7 @@ def test_another_role_is_told_at_once_to_whom_it_was_given(town: Town, us: Party
 
 def test_with_another_role_each_goes_on_with_what_it_asked_for(town: Town, us: Party) -> None:
     """Of those who follow a feed in several ways by one document none gets the choice of another."""
-    user, token, _ = town.user("changed@example.org")
-    made = town.ask('mutation{createWorkspace(name:"changed"){id}}', us.token)["data"]["createWorkspace"]["id"]
-    invite = 'mutation($w:ID!){inviteMember(workspaceId:$w,email:"changed@example.org",role:VIEWER){role}}'
-    assert "errors" not in town.ask(invite, us.token, w=made)
-    change = "mutation($w:ID!,$u:ID!,$r:WorkspaceRole!){changeMemberRole(workspaceId:$w,userId:$u,role:$r){role}}"
+    made, user, token = viewer_of_a_new_workspace(town, us, "changed@example.org")
     rule = 'mutation($w:ID!){createAlertRule(workspaceId:$w,kind:LOW_BATTERY,name:"x"){id}}'
     fleet = "subscription($w:ID!,$k:[FleetEventKind!]){fleet(workspaceId:$w,kinds:$k){__typename}}"
     with opened(town, token) as socket:
@@ -221,7 +225,7 @@ def test_with_another_role_each_goes_on_with_what_it_asked_for(town: Town, us: P
         say(socket, subscribe(f"subscription{{workspaceRole(workspaceId:{made})}}", "role"))
         for role in ("VIEWER", "ADMIN"):
             if role == "ADMIN":
-                assert "errors" not in town.ask(change, us.token, w=made, u=user, r=role)
+                assert "errors" not in town.ask(CHANGE_ROLE, us.token, w=made, u=user, r=role)
             assert hear(socket)["payload"]["data"] == {"workspaceRole": role}
         assert "errors" not in town.ask(rule, us.token, w=made)
         told = hear(socket)
